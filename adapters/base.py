@@ -1,0 +1,148 @@
+"""The seam between a tool and Portbook: what an adapter is asked for and what it hands over.
+
+An adapter knows one kind of tool and nothing of the register. It is built as `JiraAdapter(options)`, used as an
+async context manager, and read a partition at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
+
+from pydantic import BaseModel
+
+from adapters.errors import RecordRejected
+
+Cursor = Mapping[str, Any]
+"""JSON that the adapter writes and only the adapter reads: where to go on reading a partition."""
+
+
+class RawRecord(NamedTuple):
+    """One record in the tool's own words."""
+
+    stream: str
+    """The kind of record, e.g. `issue`. A page may carry records of several streams (an issue brings the users
+    it names)."""
+    id: str
+    """The tool's immutable id, unique in the stream; never a display key that can be renamed."""
+    payload: bytes
+    """The record as sent: UTF-8 JSON, byte for byte where the tool speaks JSON."""
+    data: Any
+    """The payload decoded. Lone surrogates are already U+FFFD here; NULs are still in."""
+    updated_at: datetime | None = None
+    """When the tool says it last changed (aware), where the tool says so."""
+    deleted: bool = False
+    """The tool itself reported the deletion; payload may then be b"null" and data None."""
+    error: RecordRejected | None = None
+    """The record could not be read. It is kept aside with its payload; its neighbours go on."""
+
+
+class Page(NamedTuple):
+    """Records that are stored together with the cursor that follows them."""
+
+    records: Sequence[RawRecord]
+    cursor: Cursor | None
+    """Safe to keep once the page is stored: reading goes on after it, also in another process. None when the
+    place cannot be kept here (then the last kept one counts)."""
+    expected: int | None = None
+    """How many records the partition holds in this read, where the tool tells: for progress bars only."""
+
+
+class Partition(NamedTuple):
+    """A part of a source that can be read on its own and beside the others."""
+
+    name: str
+    """Unique in the source and stable between runs: `users`, `issues:10002`, `RAID.xlsx#Risks`."""
+    streams: tuple[str, ...]
+    """The streams this partition is the complete home of, for this partition's scope: in a full read, a record
+    of these streams that used to come from this source and was met in no partition is missing."""
+    title: str = ""
+    """For people: `issues of PAY`."""
+
+
+class Presence(StrEnum):
+    """Why a record is, or is no longer, in the register."""
+
+    PRESENT = "present"
+    DELETED = "deleted"
+    MOVED = "moved"
+    LOST_ACCESS = "lost_access"
+    OUT_OF_SCOPE = "out_of_scope"
+    ARCHIVED = "archived"
+
+
+class Identity(NamedTuple):
+    """Who we are at the tool, as the tool says it. `warnings` name permissions that are missing."""
+
+    account: str
+    product: str
+    """Product and version: `Jira Cloud 1001.0.0`."""
+    timezone: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+class SourceField(NamedTuple):
+    """A field this tenant really has."""
+
+    path: str
+    """JMESPath into the record, as a mapping would write it: `fields.customfield_10016`."""
+    title: str
+    kind: str
+    """The tool's type: `number`, `option`, `array of user` …"""
+    samples: tuple[Any, ...] = ()
+
+
+class Stream(NamedTuple):
+    """A kind of record as found in this tenant."""
+
+    name: str
+    title: str
+    fields: tuple[SourceField, ...]
+    values: Mapping[str, Sequence[str]] = {}
+    """Closed lists the tenant defines, e.g. {"status": ["To Do", "Rückfrage"], "issuetype": [...]}."""
+
+
+class Adapter(Protocol):
+    """One external tool. Every method may raise a SourceError (see `adapters/errors.py`) and nothing else."""
+
+    kind: ClassVar[str]
+    """The word in configuration, URLs, logs and mapping files: `jira`."""
+    options: ClassVar[type[BaseModel]]
+    """What a person fills in under `sources:`, besides name, kind, every, sweep and mapping."""
+
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(self, *exc: object) -> None: ...
+
+    async def check(self) -> Identity:
+        """Sign in and see what the account may see. Reads as little as possible."""
+        ...
+
+    async def discover(self) -> list[Stream]:
+        """What this tenant has, with samples."""
+        ...
+
+    async def partitions(self) -> list[Partition]:
+        """Every partition, in the order they should be started."""
+        ...
+
+    def read(self, partition: Partition, cursor: Cursor | None, *, full: bool) -> AsyncIterator[Page]:
+        """Yield pages in an order that survives edits made meanwhile. May repeat, never skips.
+
+        With `full` everything in the partition is read: `cursor` is then None or a place inside this same full
+        read. Otherwise what changed since `cursor`; the last page's cursor is where the next run starts.
+        Raises SourceMisbehaved rather than ending early when paging is not sane.
+        """
+        ...
+
+    async def aliases(self) -> Mapping[str, str]:
+        """Names that a mapping may use in place of paths, as this tenant has them: in `from: custom."Business
+        value"` the part after `custom.` is looked up here and gives `fields.customfield_10050`. A name that two
+        fields share is left out."""
+        ...
+
+    async def locate(self, stream: str, ids: Sequence[str]) -> dict[str, Presence]:
+        """Why records that a complete read did not meet are missing. An id left out of the answer is unknown,
+        and stays as it is."""
+        ...

@@ -1,0 +1,66 @@
+"""What can go wrong at a source, sorted by consequence.
+
+    Problem
+    └─ SourceError(source, stream)
+       ├─ SourceUnavailable(retry_after)   try the run again later
+       ├─ SourceRefused                    pause the source, tell a person
+       ├─ SourceMisbehaved                 the answer cannot be trusted: the run is incomplete, its cursor stays
+       ├─ CursorExpired                    drop the cursor, read in full
+       └─ RecordRejected(record_id)        keep the record aside, go on
+"""
+
+from __future__ import annotations
+
+from portbook.errors import Problem
+
+
+class SourceError(Problem):
+    """A source did not give what was asked of it."""
+
+    code = "SRC001"
+
+    def __init__(
+        self, message: str, *, source: str = "", stream: str = "", detail: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(message, detail=detail, hint=hint)
+        self.source = source
+        self.stream = stream
+
+
+class SourceUnavailable(SourceError):
+    """The tool is down, slow or limiting us; `retry_after` is in seconds where the tool named one."""
+
+    code = "SRC002"
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **where: str) -> None:
+        super().__init__(message, **where)
+        self.retry_after = retry_after
+
+
+class SourceRefused(SourceError):
+    """Credentials or permissions do not suffice, or the address is wrong. Trying again will not help."""
+
+    code = "SRC003"
+
+
+class SourceMisbehaved(SourceError):
+    """The answer breaks the tool's own rules (repeated page token, HTML as 200, truncated JSON, totals that do
+    not add up). Nothing may be concluded from it, above all no deletion."""
+
+    code = "SRC004"
+
+
+class CursorExpired(SourceError):
+    """The tool no longer accepts our place in its feed."""
+
+    code = "SRC005"
+
+
+class RecordRejected(SourceError):
+    """One record cannot be read; its neighbours can."""
+
+    code = "SRC006"
+
+    def __init__(self, message: str, *, record_id: str = "", **where: str) -> None:
+        super().__init__(message, **where)
+        self.record_id = record_id

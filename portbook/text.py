@@ -1,0 +1,24 @@
+"""Text rules that adapters, mappings and the register must agree on."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_SPACE = re.compile(r"\s+")
+_INTEGRAL_FLOAT = re.compile(r"^(\d+)\.0+$")
+
+
+def normal_key(value: object) -> str:
+    """The form in which keys that people type are compared: `" r-012 "`, `R-012` and `R‑012` are one key.
+
+    Width and compatibility variants (NFKC), case, dashes and runs of white space do not count; a number that a
+    spreadsheet turned into `12.0` is `12`.
+    """
+    text = unicodedata.normalize("NFKC", str(value)).translate(_DASHES)
+    text = _SPACE.sub(" ", text).strip().casefold()
+    whole = _INTEGRAL_FLOAT.match(text)
+    return whole.group(1) if whole else text
+
+
+_DASHES = dict.fromkeys(map(ord, "‐‑‒–—−"), "-")
