@@ -1,0 +1,284 @@
+"""The trust layer: what was read, what each record says, which run did it, what is wrong.
+
+`Source`, `Run`, `Finding`, `Conflict`, `Link` and `Rejection` are readable in the API like entities; the rest is
+the machinery below them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, DateTime, Identity, Index, LargeBinary, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+from register.models.base import at, document, flag, texts, whole, words
+
+NOW = text("now()")
+
+
+def _id(description: str) -> Any:
+    return Field(sa_type=Uuid, primary_key=True, description=description)
+
+
+def _serial(description: str) -> Any:
+    return Field(
+        default=None,
+        sa_type=BigInteger,
+        primary_key=True,
+        sa_column_args=(Identity(always=True),),
+        description=description,
+    )
+
+
+def _big(description: str, **column: Any) -> Any:
+    return Field(default=None, sa_type=BigInteger, description=description, sa_column_kwargs=column)
+
+
+def _count(description: str) -> Any:
+    return Field(
+        default=0,
+        sa_type=BigInteger,
+        description=description,
+        sa_column_kwargs={"nullable": False, "server_default": "0"},
+    )
+
+
+class Source(SQLModel, table=True):
+    """A configured connection, and how it is doing."""
+
+    id: UUID = _id("Derived from the name.")
+    key: str = words("The name in the configuration.", nullable=False)
+    kind: str = words("The kind of tool: jira, spreadsheet …", nullable=False)
+    url: str | None = words("Where it is.")
+    configured: bool = flag("Named in the configuration that was last loaded.")
+    paused: bool | None = flag("Nothing is read until a person resumes it.")
+    pause_reason: str | None = words("Why it is paused, in words.")
+    account: str | None = words("Who we are there.")
+    timezone: str | None = words("The account's time zone.")
+    every_s: int | None = whole("Seconds between incremental runs.")
+    sweep_at: str | None = words("Local time of the daily complete run, HH:MM.")
+    next_run_at: datetime | None = at("When the next incremental run is due.")
+    next_sweep_at: datetime | None = at("When the next complete run is due.")
+    fresh_at: datetime | None = at("Everything the source showed up to this instant is in the register.")
+    complete_at: datetime | None = at("Start of the last complete run that succeeded.")
+    cursors: dict[str, Any] | None = document("Where the next incremental run starts, by partition.")
+    aliases: dict[str, str] | None = document("Names a mapping may use in place of paths, as last seen.")
+    mapping_version: str | None = words("Hash of the mapping the register was last built with.")
+
+
+class Run(SQLModel, table=True):
+    """One pass over a source, with its accounts: seen = stored + unchanged + quarantined."""
+
+    id: int | None = _serial("Rises with time.")
+    source: str = words("The source.", nullable=False)
+    mode: str = words("What was read.", "incremental", "full", nullable=False)
+    state: str = words(
+        "How it stands.",
+        *("queued", "running", "succeeded", "incomplete", "failed", "held"),
+        nullable=False,
+        server_default="queued",
+    )
+    requested_by: str | None = words("Who or what asked for it.")
+    requested_at: datetime | None = at("When it was asked for.", nullable=False, server_default=NOW)
+    not_before: datetime | None = at("It may start from then on.", nullable=False, server_default=NOW)
+    started_at: datetime | None = at("When it was started.")
+    finished_at: datetime | None = at("When it ended.")
+    attempts: int = whole("How often a worker took it up.", default=0, nullable=False, server_default="0")
+    approved: bool | None = flag("A person approved that more than the hold limit vanishes.")
+    seen: int = _count("Records the tool sent.")
+    stored: int = _count("Of these, new or changed.")
+    unchanged: int = _count("Of these, as already stored.")
+    quarantined: int = _count("Of these, set aside with a finding.")
+    vanished: int = _count("Records that a complete run did not meet and that were given a reason.")
+    rows_changed: int = _count("Rows written, new and changed.")
+    partitions: dict[str, Any] | None = document("By partition: cursor, done, counts.")
+    error_code: str | None = words("Code of the problem that ended it.")
+    error: str | None = words("What happened, where, and what to do next.")
+    account: str | None = words("Who we were at the tool.")
+    mapping_version: str | None = words("Hash of the mapping used.")
+
+    __table_args__ = (
+        Index("run_open_ix", "source", unique=True, postgresql_where=text("state IN ('queued', 'running')")),
+        Index("run_source_ix", "source", "id"),
+    )
+
+
+class Lease(SQLModel, table=True):
+    """Who may write for a source just now, on the database's clock. The token fences out a holder that lost it."""
+
+    name: str = Field(sa_type=Text, primary_key=True)
+    token: int = _count("Rises with each holder.")
+    holder: str | None = words("Who holds it.")
+    expires_at: datetime | None = at("Until when.")
+
+
+class SourceRecord(SQLModel, table=True):
+    """One record in a source, verbatim."""
+
+    __tablename__ = "source_record"
+
+    id: UUID = _id("UUIDv5 of source, stream and the source's own id.")
+    source: str = words("The source.", nullable=False)
+    stream: str = words("The kind of record in the source.", nullable=False)
+    source_id: str = words("The source's own immutable id.", nullable=False)
+    content_hash: bytes = Field(sa_type=LargeBinary, description="BLAKE2b-128 of the payload.")
+    updated_at: datetime | None = at("When it last changed, says the source.")
+    first_seen_at: datetime | None = at("When it was first stored.", nullable=False, server_default=NOW)
+    stored_at: datetime | None = at("When this content was stored.", nullable=False, server_default=NOW)
+    run_id: int | None = _big("The run that stored this content.")
+    presence: str = words("Whether it is still there.", default="present", nullable=False, server_default="present")
+    payload: bytes = Field(
+        sa_type=LargeBinary,
+        description="The record as sent: UTF-8 JSON, byte for byte. Not jsonb: tools send NULs and lone surrogates.",
+    )
+
+    __table_args__ = (Index("source_record_source_ix", "source", "stream", "presence"),)
+
+
+class SweepSeen(SQLModel, table=True):
+    """Records that a complete run has met unchanged; emptied when it ends."""
+
+    __tablename__ = "sweep_seen"
+
+    run_id: int = Field(sa_type=BigInteger, primary_key=True)
+    record_id: UUID = Field(sa_type=Uuid, primary_key=True)
+
+
+class Claim(SQLModel, table=True):
+    """What one source record says about one entity, in register terms."""
+
+    record_id: UUID = Field(sa_type=Uuid, primary_key=True, description="The source record that says it.")
+    own_id: UUID = Field(sa_type=Uuid, primary_key=True, description="The id derived from the source alone.")
+    entity: str = words("The entity type.", nullable=False)
+    entity_id: UUID = Field(sa_type=Uuid, description="The row it tells of, after identity.")
+    source: str = words("The source.", nullable=False)
+    values: dict[str, Any] = Field(sa_type=JSONB, description="Field → value, JSON; dates and instants ISO 8601.")
+    mapping: str | None = words("Version of the mapping that made it.")
+
+    __table_args__ = (Index("claim_entity_ix", "entity_id"),)
+
+
+class Event(SQLModel, table=True):
+    """The outbox: one line per change of a row, written with it."""
+
+    seq: int | None = _serial("Rises with time; a gap means a rolled-back write.")
+    type: str = words("What happened.", "created", "changed", nullable=False)
+    entity: str = words("The entity type.", nullable=False)
+    entity_id: UUID = Field(sa_type=Uuid)
+    version: int = whole("The version this made.", nullable=False)
+    changed: dict[str, Any] | None = document("Field → [before, after]; empty for a new row.")
+    cause: str | None = words("Why: sync, remap, link …")
+    run_id: int | None = _big("The run.")
+    at: datetime | None = Field(
+        default=None,
+        sa_type=DateTime(timezone=True),  # type: ignore[call-overload]
+        sa_column_kwargs={"nullable": False, "server_default": NOW},
+    )
+
+    __table_args__ = (Index("event_entity_ix", "entity_id", "version"),)
+
+
+class Finding(SQLModel, table=True):
+    """Something in the data that a person should mend, at the tool or in the configuration."""
+
+    id: UUID = _id("Derived from what it is about, so that the same finding is one row.")
+    code: str = words("Stable code.", nullable=False)
+    severity: str = words("How bad.", "error", "warning", "info", nullable=False)
+    source: str | None = words("The source.")
+    stream: str | None = words("The kind of record.")
+    record_id: UUID | None = Field(default=None, sa_type=Uuid, description="The source record, or a sample of many.")
+    entity: str | None = words("The entity type.")
+    entity_id: UUID | None = Field(default=None, sa_type=Uuid, description="The row concerned.")
+    field: str | None = words("The field concerned.")
+    value: str | None = words("The value as the tool sent it, shortened.")
+    message: str = words("What is wrong.", nullable=False)
+    detail: str | None = words("Where.")
+    hint: str | None = words("What to do next.")
+    run_id: int | None = _big("The run that first noticed.")
+    opened_at: datetime | None = at("When it was first noticed.", nullable=False, server_default=NOW)
+    closed_at: datetime | None = at("When it was gone.")
+
+    __table_args__ = (
+        Index("finding_record_ix", "record_id"),
+        Index("finding_open_ix", "source", "code", postgresql_where=text("closed_at IS NULL")),
+    )
+
+
+class Rejection(SQLModel, table=True):
+    """A record set aside with its payload."""
+
+    id: UUID = _id("The source record's id.")
+    source: str = words("The source.", nullable=False)
+    stream: str = words("The kind of record.", nullable=False)
+    source_id: str = words("The source's own id, as far as it could be read.", nullable=False)
+    code: str = words("Code of the problem.", nullable=False)
+    message: str = words("What is wrong with it.", nullable=False)
+    detail: str | None = words("Where.")
+    hint: str | None = words("What to do next.")
+    payload: bytes = Field(sa_type=LargeBinary, description="As sent.")
+    run_id: int | None = _big("The run that set it aside.")
+    rejected_at: datetime | None = at("When.", nullable=False, server_default=NOW)
+    resolved_at: datetime | None = at("When a later version of it was accepted.")
+
+
+class Conflict(SQLModel, table=True):
+    """Sources that disagree about a field."""
+
+    id: UUID = _id("Derived from entity, row and field.")
+    entity: str = words("The entity type.", nullable=False)
+    entity_id: UUID = Field(sa_type=Uuid, description="The row.")
+    field: str = words("The field.", nullable=False)
+    values: dict[str, Any] | None = document("What each source says.")
+    winner: str | None = words("The source whose value is shown.")
+    rule: str | None = words("The precedence rule that chose.")
+    opened_at: datetime | None = at("Since when.", nullable=False, server_default=NOW)
+    closed_at: datetime | None = at("When they agreed again.")
+
+
+class Link(SQLModel, table=True):
+    """Two ids that are one thing: `own_id`, as a source derives it, is shown as `entity_id`."""
+
+    id: UUID = _id("The own id that was absorbed.")
+    entity: str = words("The entity type.", nullable=False)
+    entity_id: UUID = Field(sa_type=Uuid, description="The row it is part of.")
+    source: str | None = words("The source of the absorbed id.")
+    source_id: str | None = words("The source's word for it.")
+    rule: str = words("Which rule joined them: configured, or match on a field.", nullable=False)
+    evidence: str | None = words("The value that matched, or the line of configuration.")
+    created_at: datetime | None = at("When.", nullable=False, server_default=NOW)
+
+    __table_args__ = (Index("link_entity_ix", "entity_id"),)
+
+
+class ApiKey(SQLModel, table=True):
+    """A caller's key; only its hash is kept."""
+
+    __tablename__ = "api_key"
+
+    id: UUID = _id("Random.")
+    name: str = words("Whose it is.", nullable=False)
+    hash: bytes = Field(sa_type=LargeBinary, description="SHA-256 of the key.", unique=True)
+    prefix: str = words("The first characters, to tell keys apart in lists.", nullable=False)
+    scopes: list[str] | None = texts("What it may do.")
+    row_scope: dict[str, Any] | None = document("Portfolios, programmes and projects it may see; empty: all.")
+    created_at: datetime | None = at("When it was made.", nullable=False, server_default=NOW)
+    expires_at: datetime | None = at("When it ends.")
+    revoked_at: datetime | None = at("When it was withdrawn.")
+
+
+class Audit(SQLModel, table=True):
+    """Who changed what in the workings: configuration, keys, decisions. Only ever added to."""
+
+    seq: int | None = _serial("Rises with time.")
+    at: datetime | None = Field(
+        default=None,
+        sa_type=DateTime(timezone=True),  # type: ignore[call-overload]
+        sa_column_kwargs={"nullable": False, "server_default": NOW},
+    )
+    actor: str = words("Who.", nullable=False)
+    action: str = words("What.", nullable=False)
+    subject: str | None = words("On what.")
+    detail: dict[str, Any] | None = document("With which values; never a secret.")

@@ -1,0 +1,54 @@
+"""What the declarations imply beyond one table each: history twins and indexes.
+
+Importing this module completes `SQLModel.metadata`, which the migrations are compared with.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, DateTime, Index, Integer, MetaData, Table, Uuid
+from sqlmodel import SQLModel
+
+from register.catalog import Kind, catalog
+from register.models import ENTITIES
+
+HISTORY_SUFFIX = "_history"
+
+
+def complete(metadata: MetaData) -> MetaData:
+    """Add the history twins and the indexes of every entity."""
+    for name in ENTITIES:
+        entity = catalog()[name]
+        table = entity.table
+        # `valid_to` comes first so that both tables can grow new columns at the end in the same order: the trigger
+        # that keeps history copies rows by position.
+        Table(
+            name + HISTORY_SUFFIX,
+            metadata,
+            Column("valid_to", DateTime(timezone=True), nullable=False, comment="Until when the register showed it."),
+            *(_twin(column) for column in table.columns),
+        )
+        Index(f"{name}_key_ix", table.c.key)
+        for field in entity.fields.values():
+            if not _indexed(name, field.name):
+                continue
+            column = table.c[field.name]
+            if field.kind is Kind.IDS:
+                Index(f"{name}_{field.name}_ix", column, postgresql_using="gin")
+            else:
+                # With the key behind it: the nested lists of a page come out in key order, few at a time.
+                Index(f"{name}_{field.name}_ix", column, table.c.key)
+    return metadata
+
+
+def _indexed(entity: str, field: str) -> bool:
+    extra = ENTITIES[entity].model_fields[field].json_schema_extra
+    return isinstance(extra, dict) and bool(extra.get("index_ref"))
+
+
+def _twin(column: Column[object]) -> Column[object]:
+    primary = column.name in ("id", "version")
+    kind = {"id": Uuid(), "version": Integer()}.get(column.name, column.type)
+    return Column(column.name, kind, primary_key=primary, nullable=not primary, autoincrement=False)
+
+
+METADATA = complete(SQLModel.metadata)
