@@ -77,7 +77,7 @@ def check_redis(url: str) -> str:
     if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
         raise StoreRefused(
             "register.redis is not a Redis URL",
-            hint="Write `embedded`, redis://host:6379/0, rediss://… or unix:///path, best as {env: REDIS_URL}.",
+            hint="Write `embedded`, redis://host:6379/0, rediss://… or unix:///path; best {env: REDIS_URL}.",
         )
     try:
         client = redis.Redis.from_url(url, socket_connect_timeout=_TIMEOUT_S, socket_timeout=_TIMEOUT_S)

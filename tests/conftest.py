@@ -1,0 +1,3 @@
+"""The fixtures are plugins; this only lists them."""
+
+pytest_plugins = ["tests.fix_postgres", "tests.fix_redis"]
