@@ -48,6 +48,9 @@ class Page(NamedTuple):
     place cannot be kept here (then the last kept one counts)."""
     expected: int | None = None
     """How many records the partition holds in this read, where the tool tells: for progress bars only."""
+    complete: bool = False
+    """On the last page of a read: it met every record the partition has, although it was not asked for all. A
+    source read as a whole when it changed (a workbook) says so; records it did not meet are missing."""
 
 
 class Partition(NamedTuple):

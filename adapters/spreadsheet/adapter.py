@@ -1,0 +1,354 @@
+"""The spreadsheet adapter: files on disk become streams named after the entities their rows are."""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+import hashlib
+import logging
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import orjson
+
+from adapters.base import Cursor, Identity, Page, Partition, Presence, RawRecord, SourceField, Stream
+from adapters.errors import RecordRejected, SourceError, SourceRefused
+from adapters.spreadsheet.files import Found, FoundFile, Snapshot, find_files, snapshot
+from adapters.spreadsheet.layout import STANDARD_SHEETS, entity_of
+from adapters.spreadsheet.options import SheetOptions, SpreadsheetOptions
+from adapters.spreadsheet.process import frames, problem
+from portbook.text import normal_key
+
+_log = logging.getLogger(__name__)
+_PAGE = 500
+_READER_VERSION = 1
+"""Raised when rows come out differently from the same file: unchanged files are then read again."""
+
+
+class SpreadsheetAdapter:
+    """Reads tables from workbooks. There is one partition per entity, holding its rows of every file and sheet:
+    only so can a key that two sheets share be noticed, and a row that moves to the `Closed` sheet stay itself.
+
+    A file is copied, then parsed in a process with limits; see `child.py`.
+    """
+
+    kind: ClassVar[str] = "spreadsheet"
+    options: ClassVar[type[SpreadsheetOptions]] = SpreadsheetOptions
+
+    def __init__(self, options: SpreadsheetOptions) -> None:
+        self._options = options
+        self._limits = options.limits.model_dump()
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._snapshots: dict[Path, Snapshot] = {}
+        self._lists: dict[str, list[list[Any]] | SourceError] = {}
+        self._lock = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        self._folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="portbook-sheets-")
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._folder is not None:
+            await asyncio.to_thread(self._folder.cleanup)
+            self._folder = None
+
+    async def check(self) -> Identity:
+        """Find every file and open it far enough to list its sheets. Rows are not read."""
+        found = await self._find()
+        warnings = [f"skipped {reason}" for reason in found.skipped]
+        formats: dict[str, int] = {}
+        recognised = False
+        for file in found.files:
+            taken = await self._snapshot(file)
+            sheets = await self._sheets(taken)
+            kind = Path(file.name).suffix.lstrip(".").casefold()
+            formats[kind] = formats.get(kind, 0) + 1
+            unknown = [name for name, _ in sheets if not self._options.sheets and not entity_of(name)]
+            recognised = recognised or len(unknown) < len(sheets)
+            if unknown and not self._options.sheets:
+                warnings.append(f"{file.name}: no standard sheet name, not read: {', '.join(unknown)}")
+            warnings += [f"{file.name}: sheet {name} is hidden" for name, visible in sheets if not visible]
+        if not recognised:
+            raise SourceRefused(
+                "No sheet has the name of a standard PMO sheet",
+                detail="; ".join(warnings)[:1000],
+                hint="Say under `sheets:` which sheet holds what, e.g. `{sheet: Tabelle1, into: risk, key: ID}`.",
+            )
+        count = len(found.files)
+        kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(formats.items()))
+        product = f"{count} file{'' if count == 1 else 's'} ({kinds})"
+        return Identity(account="files on disk", product=product, warnings=tuple(warnings))
+
+    async def partitions(self) -> list[Partition]:
+        """One per entity, in the order of the configuration, else of the standard workbook."""
+        if self._options.sheets:
+            streams = list(dict.fromkeys(entry.into for entry in self._options.sheets))
+        else:
+            present: set[str] = set()
+            for file in (await self._find()).files:
+                try:
+                    sheets = await self._sheets(await self._snapshot(file))
+                except SourceError as error:  # raised again by every read, after what can be read
+                    _log.warning("%s", error)
+                    continue
+                present |= {entity for name, _ in sheets if (entity := entity_of(name))}
+            streams = [entity for entity in dict.fromkeys(STANDARD_SHEETS.values()) if entity in present]
+        names = ", ".join(self._options.files)
+        return [Partition(name, (name,), f"{name.replace('_', ' ')} rows of {names}") for name in streams]
+
+    async def read(self, partition: Partition, cursor: Cursor | None, *, full: bool) -> AsyncIterator[Page]:
+        """Yield the partition's rows in the order of files, sheets and rows; all of them, or none when no file
+        has changed since `cursor`.
+
+        A file or sheet that cannot be read does not keep the others from being read: its error is raised after
+        them, so that the run is incomplete and nothing counts as missing.
+        """
+        stream = partition.streams[0]
+        taken: list[tuple[Snapshot, list[SheetOptions]]] = []
+        problems: list[SourceError] = []
+        for file in (await self._find()).files:
+            try:
+                copy = await self._snapshot(file)
+                if entries := await self._entries(copy, stream):
+                    taken.append((copy, entries))
+            except SourceError as error:
+                problems.append(error)
+        following = self._cursor(taken)
+        if not full and not problems and cursor is not None and _same(cursor, following):
+            yield Page((), cursor, expected=0)
+            return
+        _refuse_twins(taken)
+        seen: dict[str, str] = {}
+        batch: list[RawRecord] = []
+        for copy, entries in taken:
+            try:
+                async with aclosing(frames(self._request("read", copy, entries))) as answers:
+                    async for frame in answers:
+                        if frame["kind"] == "error":
+                            problems.append(problem(frame))
+                        elif frame["kind"] == "sheet":
+                            _report(copy.file.name, frame)
+                        elif frame["kind"] == "rows":
+                            prefix = f"{normal_key(copy.file.logical)}:" if frame["scope"] == "file" else ""
+                            batch += [_record(stream, prefix, row, seen) for row in frame["rows"]]
+                            if len(batch) >= _PAGE:
+                                yield Page(batch, None)
+                                batch = []
+            except SourceError as error:
+                problems.append(error)
+        if problems:
+            if batch:
+                yield Page(batch, None)
+            raise _together(problems, stream)
+        yield Page(batch, following, complete=True)
+
+    async def discover(self) -> list[Stream]:
+        """Every table with its columns and samples. What was passed over, and why, stands in the title."""
+        streams: list[Stream] = []
+        for file in (await self._find()).files:
+            copy = await self._snapshot(file)
+            entries = await self._entries(copy, None)
+            if not entries:
+                continue
+            async with aclosing(frames(self._request("discover", copy, entries))) as answers:
+                async for frame in answers:
+                    if frame["kind"] == "described":
+                        streams.append(_stream(file.name, frame))
+                    elif frame["kind"] == "error":
+                        error = problem(frame)
+                        streams.append(Stream("", f"{file.name}: {error}", ()))
+        return streams
+
+    async def aliases(self) -> Mapping[str, str]:
+        """None: columns are called by their own names already."""
+        return {}
+
+    async def locate(self, stream: str, ids: Sequence[str]) -> dict[str, Presence]:
+        """Rows that a complete read did not meet were deleted by someone. Unknown while a file cannot be opened
+        or a sheet is missing."""
+        try:
+            for file in (await self._find()).files:
+                await self._entries(await self._snapshot(file), stream)
+        except SourceError:
+            return {}
+        return dict.fromkeys(ids, Presence.DELETED)
+
+    async def _find(self) -> Found:
+        options = self._options
+        return await asyncio.to_thread(
+            find_files, options.files, options.base_dir, newest_only=options.newest_only
+        )
+
+    async def _snapshot(self, file: FoundFile) -> Snapshot:
+        """The copy of this file, taken anew only when it changed: all streams of a run see the same state."""
+        if self._folder is None:
+            raise RuntimeError("use the adapter as `async with`")
+        async with self._lock:
+            known = self._snapshots.get(file.path)
+            if known is not None:
+                now = await asyncio.to_thread(_stat, file.path)
+                if now == (known.mtime, known.size):
+                    return known._replace(file=file)
+            taken = await asyncio.to_thread(
+                snapshot,
+                file,
+                Path(self._folder.name),
+                settle_s=self._options.settle_s,
+                largest_mb=self._options.limits.file_mb,
+            )
+            self._snapshots[file.path] = taken
+            return taken
+
+    async def _sheets(self, taken: Snapshot) -> list[list[Any]]:
+        """(name, visible) of each sheet. Remembered by content, also when it was refused."""
+        known = self._lists.get(taken.sha256)
+        if known is None:
+            known = await self._list(taken)
+            self._lists[taken.sha256] = known
+        if isinstance(known, SourceError):
+            raise known
+        return known
+
+    async def _list(self, taken: Snapshot) -> list[list[Any]] | SourceError:
+        sheets: list[list[Any]] = []
+        try:
+            async with aclosing(frames(self._request("list", taken, []))) as answers:
+                async for frame in answers:
+                    if frame["kind"] == "error":
+                        return problem(frame)
+                    sheets = frame["sheets"]
+        except SourceError as error:
+            return error
+        return sheets
+
+    async def _entries(self, taken: Snapshot, stream: str | None) -> list[SheetOptions]:
+        """The tables of this file that hold `stream` (None: all), configured or recognised by name."""
+        if self._options.sheets:
+            name = normal_key(Path(taken.file.name).name)
+            return [
+                entry
+                for entry in self._options.sheets
+                if stream in (None, entry.into) and fnmatch.fnmatchcase(name, normal_key(entry.file))
+            ]
+        return [
+            SheetOptions(sheet=name, into=entity)
+            for name, _ in await self._sheets(taken)
+            if (entity := entity_of(name)) and stream in (None, entity)
+        ]
+
+    def _request(self, op: str, taken: Snapshot, entries: list[SheetOptions]) -> dict[str, Any]:
+        return {
+            "op": op,
+            "path": str(taken.copy),
+            "name": taken.file.name,
+            "limits": self._limits,
+            "locale": self._options.locale,
+            "entries": [entry.model_dump(mode="json") for entry in entries],
+        }
+
+    def _cursor(self, taken: list[tuple[Snapshot, list[SheetOptions]]]) -> dict[str, Any]:
+        """What the rows depend on: the files' contents, and how the configuration says to read them."""
+        how = [
+            _READER_VERSION,
+            self._options.locale,
+            [[e.model_dump(mode="json") for e in es] for _, es in taken],
+        ]
+        return {
+            "files": {copy.file.name: {"sha256": copy.sha256, "mtime": copy.mtime} for copy, _ in taken},
+            "how": hashlib.sha256(orjson.dumps(how)).hexdigest()[:16],
+        }
+
+
+def _same(one: Cursor, other: Cursor) -> bool:
+    """Whether two cursors stand for the same contents; a file that was only touched is the same."""
+    return _contents(one) == _contents(other)
+
+
+def _contents(cursor: Cursor) -> tuple[object, dict[str, object]]:
+    files = cursor.get("files") or {}
+    return cursor.get("how"), {name: state.get("sha256") for name, state in files.items()}
+
+
+def _stat(path: Path) -> tuple[float, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime, status.st_size
+
+
+def _record(stream: str, prefix: str, row: list[Any], seen: dict[str, str]) -> RawRecord:
+    """A row as a record; set aside when it has no key, or one that an earlier row has."""
+    key, number, data, trouble = row
+    payload = orjson.dumps(data)
+    where = data["portbook"]["where"]
+    record_id = prefix + key
+    message = f"The row has no key: {trouble}" if trouble else ""
+    hint = "Fill the key, or delete the row. The other rows were read."
+    if not message and record_id in seen:
+        message = f"The key {key!r} is already used in {seen[record_id]}"
+        hint = "Give one of the two rows another key. The first one was read."
+    if not message:
+        seen[record_id] = where
+        return RawRecord(stream, record_id, payload, data)
+    cell = next(iter(data["portbook"]["at"].values()), "")
+    rejected_id = f"{record_id}#{normal_key(data['file'])}#{normal_key(data['sheet'])}#row{number}"
+    detail = where if trouble else f"{where}, cell {cell}"
+    error = RecordRejected(message, record_id=rejected_id, stream=stream, detail=detail, hint=hint)
+    return RawRecord(stream, rejected_id, payload, data, error=error)
+
+
+def _refuse_twins(taken: list[tuple[Snapshot, list[SheetOptions]]]) -> None:
+    """Two files with the same bytes are one register copied; every row would be there twice."""
+    by_content: dict[str, str] = {}
+    for copy, _ in taken:
+        other = by_content.setdefault(copy.sha256, copy.file.name)
+        if other != copy.file.name:
+            raise SourceRefused(
+                f"{copy.file.name} is an exact copy of {other}",
+                hint="Remove one, narrow `files:`, or set `newest_only: true` when each is a later state.",
+            )
+
+
+def _report(name: str, frame: dict[str, Any]) -> None:
+    if frame["skips"]:
+        reasons = "; ".join(f"row {row}: {reason}" for row, reason in frame["skipped"][:20])
+        _log.info(
+            "%s, sheet %s: %d rows read, %d passed over (%s)",
+            name, frame["sheet"], frame["records"], frame["skips"], reasons,
+        )  # fmt: skip
+
+
+def _together(problems: list[SourceError], stream: str) -> SourceError:
+    """One error for the run: the first, mentioning the others."""
+    first = problems[0]
+    first.stream = stream
+    if len(problems) > 1:
+        others = "; ".join(error.message for error in problems[1:4])
+        first.detail = f"{first.detail}; also: {others}" if first.detail else f"also: {others}"
+    return first
+
+
+def _stream(name: str, frame: dict[str, Any]) -> Stream:
+    notes = [f"{frame['records']} rows", f"header in row {frame['header_row']}"]
+    notes.append(f"identified by {' + '.join(frame['key'])} ({frame['key_by']})")
+    if not frame["visible"]:
+        notes.append("hidden sheet")
+    if frame["hidden_rows"]:
+        notes.append(f"{frame['hidden_rows']} hidden rows")
+    if frame["not_calculated"]:
+        notes.append(f"{frame['not_calculated']} formulas were never calculated: open and save it in Excel")
+    for reason, count, rows in frame["skipped"]:
+        places = ", ".join(map(str, rows)) + (" …" if count > len(rows) else "")
+        notes.append(f"{count} passed over as {reason} (row {places})")
+    return Stream(
+        frame["into"],
+        f"{name}, sheet {frame['sheet']}: {'; '.join(notes)}",
+        tuple(
+            SourceField(f'cells."{column}"', title, kind, tuple(samples))
+            for column, title, kind, samples in frame["columns"]
+        ),
+    )

@@ -1,0 +1,170 @@
+"""Finding files by pattern, and taking a copy of one that nobody is writing to."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from adapters.errors import SourceRefused, SourceUnavailable
+
+_SUFFIXES = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".csv", ".tsv", ".txt"}
+_DATE_IN_NAME = re.compile(r"(20\d\d)[-_. ]?([01]\d)(?:[-_. ]?([0-3]\d))?(?!\d)")
+
+
+class FoundFile(NamedTuple):
+    path: Path
+    name: str
+    """The path as a person wrote it, relative to the configuration's folder: what errors and addresses show."""
+    logical: str
+    """What stays the same when a new copy comes under a new name: the name, or the pattern with newest_only."""
+
+
+class Found(NamedTuple):
+    files: tuple[FoundFile, ...]
+    skipped: tuple[str, ...]
+    """Files that matched and are not read, with the reason."""
+
+
+class Snapshot(NamedTuple):
+    """A private copy of a file at one moment."""
+
+    file: FoundFile
+    copy: Path
+    sha256: str
+    mtime: float
+    size: int
+
+
+def find_files(patterns: Sequence[str], base: Path, *, newest_only: bool) -> Found:
+    """The files the patterns name, each once, in the order of patterns and names.
+
+    Raises SourceRefused for a pattern that finds nothing: silence would look like an empty register.
+    """
+    base = base.resolve()
+    files: dict[Path, FoundFile] = {}
+    skipped: list[str] = []
+    for pattern in patterns:
+        matches, passed_over = _matches(pattern, base)
+        skipped += passed_over
+        if not matches:
+            raise _nothing(pattern, base, passed_over)
+        if newest_only and len(matches) > 1:
+            *older, newest = sorted(matches, key=_age)
+            skipped += [f"{_shown(path, base)}: older than {newest.name}" for path in older]
+            matches = [newest]
+        for path in matches:
+            logical = pattern if newest_only else _shown(path, base)
+            files.setdefault(path, FoundFile(path, _shown(path, base), logical))
+    return Found(tuple(files.values()), tuple(dict.fromkeys(skipped)))
+
+
+def _matches(pattern: str, base: Path) -> tuple[list[Path], list[str]]:
+    written = Path(pattern).expanduser()
+    if written.is_absolute():
+        root, relative = Path(written.anchor), str(written.relative_to(written.anchor))
+    else:
+        root, relative = base, pattern
+    literal = root / relative
+    if literal.is_file():  # a name may hold brackets: `RAID [final].xlsx`
+        return [literal], []
+    files: list[Path] = []
+    skipped: list[str] = []
+    try:
+        candidates = sorted(path for path in root.glob(relative) if path.is_file())
+    except (ValueError, NotImplementedError, OSError) as error:
+        raise SourceRefused(f"The pattern {pattern!r} cannot be searched", detail=str(error)) from error
+    for path in candidates:
+        if reason := _no_table(path):
+            skipped.append(f"{_shown(path, base)}: {reason}")
+        else:
+            files.append(path)
+    return files, skipped
+
+
+def _no_table(path: Path) -> str | None:
+    if path.name.startswith("~$") or (path.name.startswith(".~lock.") and path.name.endswith("#")):
+        return "the lock of a file someone has open"
+    if path.name.startswith("."):
+        return "a hidden file"
+    if path.suffix.casefold() not in _SUFFIXES:
+        return "not a spreadsheet by its name"
+    if path.stat().st_size == 0:
+        return "empty (0 bytes), perhaps still uploading"
+    return None
+
+
+def _nothing(pattern: str, base: Path, skipped: list[str]) -> SourceRefused:
+    written = Path(pattern)
+    folder = written.parent if written.is_absolute() else base / written.parent
+    there: list[str] = []
+    if folder.is_dir():
+        there = sorted(path.name for path in folder.iterdir() if path.is_file() and not _no_table(path))[:10]
+    detail = f"searched in {folder}"
+    if skipped:
+        detail += f"; passed over {'; '.join(skipped[:5])}"
+    hint = f"There are: {', '.join(there)}. Correct `files:`." if there else "Correct `files:`; "
+    if not there:
+        hint += "that folder " + ("holds no spreadsheets." if folder.is_dir() else "does not exist.")
+    return SourceRefused(f"No file matches {pattern!r}", detail=detail, hint=hint)
+
+
+def _age(path: Path) -> tuple[str, float]:
+    dates = ["".join(part or "00" for part in match.groups()) for match in _DATE_IN_NAME.finditer(path.stem)]
+    return (dates[-1] if dates else "", path.stat().st_mtime)
+
+
+def _shown(path: Path, base: Path) -> str:
+    try:
+        return path.resolve().relative_to(base).as_posix()
+    except ValueError:
+        return str(path)
+
+
+def snapshot(file: FoundFile, into: Path, *, settle_s: float, largest_mb: int) -> Snapshot:
+    """Copy a file once it has stopped changing, so that what is checked is also what is parsed.
+
+    Raises SourceUnavailable while someone keeps writing to it, SourceRefused when it cannot be opened.
+    """
+    for _ in range(3):
+        try:
+            before = file.path.stat()
+            if before.st_size > largest_mb << 20:
+                raise SourceRefused(
+                    f"{file.name} is too large: {before.st_size >> 20} MiB, the limit is {largest_mb} MiB",
+                    hint="Split it, or raise `limits.file_mb` of this source.",
+                )
+            if (wait := settle_s - (time.time() - before.st_mtime)) > 0:
+                time.sleep(min(wait, settle_s))
+            copy, digest = _copied(file.path, into)
+            after = file.path.stat()
+        except FileNotFoundError as error:
+            raise SourceUnavailable(
+                f"{file.name} vanished while it was being read", retry_after=30
+            ) from error
+        except OSError as error:
+            raise SourceRefused(
+                f"{file.name} cannot be opened: {error.strerror or error}",
+                detail=str(file.path),
+                hint="Give the account that runs Portbook the right to read it.",
+            ) from error
+        if (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size):
+            return Snapshot(file, copy, digest, after.st_mtime, after.st_size)
+    raise SourceUnavailable(
+        f"{file.name} keeps changing while it is read",
+        detail=str(file.path),
+        hint="Close it.",
+        retry_after=60,
+    )
+
+
+def _copied(path: Path, into: Path) -> tuple[Path, str]:
+    target = into / hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    with path.open("rb") as source, target.open("wb") as sink:
+        shutil.copyfileobj(source, sink, 1 << 20)
+    with target.open("rb") as copied:
+        return target, hashlib.file_digest(copied, "sha256").hexdigest()

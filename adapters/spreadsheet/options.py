@@ -1,0 +1,130 @@
+"""What a person writes under `sources:` for workbooks and text tables on disk."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+_LOCALE = re.compile(r"^[a-z]{2,3}(-[A-Z]{2})?$")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Limits(_Strict):
+    """How large a file may be. Checked before and while it is parsed, in a process of its own."""
+
+    file_mb: int = Field(100, ge=1, description="Largest file on disk, in MiB.")
+    unpacked_mb: int = Field(300, ge=1, description="Largest sum of a workbook's unpacked parts, in MiB.")
+    part_mb: int = Field(150, ge=1, description="Largest single unpacked part of a workbook, in MiB.")
+    ratio: int = Field(
+        200, ge=2, description="Highest compression ratio of a part; honest sheets reach about 100."
+    )
+    parts: int = Field(2_000, ge=1, description="Most parts (zip entries) in a workbook.")
+    sheets: int = Field(100, ge=1, description="Most sheets in a workbook.")
+    rows: int = Field(200_000, ge=1, description="Lowest row that may hold a value.")
+    columns: int = Field(500, ge=1, description="Rightmost column that may hold a value.")
+    cells: int = Field(5_000_000, ge=1, description="Most cells in a sheet.")
+    memory_mb: int = Field(1_024, ge=128, description="Address space of the parsing process, in MiB.")
+    cpu_s: int = Field(120, ge=1, description="Processor seconds the parsing process may use per file.")
+    wall_s: int = Field(300, ge=1, description="Seconds the parsing process may be silent.")
+
+
+class SheetOptions(_Strict):
+    """One table: where it is, what its rows are, and what makes a row itself."""
+
+    sheet: str = Field("*", description="Sheet name or pattern (`Risks`, `Project *`); case does not count.")
+    file: str = Field("*", description="Only in files whose name matches this pattern.")
+    into: str = Field(
+        pattern=r"^[a-z][a-z_]*[a-z]$",
+        description="The entity each row is, singular: `risk`, `milestone`, `cost_line`. Also the stream's name.",
+    )
+    key: tuple[str, ...] = Field(
+        (),
+        description="Column or columns that identify a row for ever, e.g. `Risk ID` or `[Project, Month]`. "
+        "Default: an ID column found by its name, else the title (and project).",
+    )
+    header_row: int | None = Field(
+        None, ge=1, description="Row of the column names, when it is not found (1 = first row)."
+    )
+    orientation: Literal["rows", "columns"] = Field(
+        "rows",
+        description="`columns` when each record is a column and the names stand in the first column.",
+    )
+    hidden: Literal["include", "skip"] = Field(
+        "include",
+        description="What to do with hidden rows, columns and sheets. Filtered-out rows are stored as hidden too, "
+        "so the default reads them and flags them.",
+    )
+    fill_merged: bool = Field(True, description="Give every row under a merged cell the merged cell's value.")
+    locale: str | None = Field(None, description="Overrides the source's locale for this sheet.")
+    scope: Literal["source", "file"] = Field(
+        "source", description="Where keys are unique: in the whole source, or only within one file."
+    )
+    min_rows: int = Field(0, ge=0, description="Refuse the sheet when fewer rows than this are found.")
+    optional: bool = Field(False, description="The sheet may be absent from a file.")
+
+    @field_validator("key", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("locale")
+    @classmethod
+    def _known_form(cls, value: str | None) -> str | None:
+        return _checked_locale(value)
+
+
+class SpreadsheetOptions(_Strict):
+    """Workbooks (xlsx, xlsm, xlsb, xls, ods) and text tables (csv, tsv) in folders this machine can read."""
+
+    base_dir: Path = Field(
+        Path(),
+        description="Folder that `files` are relative to. Set by the configuration loader: the config file's folder.",
+    )
+    files: Annotated[list[str], Field(min_length=1)] = Field(
+        description="Files or patterns, e.g. `registers/*.xlsx`. Lock and temporary files are skipped."
+    )
+    sheets: list[SheetOptions] = Field(
+        default_factory=list,
+        description="The tables to read. Default: every sheet whose name is that of a standard PMO workbook "
+        "(Projects, Risks, Issues, Milestones, Budget …).",
+    )
+    locale: str | None = Field(
+        None,
+        description="How dates and numbers are typed as text, e.g. `en-GB`, `de-DE`, `en-US`: day before month "
+        "or after, comma or point. Real dates and ISO text need none; without it `03/04/2025` stays empty "
+        "with a finding.",
+    )
+    newest_only: bool = Field(
+        False,
+        description="Each pattern in `files` is one logical file saved under a new name each time: the newest wins "
+        "(by a date in the name, then by modification time).",
+    )
+    settle_s: float = Field(
+        1.0,
+        ge=0,
+        le=60,
+        description="A file modified less than this many seconds ago must stop changing first.",
+    )
+    limits: Limits = Field(default_factory=Limits, description="Sizes beyond which a file is refused.")
+
+    @field_validator("files", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("locale")
+    @classmethod
+    def _known_form(cls, value: str | None) -> str | None:
+        return _checked_locale(value)
+
+
+def _checked_locale(value: str | None) -> str | None:
+    if value is not None and not _LOCALE.match(value):
+        raise ValueError(f"{value!r} is not a locale such as en-GB, en-US or de-DE")
+    return value

@@ -1,0 +1,95 @@
+"""Asking the reading process: start it, take its frames one by one, and say plainly how it died."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import struct
+import sys
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from adapters.errors import SourceMisbehaved, SourceRefused
+
+_ROOT = Path(__file__).resolve().parents[2]
+_LARGEST_FRAME = 256 << 20
+_RAISE_LIMITS = "Split the workbook or clear unused cells; if it is honest, raise `limits:` of this source."
+
+
+async def frames(request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+    """The answers to one request, as they come. The process waits while the reader is slow, and is killed when
+    the reader stops asking. Raises SourceRefused naming the file when the process dies or falls silent."""
+    limits = request["limits"]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "from adapters.spreadsheet.child import main; main()",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=_environment(),
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdin.write(orjson.dumps(request))
+        process.stdin.close()
+        while True:
+            try:
+                async with asyncio.timeout(limits["wall_s"]):
+                    frame = await _next(process.stdout)
+            except TimeoutError:
+                raise SourceRefused(
+                    f"{request['name']} was not read within {limits['wall_s']} seconds", hint=_RAISE_LIMITS
+                ) from None
+            except asyncio.IncompleteReadError:
+                raise _died(request["name"], await process.wait(), limits) from None
+            if frame["kind"] == "end":
+                return
+            yield frame
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def _next(stream: asyncio.StreamReader) -> dict[str, Any]:
+    (length,) = struct.unpack(">I", await stream.readexactly(4))
+    if length > _LARGEST_FRAME:
+        raise asyncio.IncompleteReadError(b"", length)
+    frame: dict[str, Any] = orjson.loads(await stream.readexactly(length))
+    return frame
+
+
+def problem(frame: dict[str, Any]) -> SourceRefused | SourceMisbehaved:
+    """An `error` frame as the SourceError it stands for."""
+    kind = SourceMisbehaved if frame["class"] == "misbehaved" else SourceRefused
+    return kind(frame["message"], detail=frame["detail"], hint=frame["hint"])
+
+
+def _environment() -> dict[str, str]:
+    """Next to nothing: no secret of ours is in the memory that parses a stranger's file."""
+    kept = {
+        name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH") if name in os.environ
+    }
+    path = os.pathsep.join([str(_ROOT), *([os.environ["PYTHONPATH"]] if "PYTHONPATH" in os.environ else [])])
+    return {**kept, "PYTHONPATH": path, "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _died(name: str, code: int, limits: dict[str, int]) -> SourceRefused:
+    if code == -getattr(signal, "SIGXCPU", 24) or (code == -signal.SIGKILL and limits["cpu_s"]):
+        what = (
+            f"it took more than {limits['cpu_s']} seconds of processor time, or the system ran out of memory"
+        )
+    elif code in (-signal.SIGABRT, -signal.SIGSEGV, -getattr(signal, "SIGBUS", 7)):
+        what = f"it needs more than {limits['memory_mb']} MiB of memory, or crashed the parser"
+    else:
+        what = f"the reading process ended with code {code}"
+    return SourceRefused(
+        f"{name} cannot be read: {what}", detail=f"limits: memory_mb, cpu_s of {name}", hint=_RAISE_LIMITS
+    )

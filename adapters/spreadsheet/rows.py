@@ -1,0 +1,270 @@
+"""From a sheet to records: the rows under the header that are records, and why the others are not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+from adapters.spreadsheet.grid import (
+    Facts,
+    Refused,
+    Row,
+    Sheet,
+    Value,
+    cell_name,
+    column_name,
+    filled,
+    header_text,
+    transposed,
+)
+from adapters.spreadsheet.header import SEARCH_ROWS, Column, Header, find_header
+from adapters.spreadsheet.identity import Identity, identify, missing_key, row_id, title_columns
+from adapters.spreadsheet.xlsx import serial_date
+
+_TOTAL = re.compile(
+    r"^(grand |overall |sub[- ]?)?(total|sum|summe|gesamt|zwischensumme|average)s?\b", re.IGNORECASE
+)
+_ISO_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}(T|$)")
+_DATE_NAME = re.compile(r"\b(date|due|deadline|datum|fällig)\b|\b(on|by)$")
+_MONEY_NAME = re.compile(r"cost|amount|budget|value|hours|price|[£€$]")
+_PERCENT_NAME = re.compile(r"%|\bpercent|\bper cent|\bcomplete$|\bprogress\b")
+_RAG_NAME = re.compile(r"\b(rag|bragg?|traffic light|health)\b")
+
+
+class Found(NamedTuple):
+    """One row that is a record, or was meant to be one."""
+
+    id: str
+    row: int
+    data: dict[str, Any]
+    problem: str | None = None
+
+
+class Skipped(NamedTuple):
+    """One row that is no record."""
+
+    row: int
+    reason: str
+
+
+class Table(NamedTuple):
+    """A sheet whose header and identity are known."""
+
+    sheet: Sheet
+    header: Header
+    identity: Identity
+    turned: bool
+
+
+def find_table(sheet: Sheet, entry: dict[str, Any], name: str, limits: dict[str, int]) -> Table:
+    """Where the table is and what identifies its rows. Raises Refused naming file, sheet and columns."""
+    where = f"{name}, sheet {sheet.name}"
+    turned = entry["orientation"] == "columns"
+    if turned:
+        sheet = transposed(sheet, limits["cells"])
+    at = entry["header_row"]
+    head = list(islice(sheet.rows(), max(SEARCH_ROWS, (at or 0) + 2)))
+    header = find_header(head, sheet.facts.merges, key=entry["key"], at=at)
+    if header is None or not header.columns:
+        if entry["key"]:
+            raise missing_key(entry["key"][0], (), where)
+        raise Refused(
+            f"No row of column names was found in {where}",
+            hint="Give `header_row:`, or `orientation: columns` when the names stand in the first column.",
+        )
+    identity = identify(header, entry["into"], entry["key"], sheet.facts.row_formula_columns, where)
+    return Table(sheet, header, identity, turned)
+
+
+def read_table(
+    table: Table, entry: dict[str, Any], name: str, locale: str | None
+) -> Iterator[Found | Skipped]:
+    """Every row under the header, in the sheet's order, as a record or with the reason it is none."""
+    sheet, header, identity, turned = table
+    facts = sheet.facts
+    kept = header.columns
+    if entry["hidden"] == "skip":
+        keys = {column.index for column in identity.columns}
+        kept = tuple(c for c in kept if c.index + 1 not in facts.hidden_columns or c.index in keys)
+    shape = _Shape(table, kept)
+    conversions = _conversions(table, kept, entry["fill_merged"])
+    titles = {column.name: column.title for column in kept}
+    rag = [column for column in kept if _RAG_NAME.search(column.name)]
+    for number, row in _data_rows(table, entry["fill_merged"]):
+        if not filled(row):
+            continue
+        hidden = number in facts.hidden_rows or not sheet.visible
+        if hidden and entry["hidden"] == "skip":
+            yield Skipped(number, "hidden")
+            continue
+        key, problem = row_id(identity, row, number)
+        if reason := shape.no_record(number, row, problem):
+            yield Skipped(number, reason)
+            continue
+        cells: dict[str, Value] = {}
+        for column in kept:
+            value = row[column.index] if column.index < len(row) else None
+            if value is not None:
+                convert = conversions.get(column.index)
+                cells[column.name] = convert(value) if convert else value
+        for column in rag:
+            if column.name not in cells and (colour := facts.fills.get((number, column.index + 1))):
+                cells[column.name] = colour
+        place = f"column {column_name(number)}" if turned else f"row {number}"
+        extra: dict[str, Any] = {
+            "where": f"{name}, sheet {sheet.name}, {place}",
+            "at": {c.name: _cell(number, c.index + 1, turned) for c in kept if c.name in cells},
+            "hidden": hidden,
+            "headers": titles,
+        }
+        if locale:
+            extra["locale"] = locale
+        yield Found(
+            key, number, {"cells": cells, "sheet": sheet.name, "file": name, "portbook": extra}, problem
+        )
+
+
+def _cell(row: int, column: int, turned: bool) -> str:
+    return cell_name(column, row) if turned else cell_name(row, column)
+
+
+def _data_rows(table: Table, fill_merged: bool) -> Iterator[tuple[int, Row]]:
+    """Rows under the header; a tall merged cell gives its value to the rows it covers, when asked to."""
+    tall = {
+        (r1, c1): r2 for r1, c1, r2, _ in table.sheet.facts.merges if r2 > r1 and r1 > table.header.last_row
+    }
+    starts: dict[int, list[int]] = {}
+    for row, column in tall:
+        starts.setdefault(row, []).append(column)
+    open_cells: dict[int, tuple[int, Value]] = {}
+    for number, row in table.sheet.rows():
+        if number <= table.header.last_row:
+            continue
+        if fill_merged and tall:
+            for column, (last, value) in list(open_cells.items()):
+                if number > last:
+                    del open_cells[column]
+                    continue
+                row.extend([None] * (column - len(row)))
+                if row[column - 1] is None:
+                    row[column - 1] = value
+            for column in starts.get(number, ()):
+                if column <= len(row) and row[column - 1] is not None:
+                    open_cells[column] = (tall[number, column], row[column - 1])
+        yield number, row
+
+
+class _Shape:
+    """Tells records from the furniture of a sheet: sections, totals, repeated headers, notes, templates."""
+
+    def __init__(self, table: Table, kept: tuple[Column, ...]) -> None:
+        self._columns = kept
+        self._facts: Facts = table.sheet.facts
+        self._keys = {column.index for column in table.identity.columns}
+        self._natural = table.identity.chosen_by == "natural key"
+        self._titles = {column.index for column in title_columns(table.header)}
+        self._wide = {r1: (c1, c2) for r1, c1, r2, c2 in self._facts.merges if r1 == r2 and c2 > c1}
+
+    def no_record(self, number: int, row: Row, problem: str | None) -> str | None:
+        """Why this row is no record; None when it is one, or ought to be."""
+        cells = [(c, row[c.index]) for c in self._columns if c.index < len(row) and row[c.index] is not None]
+        if not cells:
+            return "outside the table"
+        if len(self._columns) > 2 and number in self._wide and len(cells) <= 2:
+            return "section: one merged cell"
+        if len(cells) > 1 and sum(map(_repeats_name, cells)) >= max(2, 0.6 * len(cells)):
+            return "header repeated"
+        texts = [(c, value) for c, value in cells if isinstance(value, str) and not _ISO_DATE.match(value)]
+        if texts and len(texts) == 1 and _TOTAL.match(texts[0][1].strip()) and (problem or len(cells) > 1):
+            return "total"
+        if len(self._columns) > 2 and len(cells) == 1:
+            column = cells[0][0]
+            lone_title = self._natural and column.index in self._keys and not problem
+            if not lone_title or column.index == 0 and _looks_like_note(cells[0][1]):
+                return "one filled cell: a section, a note or an unused row"
+        if self._is_template(number, cells, problem):
+            return "template row without content"
+        return None
+
+    def _is_template(self, number: int, cells: list[tuple[Column, Value]], problem: str | None) -> bool:
+        """Rows prepared for later: formulas and drop-down defaults, but nobody has written what they are."""
+        formulas = self._facts.formulas
+        typed = [c for c, _ in cells if (number, c.index + 1) not in formulas]
+        if not typed:
+            return bool(formulas)
+        if any(column.index in self._titles for column in typed):
+            return False
+        key_typed = any(column.index in self._keys for column in typed)
+        return bool(self._titles) and not key_typed and len(typed) <= 3 and (bool(problem) or bool(formulas))
+
+
+def _repeats_name(cell: tuple[Column, Value]) -> bool:
+    column, value = cell
+    text = header_text(value) if isinstance(value, str) else ""
+    return bool(text) and (column.name == text or column.name.endswith(f" {text}"))
+
+
+def _looks_like_note(value: Value) -> bool:
+    return isinstance(value, str) and value.lstrip().startswith(("*", "†", "Note", "NB", "Source:", "("))
+
+
+def _conversions(table: Table, kept: tuple[Column, ...], fill_merged: bool) -> dict[int, Any]:
+    """Columns whose numbers mean something else: dates formatted as plain numbers, and fractions for per cent.
+
+    Settled per column over all its values, never by guessing cell by cell.
+    """
+    watched = {c.index: _Numbers() for c in kept}
+    for _, row in _data_rows(table, fill_merged=False):
+        for index, numbers in watched.items():
+            if index < len(row):
+                numbers.see(row[index])
+    date1904 = table.sheet.facts.date1904
+    percents = {column for _, column in table.sheet.facts.percents}
+    result: dict[int, Any] = {}
+    for column in kept:
+        seen = watched[column.index]
+        if not seen.count:
+            continue
+        dated = bool(_DATE_NAME.search(column.name)) and not _MONEY_NAME.search(column.name)
+        if 20_000 <= seen.low and seen.high <= 80_000 and (dated or seen.dates >= seen.count):
+            result[column.index] = lambda value: _as_date(value, date1904=date1904)
+        elif (
+            _PERCENT_NAME.search(column.name)
+            and column.index + 1 not in percents
+            and 0 <= seen.low
+            and seen.high <= 1
+            and seen.fractions
+        ):
+            result[column.index] = _times_100
+    return result
+
+
+class _Numbers:
+    """What numbers a column holds."""
+
+    def __init__(self) -> None:
+        self.count = self.dates = self.fractions = 0
+        self.low, self.high = float("inf"), float("-inf")
+
+    def see(self, value: Value) -> None:
+        if isinstance(value, str):
+            self.dates += bool(_ISO_DATE.match(value))
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            self.count += 1
+            self.low, self.high = min(self.low, value), max(self.high, value)
+            self.fractions += value != int(value)
+
+
+def _as_date(value: Value, *, date1904: bool) -> Value:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return serial_date(value, date1904=date1904) or value
+    return value
+
+
+def _times_100(value: Value) -> Value:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        scaled = round(value * 100, 8)
+        return int(scaled) if float(scaled).is_integer() else scaled
+    return value
