@@ -52,9 +52,9 @@ class Place:
         base = str(self.path) if self._handle is None else f"/proc/self/fd/{self._handle}"
         return "/".join((base, *parts))
 
-    @property
-    def reached_by_handle(self) -> bool:
-        return self._handle is not None
+    def readable(self, text: str) -> str:
+        """A server's words with the paths as people know them."""
+        return text.replace(self.inside(), str(self.path))
 
     def make(self, *parts: str) -> Path:
         """A directory below `stores/`, private to the server's account."""
@@ -103,7 +103,7 @@ class Place:
                 ) from error
             output.seek(0)
             text = output.read().decode(errors="replace")
-        return subprocess.CompletedProcess(args, done.returncode, text, "")
+        return subprocess.CompletedProcess(args, done.returncode, self.readable(text), "")
 
     def close(self) -> None:
         if self._handle is not None:

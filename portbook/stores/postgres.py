@@ -169,11 +169,10 @@ class EmbeddedPostgres:
             )
 
     def _launch(self, deadline: float) -> None:
-        # pid() found no server of this directory. An old pid file whose number now belongs to another process
-        # of the account (usual in containers) would make PostgreSQL refuse to start.
-        (self._cluster / "postmaster.pid").unlink(missing_ok=True)
+        self._disown_old_pid()
         self._write_conf()
         self._place.make("log")
+        deadline = min(deadline, time.monotonic() + 30)
         while True:
             done = self._run(
                 "pg_ctl", "start", "-w", "-s", "-t", str(_START_TIMEOUT_S), "-D", self._data(),
@@ -183,10 +182,20 @@ class EmbeddedPostgres:
                 return
             tail = self._log_tail()
             # Backends of a killed server notice its death within moments; until then they hold its memory.
-            if "is still in use" in tail and time.monotonic() < min(deadline, time.monotonic() + 30):
+            if "is still in use" in tail and time.monotonic() < deadline:
                 time.sleep(0.1)
                 continue
             raise _not_started("started", done.stdout + tail, self._cluster)
+
+    def _disown_old_pid(self) -> None:
+        """pid() found no server of this directory. Where the old number now belongs to another process of the
+        account (usual in containers), or to a zombie, PostgreSQL would refuse to start."""
+        old = self._cluster / "postmaster.pid"
+        if old.exists():
+            # Not removed: its shared memory key still keeps us out while a backend of the old server lives.
+            lines = old.read_text().split("\n")
+            old.write_text("\n".join([str(2**31 - 2), *lines[1:]]))
+        self._socket.with_name(self._socket.name + ".lock").unlink(missing_ok=True)
 
     def _write_conf(self) -> None:
         conf = self._place.make("postgres", "conf.d") / "00-portbook.conf"
@@ -200,7 +209,7 @@ class EmbeddedPostgres:
         self._place.hand_over(conf)
 
     def _log_tail(self) -> str:
-        return _tail(self._place.path / "log" / "postgres.log")
+        return self._place.readable(_tail(self._place.path / "log" / "postgres.log"))
 
 
 def _handshake(path: Path) -> str:
@@ -247,7 +256,11 @@ def _tail(log: Path, lines: int = 12) -> str:
 
 def _not_started(what: str, output: str, cluster: Path) -> StoreUnavailable:
     message = f"The embedded PostgreSQL could not be {what}"
-    reasons = [line for line in output.splitlines() if re.search(r"FATAL|PANIC|error:|could not", line)]
+    reasons = [
+        line
+        for line in output.splitlines()
+        if re.search(r"FATAL|PANIC|ERROR|error:|could not|parameter|HINT", line)
+    ]
     detail = f"{cluster}: " + "; ".join(reasons[-3:] or output.splitlines()[-3:])
     if "No space left on device" in output:
         return StoreUnavailable(
