@@ -1,0 +1,337 @@
+"""Mapping files: YAML in, compiled rules out, every mistake with its line.
+
+A file is a list of rules `{stream, into, fields}` and the lookups they use. An administrator's file overrides the
+built-in one rule by rule and field by field. The entities are handed in: this package does not know the register.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Protocol
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import MarkedYAMLError
+
+from mapping.errors import MappingInvalid
+from mapping.paths import Getter, PathInvalid, compile_path
+from mapping.verbs import VERBS
+
+
+class FieldShape(Protocol):
+    """What the loader needs to know of a register field."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def choices(self) -> tuple[str, ...]: ...
+    @property
+    def ref(self) -> str | None: ...
+
+
+Entities = Mapping[str, Mapping[str, FieldShape]]
+"""Entity name → the fields a mapping may set, by the name it uses."""
+
+DEFAULT_VERB = {
+    "text": "text",
+    "date": "date",
+    "instant": "instant",
+    "number": "number",
+    "integer": "integer",
+    "boolean": "boolean",
+    "texts": "list",
+    "document": "json",
+}
+_RULE_KEYS = ("stream", "into", "each", "id", "when", "fields")
+_FIELD_KEYS = ("from", "const", "lookup", "as", "ref", "stream", "many", "default")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRule:
+    """How one field is filled."""
+
+    name: str
+    column: str
+    path: str | None
+    verb: str
+    where: str
+    """file:line, for findings and explanations."""
+    const: Any = None
+    lookup: Mapping[str, Any] | None = None
+    lookup_name: str = ""
+    ref: str | None = None
+    ref_stream: str | None = None
+    many: bool = False
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    get: Getter | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How records of one stream become rows of one entity."""
+
+    stream: str
+    into: str
+    where: str
+    fields: Mapping[str, FieldRule]
+    custom: Mapping[str, FieldRule] = field(default_factory=dict)
+    each: str | None = None
+    id: str | None = None
+    when: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MappingSet:
+    """All rules of a source. `version` changes whenever any of them does."""
+
+    source_kind: str
+    rules: tuple[Rule, ...]
+    version: str
+
+    def stream_of(self, entity: str) -> str:
+        """The stream whose records become rows of `entity`: what a reference to one is derived from."""
+        homes = {rule.stream for rule in self.rules if rule.into == entity and rule.each is None}
+        return homes.pop() if len(homes) == 1 else entity
+
+
+def load_mapping(
+    kind: str, entities: Entities, *, override: Path | None = None, aliases: Mapping[str, str] | None = None
+) -> MappingSet:
+    """The built-in mapping of a kind of tool, with an administrator's file laid over it.
+
+    Raises MappingInvalid, naming every mistake with file and line.
+    """
+    builtin = files("mapping") / "builtin" / f"{kind}.yaml"
+    texts = []
+    if builtin.is_file():
+        texts.append((f"builtin/{kind}.yaml", builtin.read_text("utf-8")))
+    if override is not None:
+        try:
+            texts.append((str(override), override.read_text("utf-8")))
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            raise MappingInvalid(
+                f"the mapping file cannot be read: {reason}", detail=str(override), hint="Check `mapping:`."
+            ) from None
+    return parse_mapping(kind, texts, entities, aliases or {})
+
+
+def parse_mapping(
+    kind: str, texts: Sequence[tuple[str, str]], entities: Entities, aliases: Mapping[str, str]
+) -> MappingSet:
+    """Parse `(file name, text)` pairs, later ones over earlier ones."""
+    mistakes: list[str] = []
+    rules: dict[tuple[str, str, str | None], Rule] = {}
+    lookups: dict[str, dict[str, Any]] = {}
+    documents = [(name, _yaml(name, text)) for name, text in texts]
+    for name, document in documents:
+        for table, entries in (document.get("lookups") or {}).items():
+            lookups.setdefault(table, {}).update(
+                {str(k).strip().casefold(): v for k, v in (entries or {}).items()}
+            )
+    for name, document in documents:
+        reader = _Reader(name, entities, aliases, lookups, mistakes)
+        for unknown in set(document) - {"source", "rules", "lookups"}:
+            reader.mistake(document, unknown, f"unknown key {unknown!r}{_meant(unknown, ('source', 'rules', 'lookups'))}")
+        if document.get("source") not in (None, kind):
+            reader.mistake(document, "source", f"is for {document['source']!r}, this source is {kind!r}")
+        for node in document.get("rules") or []:
+            rule = reader.rule(node)
+            if rule is None:
+                continue
+            identity = (rule.stream, rule.into, rule.each)
+            if (below := rules.get(identity)) is not None:
+                rule = replace(
+                    rule,
+                    fields={**below.fields, **rule.fields},
+                    custom={**below.custom, **rule.custom},
+                    id=rule.id or below.id,
+                    when=rule.when or below.when,
+                )
+            rules[identity] = rule
+    if mistakes:
+        raise MappingInvalid(
+            "the mapping cannot be used" if len(mistakes) == 1 else f"the mapping has {len(mistakes)} mistakes",
+            detail="\n".join(mistakes),
+            hint="docs/mapping.md explains each verb with an example.",
+        )
+    digest = hashlib.sha256()
+    for name, text in texts:
+        digest.update(text.encode())
+    digest.update(repr(sorted(aliases.items())).encode())
+    return MappingSet(kind, tuple(rules.values()), digest.hexdigest()[:12])
+
+
+def _yaml(name: str, text: str) -> CommentedMap:
+    yaml = YAML(typ="rt")
+    yaml.allow_duplicate_keys = False
+    try:
+        document = yaml.load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f":{mark.line + 1}" if mark else ""
+        raise MappingInvalid(f"not YAML: {error.problem}", detail=f"{name}{line}") from None
+    except Exception as error:
+        raise MappingInvalid(f"not YAML: {error}", detail=name) from None
+    if document is None:
+        return CommentedMap()
+    if not isinstance(document, CommentedMap) or not isinstance(document.get("rules") or [], list):
+        raise MappingInvalid(
+            "a mapping file holds `source:`, `rules:` (a list) and `lookups:`", detail=f"{name}:1"
+        )
+    return document
+
+
+class _Reader:
+    """Reads the rules of one file and notes mistakes instead of stopping at the first."""
+
+    def __init__(
+        self,
+        name: str,
+        entities: Entities,
+        aliases: Mapping[str, str],
+        lookups: Mapping[str, Mapping[str, Any]],
+        mistakes: list[str],
+    ) -> None:
+        self._name = name
+        self._entities = entities
+        self._aliases = aliases
+        self._lookups = lookups
+        self._mistakes = mistakes
+
+    def mistake(self, node: Any, key: str | None, message: str) -> None:
+        self._mistakes.append(f"{self._at(node, key)}: {message}")
+
+    def _at(self, node: Any, key: str | None) -> str:
+        position = getattr(node, "lc", None)
+        line = 0 if position is None or position.line is None else position.line
+        if key is not None and position is not None and isinstance(node, CommentedMap) and key in node:
+            line = position.key(key)[0]
+        return f"{self._name}:{line + 1}"
+
+    def rule(self, node: Any) -> Rule | None:
+        if not isinstance(node, CommentedMap):
+            self.mistake(node, None, "a rule is `{stream, into, fields}`")
+            return None
+        for key in node:
+            if key not in _RULE_KEYS:
+                self.mistake(node, key, f"unknown key {key!r}{_meant(key, _RULE_KEYS)}")
+        into = node.get("into")
+        shapes = self._entities.get(into) if isinstance(into, str) else None
+        if shapes is None:
+            self.mistake(node, "into", f"`into: {into}` is no entity{_meant(str(into), self._entities)}")
+            return None
+        if not isinstance(node.get("stream"), str):
+            self.mistake(node, "stream", "a rule needs `stream:`, the kind of record it reads")
+            return None
+        each = node.get("each")
+        if each and not node.get("id"):
+            self.mistake(node, "each", "`each` needs `id`, the path of the element's own id")
+        for key in ("each", "id", "when"):
+            if node.get(key) is not None:
+                self._path(node, key, str(node[key]))
+        fields, custom = self._fields(node, shapes)
+        return Rule(node["stream"], into, self._at(node, None), fields, custom, each, node.get("id"), node.get("when"))
+
+    def _fields(
+        self, node: CommentedMap, shapes: Mapping[str, FieldShape]
+    ) -> tuple[dict[str, FieldRule], dict[str, FieldRule]]:
+        given = node.get("fields")
+        if not isinstance(given, CommentedMap):
+            self.mistake(node, "fields", "`fields:` is a map of field to `{from: …}`")
+            return {}, {}
+        fields: dict[str, FieldRule] = {}
+        custom: dict[str, FieldRule] = {}
+        for name, spec in given.items():
+            if name == "custom" and isinstance(spec, CommentedMap) and "from" not in spec:
+                for label, inner in spec.items():
+                    if found := self._field(spec, str(label), inner, None):
+                        custom[str(label)] = found
+            elif name not in shapes:
+                self.mistake(given, name, f"{node['into']} has no field {name!r}{_meant(name, shapes)}")
+            elif found := self._field(given, name, spec, shapes[name]):
+                fields[name] = found
+        return fields, custom
+
+    def _field(self, parent: CommentedMap, name: str, spec: Any, shape: FieldShape | None) -> FieldRule | None:
+        if not isinstance(spec, CommentedMap):
+            self.mistake(parent, name, f"write `{name}: {{from: PATH}}`")
+            return None
+        for key in spec:
+            if key not in _FIELD_KEYS:
+                self.mistake(spec, key, f"unknown verb {key!r}{_meant(key, _FIELD_KEYS)}")
+                return None
+        if ("from" in spec) == ("const" in spec):
+            self.mistake(parent, name, f"{name} needs either `from` or `const`")
+            return None
+        lookup = self._lookup(spec, shape)
+        wanted = shape.ref if shape else None
+        ref = spec.get("ref")
+        if ref != wanted:
+            self.mistake(parent, name, f"{name} needs `ref: {wanted}`" if wanted else f"{name} is no reference")
+            return None
+        verb = spec.get("as") or DEFAULT_VERB.get(shape.kind if shape else "", "json")
+        if verb not in VERBS:
+            self.mistake(spec, "as", f"`as: {verb}` is no verb{_meant(str(verb), VERBS)}")
+            return None
+        for key in ("const", "default"):
+            value = spec.get(key)
+            if shape and shape.choices and value is not None and value not in shape.choices:
+                self.mistake(spec, key, f"{value!r} is not one of {', '.join(shape.choices)}{_meant(str(value), shape.choices)}")
+        path = None if spec.get("from") is None else str(spec["from"])
+        getter = self._path(spec, "from", path) if path is not None else None
+        return FieldRule(
+            name=name,
+            column=shape.name if shape else name,
+            path=path,
+            verb="json" if ref and "as" not in spec else verb,
+            where=self._at(parent, name),
+            const=spec.get("const"),
+            lookup=lookup,
+            lookup_name=str(spec.get("lookup") or ""),
+            ref=ref,
+            ref_stream=spec.get("stream"),
+            many=bool(shape and shape.kind == "ids"),
+            default=spec.get("default"),
+            choices=shape.choices if shape else (),
+            get=getter,
+        )
+
+    def _lookup(self, spec: CommentedMap, shape: FieldShape | None) -> Mapping[str, Any] | None:
+        name = spec.get("lookup")
+        if name is None:
+            return None
+        table = self._lookups.get(str(name))
+        if table is None:
+            self.mistake(spec, "lookup", f"there is no lookup {name!r}{_meant(str(name), self._lookups)}")
+            return None
+        if shape and shape.choices:
+            for word, value in table.items():
+                if value is not None and value not in shape.choices:
+                    self.mistake(
+                        spec, "lookup", f"lookup {name} turns {word!r} into {value!r}, not one of {', '.join(shape.choices)}"
+                    )
+        return table
+
+    def _path(self, node: CommentedMap, key: str, path: str) -> Getter | None:
+        try:
+            return compile_path(path, self._aliases)
+        except PathInvalid as error:
+            self.mistake(node, key, str(error))
+            return None
+
+
+def _meant(word: str, among: Any) -> str:
+    close = difflib.get_close_matches(str(word), [str(candidate) for candidate in among], n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+__all__ = ["FieldRule", "MappingSet", "Rule", "load_mapping", "parse_mapping"]
