@@ -64,7 +64,6 @@ class Source(SQLModel, table=True):
     next_sweep_at: datetime | None = at("When the next complete run is due.")
     fresh_at: datetime | None = at("Everything the source showed up to this instant is in the register.")
     complete_at: datetime | None = at("Start of the last complete run that succeeded.")
-    cursors: dict[str, Any] | None = document("Where the next incremental run starts, by partition.")
     aliases: dict[str, str] | None = document("Names a mapping may use in place of paths, as last seen.")
     mapping_version: str | None = words("Hash of the mapping the register was last built with.")
 
@@ -94,7 +93,6 @@ class Run(SQLModel, table=True):
     quarantined: int = _count("Of these, set aside with a finding.")
     vanished: int = _count("Records that a complete run did not meet and that were given a reason.")
     rows_changed: int = _count("Rows written, new and changed.")
-    partitions: dict[str, Any] | None = document("By partition: cursor, done, counts.")
     error_code: str | None = words("Code of the problem that ended it.")
     error: str | None = words("What happened, where, and what to do next.")
     account: str | None = words("Who we were at the tool.")
@@ -104,6 +102,29 @@ class Run(SQLModel, table=True):
         Index("run_open_ix", "source", unique=True, postgresql_where=text("state IN ('queued', 'running')")),
         Index("run_source_ix", "source", "id"),
     )
+
+
+class RunPartition(SQLModel, table=True):
+    """How far a run has come in one partition: what makes it resumable by another worker."""
+
+    __tablename__ = "run_partition"
+
+    run_id: int = Field(sa_type=BigInteger, primary_key=True)
+    name: str = Field(sa_type=Text, primary_key=True)
+    cursor: dict[str, Any] | None = document("Where to go on.")
+    done: bool = Field(default=False, sa_column_kwargs={"nullable": False, "server_default": text("false")})
+    seen: int = _count("Records the tool sent.")
+    expected: int | None = _big("Records the tool says there are, where it does.")
+
+
+class PartitionCursor(SQLModel, table=True):
+    """Where the next incremental run starts: set when a run has succeeded, and only then."""
+
+    __tablename__ = "partition_cursor"
+
+    source: str = Field(sa_type=Text, primary_key=True)
+    name: str = Field(sa_type=Text, primary_key=True)
+    cursor: dict[str, Any] | None = document("The adapter's own words.")
 
 
 class Lease(SQLModel, table=True):
@@ -151,8 +172,8 @@ class Claim(SQLModel, table=True):
     """What one source record says about one entity, in register terms."""
 
     record_id: UUID = Field(sa_type=Uuid, primary_key=True, description="The source record that says it.")
+    entity: str = Field(sa_type=Text, primary_key=True, description="The entity type.")
     own_id: UUID = Field(sa_type=Uuid, primary_key=True, description="The id derived from the source alone.")
-    entity: str = words("The entity type.", nullable=False)
     entity_id: UUID = Field(sa_type=Uuid, description="The row it tells of, after identity.")
     source: str = words("The source.", nullable=False)
     values: dict[str, Any] = Field(sa_type=JSONB, description="Field → value, JSON; dates and instants ISO 8601.")

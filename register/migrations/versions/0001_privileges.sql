@@ -9,7 +9,7 @@ END $$;
 GRANT USAGE ON SCHEMA public TO portbook_app;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO portbook_app;
 GRANT INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO portbook_app;
-GRANT DELETE ON claim, link, sweep_seen TO portbook_app;
+GRANT DELETE ON claim, link, sweep_seen, run_partition, partition_cursor TO portbook_app;
 
 -- Events and the audit are only ever added to; history is written by its trigger alone.
 REVOKE UPDATE ON event, audit FROM portbook_app;
