@@ -1,0 +1,510 @@
+"""The one place that speaks HTTP to a tool: time limits, patience, pace, and secrets that stay inside.
+
+Every answer is either the JSON that was asked for or a SourceError. Redirects are never followed: credentials
+must not travel to an address nobody configured. Links inside payloads are never followed either; callers build
+every URL from the configured base.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import random
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+import orjson
+from aiolimiter import AsyncLimiter
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential,
+)
+
+from adapters.errors import SourceError, SourceMisbehaved, SourceRefused, SourceUnavailable
+
+T = TypeVar("T")
+
+_TRANSIENT = frozenset({429, 500, 502, 503, 504})
+
+
+class Credentials(Protocol):
+    """How requests are signed. Secrets leave it only as headers."""
+
+    def headers(self) -> Mapping[str, str]: ...
+
+    def secrets(self) -> Collection[str]:
+        """What must be blotted out of every text that leaves this module."""
+        ...
+
+    async def renew(self) -> bool:
+        """Called after a 401. True when the headers are now others than those that were refused."""
+        ...
+
+
+class Patience(NamedTuple):
+    """How long a busy or limping tool is waited for. `Patience(base=0, cap=0)` makes tests instant."""
+
+    attempts: int = 4
+    base: float = 2.0
+    cap: float = 30.0
+    longest: float = 120.0
+    """A wait asked for beyond this many seconds ends the read instead: the scheduler can wait more cheaply."""
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def said(self) -> str:
+        """The tool's own words about an error, on one line."""
+        return " ".join(error_text(self.body).split())[:400]
+
+
+class _Again(Exception):  # noqa: N818 - a signal between two functions here, not an error anybody sees
+    def __init__(self, problem: SourceError, wait: float | None = None) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+        self.wait = wait
+
+
+class Http:
+    """A connection to one tool. Used as an async context manager; safe for concurrent requests."""
+
+    def __init__(
+        self,
+        base_url: str,
+        credentials: Credentials,
+        *,
+        concurrency: int = 4,
+        per_second: float = 50.0,
+        headers: Mapping[str, str] | None = None,
+        hints: Mapping[int, str] | None = None,
+        patience: Patience | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        timeout_s: float = 60.0,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._credentials = credentials
+        self._headers = {"Accept": "application/json", "User-Agent": "portbook", **(headers or {})}
+        self._hints = hints or {}
+        self._patience = patience or Patience()
+        self._transport = transport
+        self._timeout = httpx.Timeout(timeout_s, connect=min(10.0, timeout_s), pool=None)
+        self._slots = asyncio.Semaphore(concurrency)
+        self._concurrency = concurrency
+        self._rate = AsyncLimiter(per_second, 1.0)
+        self._renewing = asyncio.Lock()
+        self._not_before = 0.0
+        self._pace = 0.0
+        self._ahead_s = 0.0
+        self.requests = 0
+
+    async def __aenter__(self) -> Self:
+        self._client = httpx.AsyncClient(
+            headers=self._headers,
+            timeout=self._timeout,
+            transport=self._transport,
+            follow_redirects=False,
+            # A proxy set for the machine has no business between us and a tool on this same machine.
+            trust_env=not is_loopback(urlsplit(self.base_url).hostname or ""),
+            limits=httpx.Limits(
+                max_connections=self._concurrency, max_keepalive_connections=self._concurrency
+            ),
+        )
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._client.aclose()
+
+    def tool_now(self) -> datetime:
+        """The tool's clock, from its last answer: places in its feeds must not depend on ours."""
+        return datetime.fromtimestamp(datetime.now(UTC).timestamp() + self._ahead_s, UTC)
+
+    async def json(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        decode: Callable[[bytes], T],
+        stream: str = "",
+    ) -> T:
+        """The decoded answer. A body that `decode` refuses is asked for again, then SourceMisbehaved."""
+        answer = await self.send(method, path, params=params, body=body, stream=stream, decode=decode)
+        return answer[1]
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        decode: Callable[[bytes], T],
+        also: Collection[int] = (),
+        stream: str = "",
+    ) -> tuple[Answer, T]:
+        """Answer and decoded body. A status in `also` is the caller's business: its body comes undecoded, and
+        the second part must not be used."""
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(self._patience.attempts),
+            wait=self._wait,
+            retry=retry_if_exception_type(_Again),
+            reraise=True,
+        )
+        try:
+            async for attempt in retrying:
+                with attempt:
+                    answer = await self._once(method, path, params, body, also, stream)
+                    if answer.status in also:
+                        return answer, None  # type: ignore[return-value]
+                    try:
+                        return answer, decode(answer.body)
+                    except (ValueError, msgspec.DecodeError, RecursionError) as bad:
+                        raise _Again(
+                            self._problem(
+                                SourceMisbehaved,
+                                f"the answer cannot be read as what was asked for: {bad}",
+                                method,
+                                path,
+                                stream,
+                                hint="If it stays so, a proxy on the way may be cutting answers short.",
+                            )
+                        ) from None
+        except _Again as last:
+            raise last.problem from None
+        raise AssertionError("unreachable: the loop returns or raises")
+
+    def _wait(self, state: RetryCallState) -> float:
+        """The tool's own Retry-After, and never less than a jittered exponential wait: `0` can appear in it."""
+        backoff: float = wait_exponential(multiplier=self._patience.base, max=self._patience.cap)(state)
+        backoff *= random.uniform(0.7, 1.3)  # noqa: S311 - spreads callers out, guards nothing
+        asked = state.outcome.exception() if state.outcome else None
+        return max(backoff, (asked.wait or 0.0) if isinstance(asked, _Again) else 0.0)
+
+    async def _once(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None,
+        body: Any,
+        also: Collection[int],
+        stream: str,
+    ) -> Answer:
+        renewed = False
+        while True:
+            signed = dict(self._credentials.headers())
+            try:
+                answer = await self._exchange(method, path, params, body, signed)
+            except httpx.TimeoutException:
+                raise _Again(
+                    self._problem(SourceUnavailable, "the tool did not answer in time", method, path, stream)
+                ) from None
+            except (httpx.TransportError, httpx.DecodingError) as broken:
+                raise _Again(
+                    self._problem(
+                        SourceUnavailable,
+                        f"the connection failed: {self._clean(str(broken)) or type(broken).__name__}",
+                        method,
+                        path,
+                        stream,
+                        hint="Check the address, the network and the tool's certificate.",
+                    )
+                ) from None
+            except (httpx.InvalidURL, UnicodeError) as wrong:
+                raise self._problem(
+                    SourceRefused, f"not a usable address: {self._clean(str(wrong))}", method, path, stream
+                ) from None
+            if answer.status == 401 and 401 not in also and not renewed:
+                renewed = True
+                async with self._renewing:
+                    # Another request may have renewed while this one waited for the lock.
+                    if dict(self._credentials.headers()) != signed or await self._credentials.renew():
+                        continue
+            self._judge(answer, method, path, also, stream)
+            return answer
+
+    async def _exchange(
+        self, method: str, path: str, params: Mapping[str, Any] | None, body: Any, signed: Mapping[str, str]
+    ) -> Answer:
+        async with self._slots:
+            loop = asyncio.get_running_loop()
+            hold = max(self._not_before - loop.time(), self._pace)
+            if hold > 0:
+                await asyncio.sleep(hold)
+            await self._rate.acquire()
+            self.requests += 1
+            headers = dict(signed)
+            content = None
+            if body is not None:
+                content = orjson.dumps(body)
+                headers["Content-Type"] = "application/json"
+            response = await self._client.request(
+                method, f"{self.base_url}/{path}", params=params, content=content, headers=headers
+            )
+        self._watch(response)
+        return Answer(response.status_code, response.headers, response.content)
+
+    def _watch(self, response: httpx.Response) -> None:
+        """Learn from every answer: the tool's clock, and whether it wants us slower."""
+        sent = _http_date(response.headers.get("date"))
+        if sent is not None:
+            self._ahead_s = sent.timestamp() - datetime.now(UTC).timestamp()
+        if response.headers.get("x-ratelimit-nearlimit", "").lower() == "true":
+            self._pace = min(max(self._pace * 2, 0.25), 4.0) if self._patience.base else 0.001
+        elif self._pace:
+            self._pace = self._pace / 2 if self._pace > 0.05 else 0.0
+
+    def _judge(self, answer: Answer, method: str, path: str, also: Collection[int], stream: str) -> None:
+        status = answer.status
+        if status in also:
+            return
+        if 200 <= status < 300:
+            kind = answer.headers.get("content-type", "")
+            if "json" not in kind.lower():
+                raise self._problem(
+                    SourceMisbehaved,
+                    f"the tool answered {status} with {kind.split(';')[0] or 'no content type'} instead of JSON",
+                    method,
+                    path,
+                    stream,
+                    hint="This is usually a login or maintenance page. Check the url and how we sign in.",
+                )
+            return
+        if 300 <= status < 400:
+            target = urlsplit(answer.headers.get("location", ""))
+            raise self._problem(
+                SourceRefused,
+                f"the tool redirects to {target.scheme}://{target.netloc}{target.path}"
+                if target.netloc
+                else "the tool redirects to another page",
+                method,
+                path,
+                stream,
+                hint="Redirects are not followed, so that credentials go nowhere else. Put the final address, "
+                "with its context path, into `url`; a redirect to a login page means that we are not signed in.",
+            )
+        said = self._clean(answer.said())
+        text = f"the tool answered {status}" + (f": {said}" if said else "")
+        if status in _TRANSIENT:
+            wait = retry_after(answer.headers)
+            problem = self._problem(
+                SourceUnavailable, text, method, path, stream, hint=self._hints.get(status, "")
+            )
+            if isinstance(problem, SourceUnavailable):
+                problem.retry_after = wait
+            if wait is not None and wait > self._patience.longest:
+                raise problem
+            if wait is not None:
+                loop = asyncio.get_running_loop()
+                self._not_before = max(self._not_before, loop.time() + wait)
+            raise _Again(problem, wait)
+        kind_of = SourceMisbehaved if status == 413 else SourceRefused
+        raise self._problem(kind_of, text, method, path, stream, hint=self._hints.get(status, ""))
+
+    def _problem(
+        self, kind: type[SourceError], message: str, method: str, path: str, stream: str, hint: str = ""
+    ) -> SourceError:
+        return kind(self._clean(message), stream=stream, detail=f"{method} {self.base_url}/{path}", hint=hint)
+
+    def _clean(self, text: str) -> str:
+        for secret in self._credentials.secrets():
+            if secret:
+                text = text.replace(secret, "***")
+        return text
+
+
+def loads(body: bytes) -> Any:
+    """Decode JSON that a tool sent, also where its text holds what no text may: lone surrogates (`\\ud800`) and
+    broken UTF-8 become U+FFFD. Raises ValueError for what is not JSON at all."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        data = _lenient(body)
+    return data
+
+
+def _lenient(body: bytes) -> Any:
+    import json  # only hostile text comes this way
+
+    text = body.decode("utf-8", "replace")
+    try:
+        return _without_surrogates(json.loads(text, strict=False))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SURROGATES.sub("�", value)
+    if isinstance(value, dict):
+        return {_SURROGATES.sub("�", key): _without_surrogates(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    return value
+
+
+def error_text(body: bytes) -> str:
+    """What an error body says, in the shapes that Jira, Azure DevOps and gateways use; empty for HTML."""
+    try:
+        data = orjson.loads(body)
+    except ValueError:
+        return ""
+    if not isinstance(data, dict):
+        return ""
+    parts: list[str] = [str(text) for text in data.get("errorMessages") or ()]
+    errors = data.get("errors")
+    if isinstance(errors, dict):
+        parts += [f"{name}: {text}" for name, text in errors.items()]
+    for name in ("message", "error_description", "error"):
+        if not parts and isinstance(data.get(name), str):
+            parts.append(data[name])
+    return "; ".join(parts)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds the tool asks us to wait: Retry-After as seconds or date, else X-RateLimit-Reset as ISO 8601 or
+    epoch seconds."""
+    now = datetime.now(UTC)
+    told = headers.get("retry-after", "")
+    try:
+        return max(0.0, float(told))
+    except ValueError:
+        moment = _http_date(told)
+    if moment is None and (reset := headers.get("x-ratelimit-reset", "")):
+        try:
+            seconds = float(reset)
+            moment = datetime.fromtimestamp(seconds, UTC) if seconds > 1e8 else None
+            if moment is None:
+                return max(0.0, seconds)
+        except ValueError:
+            try:
+                moment = datetime.fromisoformat(reset)
+            except ValueError:
+                return None
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - now).total_seconds()) if moment else None
+
+
+def _http_date(text: str | None) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text or "")
+    except (ValueError, TypeError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def usable_base_url(url: str) -> str:
+    """The url without a trailing slash, or ValueError: secrets inside it, no host, or plain http to a host that
+    is not this machine or a private network."""
+    parts = urlsplit(url.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be a full address such as https://jira.example.org/jira")
+    if parts.username or parts.password:
+        raise ValueError("must not hold a user or password; use `auth`")
+    if parts.query or parts.fragment:
+        raise ValueError("must end with the path: no `?` and no `#`")
+    if parts.scheme == "http" and not _is_private(parts.hostname):
+        raise ValueError("must be https: plain http is for this machine and private addresses only")
+    return url.strip().rstrip("/")
+
+
+def _is_private(host: str) -> bool:
+    if is_loopback(host):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        # A name without a dot, or under a suffix that never resolves outside, is an internal host or a container.
+        return "." not in host or host.endswith((".local", ".internal", ".lan", ".test"))
+
+
+def split_array(body: bytes, name: str) -> tuple[list[bytes], bytes]:
+    """The elements of the top-level array `name` as sent, and the body with that array emptied.
+
+    For bodies that the fast decoders refuse as a whole because one element is hostile: it looks at strings and
+    brackets only and does not recurse. Raises ValueError when the body is cut short."""
+    depth, start, inside, expecting = 0, 0, False, f'"{name}"'.encode()
+    cuts: list[tuple[int, int]] = []
+    opened = closed = -1
+    previous = b""
+    for token in _TOKENS.finditer(body):
+        text = token[0]
+        if text in b"{[":
+            depth += 1
+            if depth == 2 and text == b"[" and previous == expecting and opened < 0:
+                inside, opened, start = True, token.end(), token.end()
+        elif text in b"}]":
+            depth -= 1
+            if inside and depth == 1:
+                cuts.append((start, token.start()))
+                inside, closed = False, token.start()
+        elif text == b"," and inside and depth == 2:
+            cuts.append((start, token.start()))
+            start = token.end()
+        previous = text
+    if depth != 0 or opened < 0 or closed < 0:
+        raise ValueError("the answer is cut short" if depth else f"the answer holds no list {name!r}")
+    elements = [part for a, b in cuts if (part := body[a:b].strip())]
+    return elements, body[:opened] + body[closed:]
+
+
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+
+
+def page_decoder(shape: type[T], name: str) -> Callable[[bytes], T]:
+    """Decode a page whose list `name` is declared `list[msgspec.Raw]`, keeping each element as it was sent also
+    when one of them is hostile."""
+    fast = msgspec.json.Decoder(shape)
+
+    def decode(body: bytes) -> T:
+        try:
+            return fast.decode(body)
+        except msgspec.ValidationError:
+            raise
+        except (msgspec.DecodeError, RecursionError):
+            elements, rest = split_array(body, name)
+            page = msgspec.convert(loads(rest), shape)
+            setattr(page, name, [msgspec.Raw(element) for element in elements])
+            return page
+
+    return decode
+
+
+def list_decoder() -> Callable[[bytes], Sequence[msgspec.Raw]]:
+    """The same for a body that is a bare array."""
+    fast = msgspec.json.Decoder(list[msgspec.Raw])
+
+    def decode(body: bytes) -> Sequence[msgspec.Raw]:
+        try:
+            return fast.decode(body)
+        except msgspec.ValidationError:
+            raise
+        except (msgspec.DecodeError, RecursionError):
+            elements, _ = split_array(b'{"list":' + body + b"}", "list")
+            return [msgspec.Raw(element) for element in elements]
+
+    return decode

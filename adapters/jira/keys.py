@@ -1,0 +1,80 @@
+"""Issue keys → ids, and ids → the project they are in now: what lists of keys and ids must be turned into."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from typing import Any
+
+from adapters.http import loads
+from adapters.jira.search import decode_search
+from adapters.jira.site import Site, as_object
+
+CHUNK = 100
+_MOST_KEPT = 200_000
+
+
+class Keys:
+    """Remembers what it learnt for one run, up to a bound."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._ids: dict[str, str] = {}
+
+    def learn(self, issue: Mapping[str, Any]) -> None:
+        """Epics and what stands above them are what others point at by key."""
+        kind = issue["fields"].get("issuetype")
+        if isinstance(kind, dict) and not kind.get("subtask") and len(self._ids) < _MOST_KEPT:
+            name = str(kind.get("name") or "").casefold()
+            if kind.get("hierarchyLevel", 0) or name in ("epic", "initiative"):
+                self._ids[str(issue.get("key"))] = str(issue["id"])
+
+    async def ids(self, keys: Collection[str]) -> Mapping[str, str]:
+        """Ids of the keys that exist and are visible."""
+        unknown = sorted(key for key in keys if key not in self._ids)
+        async for issue in find_issues(self._site, unknown):
+            self._ids[issue["key"]] = str(issue["id"])
+        for key in unknown:
+            # Not visible: remembered as such, else each page would ask again.
+            self._ids.setdefault(key, "")
+        return {key: found for key in keys if (found := self._ids[key])}
+
+
+async def find_issues(site: Site, names: Sequence[str]) -> AsyncIterator[dict[str, Any]]:
+    """Id, key and project of the issues that exist and are visible, by id or key, a hundred at a time."""
+    server = await site.server()
+    for start in range(0, len(names), CHUNK):
+        chunk = list(names[start : start + CHUNK])
+        if server.cloud:
+            body: dict[str, Any] = {"issueIdsOrKeys": chunk, "fields": ["project"]}
+            found = await site.http.json(
+                "POST", f"{server.api}/issue/bulkfetch", body=body, decode=as_object, stream="issue"
+            )
+            for issue in found.get("issues") or ():
+                yield issue
+            continue
+        body = {
+            "jql": f"{'id' if chunk[0].isdigit() else 'key'} in ({', '.join(chunk)})",
+            "fields": ["project"],
+            "startAt": 0,
+            "maxResults": CHUNK,
+            # One id that is gone would fail the whole query.
+            "validateQuery": False,
+        }
+        answer, page = await site.http.send(
+            "POST", f"{server.api}/search", body=body, decode=decode_search, also=(400,), stream="issue"
+        )
+        if answer.status == 200 and len(page.issues) >= (page.total or 0):
+            for raw in page.issues:
+                yield loads(bytes(raw))
+            continue
+        for name in chunk:
+            one, issue = await site.http.send(
+                "GET",
+                f"{server.api}/issue/{name}",
+                params={"fields": "project"},
+                decode=as_object,
+                also=(403, 404),
+                stream="issue",
+            )
+            if one.status == 200:
+                yield issue

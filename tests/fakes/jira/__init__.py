@@ -1,0 +1,103 @@
+"""A Jira that runs on a port of its own: Cloud or Data Center on the wire, editable while somebody reads it.
+
+    with FakeJira(flavour="cloud") as fake:
+        fake.world.add_project("PAY")
+        fake.world.add_issue("PAY", "Pay by card")
+        ... fake.url ...
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from typing import Any, Self
+
+import uvicorn
+
+from tests.fakes.jira.app import Call, Faults, State, build
+from tests.fakes.jira.world import World
+
+__all__ = ["Call", "FakeJira", "Faults", "World"]
+
+
+class FakeJira:
+    """A context manager; `url` once inside. `world` holds the data, `faults` what goes wrong, `log` the calls."""
+
+    def __init__(
+        self, world: World | None = None, *, flavour: str = "cloud", port: int = 0, secret: str = "fake-token"
+    ) -> None:
+        self.world = world or World(flavour)
+        self.state = State(self.world, secret=secret)
+        self._port = port
+
+    def __enter__(self) -> Self:
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(("127.0.0.1", self._port))
+        listening.listen(128)
+        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        config = uvicorn.Config(
+            build(self.state), log_config=None, access_log=False, lifespan="off", ws="none", log_level="critical",
+            timeout_graceful_shutdown=1,
+        )  # fmt: skip
+        self._server = uvicorn.Server(config)
+        self._socket = listening
+        self._thread = threading.Thread(target=self._server.run, args=([listening],), daemon=True)
+        self._thread.start()
+        until = time.monotonic() + 10
+        while not self._server.started:
+            if time.monotonic() > until or not self._thread.is_alive():
+                raise RuntimeError("the fake Jira did not start")
+            time.sleep(0.005)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._socket.close()
+
+    @property
+    def faults(self) -> Faults:
+        return self.state.faults
+
+    @property
+    def log(self) -> list[Call]:
+        return self.state.log
+
+    @property
+    def secret(self) -> str:
+        """The secret accepted now."""
+        return self.state.secret
+
+    def heal(self) -> None:
+        """No more faults."""
+        self.state.faults = Faults()
+
+    def auth(self) -> dict[str, Any]:
+        """An `auth:` section that it accepts."""
+        if self.world.cloud:
+            return {"kind": "api_token", "email": "pmo@acme.example", "token": self.state.secret}
+        return {"kind": "pat", "token": self.state.secret}
+
+    # The edits a test makes most, by their short names.
+    def add_issue(self, *args: Any, **more: Any) -> Any:
+        return self.world.add_issue(*args, **more)
+
+    def edit(self, *args: Any, **more: Any) -> Any:
+        return self.world.edit(*args, **more)
+
+    def delete(self, issue: Any) -> None:
+        self.world.delete(issue)
+
+    def move(self, issue: Any, project: str) -> Any:
+        return self.world.move(issue, project)
+
+    def hide_project(self, key: str, hidden: bool = True) -> None:
+        self.world.hide_project(key, hidden)
+
+    def archive_project(self, key: str) -> None:
+        self.world.archive_project(key)
+
+    def clear_field(self, issue: Any, name: str) -> Any:
+        return self.world.clear_field(issue, name)
