@@ -29,8 +29,9 @@ _READER_VERSION = 1
 
 
 class SpreadsheetAdapter:
-    """Reads tables from workbooks. There is one partition per entity, holding its rows of every file and sheet:
-    only so can a key that two sheets share be noticed, and a row that moves to the `Closed` sheet stay itself.
+    """Reads tables from workbooks. There is one partition per entity, holding its rows of every file and
+    sheet: only so can a key that two sheets share be noticed, and a row that moves to the `Closed` sheet
+    stay itself.
 
     A file is copied, then parsed in a process with limits; see `child.py`.
     """
@@ -75,7 +76,7 @@ class SpreadsheetAdapter:
             raise SourceRefused(
                 "No sheet has the name of a standard PMO sheet",
                 detail="; ".join(warnings)[:1000],
-                hint="Say under `sheets:` which sheet holds what, e.g. `{sheet: Tabelle1, into: risk, key: ID}`.",
+                hint="Say under `sheets:` which holds what, e.g. `{sheet: Tabelle1, into: risk, key: ID}`.",
             )
         count = len(found.files)
         kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(formats.items()))
@@ -100,11 +101,11 @@ class SpreadsheetAdapter:
         return [Partition(name, (name,), f"{name.replace('_', ' ')} rows of {names}") for name in streams]
 
     async def read(self, partition: Partition, cursor: Cursor | None, *, full: bool) -> AsyncIterator[Page]:
-        """Yield the partition's rows in the order of files, sheets and rows; all of them, or none when no file
-        has changed since `cursor`.
+        """Yield the partition's rows in the order of files, sheets and rows; all of them, or none when no
+        file has changed since `cursor`.
 
-        A file or sheet that cannot be read does not keep the others from being read: its error is raised after
-        them, so that the run is incomplete and nothing counts as missing.
+        A file or sheet that cannot be read does not keep the others from being read: its error is raised
+        after them, so that the run is incomplete and nothing counts as missing.
         """
         stream = partition.streams[0]
         taken: list[tuple[Snapshot, list[SheetOptions]]] = []
@@ -167,8 +168,8 @@ class SpreadsheetAdapter:
         return {}
 
     async def locate(self, stream: str, ids: Sequence[str]) -> dict[str, Presence]:
-        """Rows that a complete read did not meet were deleted by someone. Unknown while a file cannot be opened
-        or a sheet is missing."""
+        """Rows that a complete read did not meet were deleted by someone. Unknown while a file cannot be
+        opened or a sheet is missing."""
         try:
             for file in (await self._find()).files:
                 await self._entries(await self._snapshot(file), stream)
@@ -234,7 +235,7 @@ class SpreadsheetAdapter:
                 if stream in (None, entry.into) and fnmatch.fnmatchcase(name, normal_key(entry.file))
             ]
         return [
-            SheetOptions(sheet=name, into=entity)
+            SheetOptions.model_validate({"sheet": name, "into": entity, "optional": True})
             for name, _ in await self._sheets(taken)
             if (entity := entity_of(name)) and stream in (None, entity)
         ]

@@ -1,7 +1,7 @@
 """The process that parses a file nobody vouches for, under limits on memory, processor time and files.
 
-Reads one request (JSON) from stdin and answers on stdout with frames: four bytes of length, then JSON. It imports
-as little as it can, for there is one such process per file and stream.
+Reads one request (JSON) from stdin and answers on stdout with frames: four bytes of length, then JSON. It
+imports as little as it can, for there is one such process per file and stream.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
+from python_calamine import PasswordError
 
 from adapters.spreadsheet import delimited, ods, xlsx
 from adapters.spreadsheet.grid import Limited, Refused, Sheet, SheetInfo
@@ -78,9 +79,9 @@ def main() -> None:
         _send(out, _error(refusal))
     except MemoryError:
         _send(out, _error(_out_of_memory(name, request["limits"])))
-    except xlsx.calamine.PasswordError:
+    except PasswordError:
         _send(out, _error(Refused(f"{name} is protected by a password", hint="Save a copy without it.")))
-    except Exception as error:  # noqa: BLE001 - whatever a parser makes of a broken file is a refusal of that file
+    except Exception as error:  # noqa: BLE001 - whatever breaks a parser is a refusal of that file
         _send(out, _error(_unreadable(name, error)))
     _send(out, {"kind": "end"})
     out.flush()

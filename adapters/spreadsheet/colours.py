@@ -17,14 +17,15 @@ class Palette(NamedTuple):
 
 # The first 64 palette entries hold the standard colours twice; only the pure ones are told apart here.
 _INDEXED = {
-    "2": "FF0000", "3": "00FF00", "5": "FFFF00", "10": "FF0000", "11": "00FF00", "13": "FFFF00", "17": "008000",
-    "51": "FFCC00", "52": "FF9900", "53": "FF6600", "42": "CCFFCC", "43": "FFFF99", "50": "99CC00",
+    "2": "FF0000", "3": "00FF00", "5": "FFFF00", "10": "FF0000", "11": "00FF00", "13": "FFFF00",
+    "17": "008000", "42": "CCFFCC", "43": "FFFF99", "50": "99CC00", "51": "FFCC00", "52": "FF9900",
+    "53": "FF6600",
 }  # fmt: skip
 
 
 def colour_word(fill: Palette) -> str | None:
-    """`red`, `amber` or `green` for a clear traffic-light colour; None for white, grey, blue and theme colours
-    (what a theme colour looks like depends on a part that people restyle)."""
+    """`red`, `amber` or `green` for a clear traffic-light colour; None for white, grey, blue and theme
+    colours (what a theme colour looks like depends on a part that people restyle)."""
     code = fill.rgb or _INDEXED.get(fill.indexed or "", "")
     if len(code) not in (6, 8):
         return None

@@ -75,7 +75,8 @@ def sniff_dialect(text: str, encoding: str = "utf-8") -> Dialect:
             rows = [row for row in islice(_reader(text, delimiter), _SAMPLE_ROWS) if any(row)]
         except csv.Error:
             continue
-        # Trailing delimiters are common and vary; a row's width is that of its last filled cell or the header's.
+        # Trailing delimiters are common and vary; a row's width is that of its last filled cell or the
+        # header's.
         widths = Counter(len(row) for row in rows if len(row) > 1)
         if not widths:
             continue

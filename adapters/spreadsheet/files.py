@@ -19,9 +19,11 @@ _DATE_IN_NAME = re.compile(r"(20\d\d)[-_. ]?([01]\d)(?:[-_. ]?([0-3]\d))?(?!\d)"
 class FoundFile(NamedTuple):
     path: Path
     name: str
-    """The path as a person wrote it, relative to the configuration's folder: what errors and addresses show."""
+    """The path as a person wrote it, relative to the configuration's folder: what errors and addresses
+    show."""
     logical: str
-    """What stays the same when a new copy comes under a new name: the name, or the pattern with newest_only."""
+    """What stays the same when a new copy comes under a new name: the name, or the pattern with
+    newest_only."""
 
 
 class Found(NamedTuple):

@@ -17,7 +17,7 @@ Merge = tuple[int, int, int, int]
 """First row, first column, last row, last column; all counted from 1."""
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - named like the SourceRefused it becomes
     """The file or sheet cannot be read; `kind` becomes the class of the SourceError."""
 
     def __init__(self, message: str, *, detail: str = "", hint: str = "", kind: str = "refused") -> None:
@@ -57,7 +57,8 @@ class SheetInfo(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """One sheet. `rows()` may be called again and starts anew; it yields (row number, values from column A)."""
+    """One sheet. `rows()` may be called again and starts anew; it yields (row number, values from column
+    A)."""
 
     name: str
     visible: bool
@@ -79,7 +80,8 @@ def is_error_text(text: str) -> bool:
 
 
 def plain(value: object) -> Value:
-    """A cell's value as JSON: dates as ISO text, durations as hours, whole numbers as integers, blank as None."""
+    """A cell's value as JSON: dates as ISO text, durations as hours, whole numbers as integers, blank as
+    None."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -101,6 +103,12 @@ def plain(value: object) -> Value:
     if isinstance(value, dt.timedelta):
         return plain(round(value.total_seconds() / 3600, 6))
     return value if isinstance(value, int) else str(value)
+
+
+def percent(value: float) -> Value:
+    """Per cent from 0 to 100. Below one it is text with its sign, lest 0.5 % be taken for a half."""
+    shown = plain(round(float(value), 8))
+    return f"{shown}%" if 0 < abs(shown) < 1 else shown
 
 
 def column_name(column: int) -> str:

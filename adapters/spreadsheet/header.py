@@ -16,7 +16,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 class Column(NamedTuple):
-    index: int
+    offset: int
     """From 0, as in a Row."""
     name: str
     """Normalised and unique in the sheet."""
@@ -44,8 +44,9 @@ def find_header(
 ) -> Header | None:
     """The most likely header among the first rows of a sheet, or None.
 
-    A row is judged by how many of its cells are known column names, are short texts, are filled and differ from
-    one another, and by whether rows below fill the same columns. With `key`, only a row that has those columns.
+    A row is judged by how many of its cells are known column names, are short texts, are filled and
+    differ from one another, and by whether rows below fill the same columns. With `key`, only a row that
+    has those columns.
     """
     numbers = [number for number, _ in rows]
     if at is not None:

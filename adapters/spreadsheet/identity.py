@@ -21,7 +21,8 @@ class Identity(NamedTuple):
 
 def identify(header: Header, entity: str, key: Sequence[str], counted: set[int], where: str) -> Identity:
     """The identity of the rows under `header`. Decided by names alone: were it decided by values, one odd row
-    could rename all the others. `counted` holds columns (from 1) computed with ROW(), which change on sorting.
+    could rename all the others. `counted` holds columns (from 1) computed with ROW(), which change on
+    sorting.
 
     Raises Refused when `key` names a column that is not there, or when nothing fits.
     """
@@ -35,7 +36,7 @@ def identify(header: Header, entity: str, key: Sequence[str], counted: set[int],
         return Identity(tuple(columns), len(columns), "key")
     for name in id_columns(entity):
         column = header.named(name)
-        if column is not None and column.index + 1 not in counted:
+        if column is not None and column.offset + 1 not in counted:
             return Identity((column,), 1, "ID column")
     return _natural(header, entity, where)
 
@@ -75,14 +76,14 @@ def row_id(identity: Identity, row: Row, number: int) -> tuple[str, str | None]:
     parts: list[str] = []
     problem: str | None = None
     for place, column in enumerate(identity.columns):
-        value = row[column.index] if column.index < len(row) else None
+        value = row[column.offset] if column.offset < len(row) else None
         if isinstance(value, dict):
             problem = problem or (
-                f"{column.title} in cell {cell_name(number, column.index + 1)} is an error ({value['error']})"
+                f"{column.title} in cell {cell_name(number, column.offset + 1)} is an error ({value['error']})"
             )
             value = None
         elif value is None and place < identity.required:
-            problem = problem or f"{column.title} in cell {cell_name(number, column.index + 1)} is empty"
+            problem = problem or f"{column.title} in cell {cell_name(number, column.offset + 1)} is empty"
         parts.append("" if value is None else normal_key(value))
     if len(parts) > 1:  # a single key stays as references spell it
         parts = [part.replace("\\", "\\\\").replace("|", "\\|") for part in parts]

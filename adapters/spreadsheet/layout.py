@@ -53,8 +53,8 @@ TITLES = (
 PROJECTS = ("project", "project code", "project key", "project id", "workstream", "work stream", "programme")
 """Columns that say where a row belongs."""
 
-# What tells rows apart where a title does not. Each group is a set of names for one column; the first group is
-# a must, of the others whichever the sheet has.
+# What tells rows apart where a title does not. Each group is a set of names for one column; the first
+# group is a must, of the others whichever the sheet has.
 NATURAL_KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
     "person": (("name", "full name", "person", "display name", "email", "e-mail", "e-mail address"),),
     "cost_line": (
@@ -107,18 +107,20 @@ COLUMN_WORDS = frozenset(
     for word in (
         *TITLES, *PROJECTS,
         *"""id, ref, reference, no, no., nr, number, #, key, code, type, kind, category, status, state, rag,
-        priority, severity, urgency, owner, lead, manager, sponsor, sro, assigned to, assignee, raised by,
-        raised on, date raised, raised, due, due date, due on, target, target date, deadline, date, start,
-        start date, finish, end, end date, finish date, baseline, forecast, actual, planned, plan, revised date,
-        baseline date, forecast date, actual date, closed, closed date, date closed, probability, likelihood,
-        impact, score, rating, proximity, response, mitigation, contingency, cause, event, effect, residual
-        probability, residual impact, % complete, percent complete, complete, progress, budget, cost, amount,
-        variance, currency, period, month, quarter, year, comments, comment, notes, update, latest update, trend,
-        email, e-mail, role, team, department, organisation, phase, stage, gate, outcome, rationale, decision date,
-        decided by, measure, unit, target value, basis, workstream, version, location, narrative,
-        achievements, next steps, overall, schedule, scope, resources, benefits, objectives, created, modified,
-        last updated, acceptance, accepted, from, to, need by, promised, hours, capacity, demand, tags, url,
-        link, recommendation, lesson, what happened""".replace("\n", " ").split(","),
+        priority, severity, urgency, owner, lead, manager, sponsor, sro, assigned to, assignee,
+        raised by, raised on, date raised, raised, due, due date, due on, target, target date,
+        deadline, date, start, start date, finish, end, end date, finish date, baseline, forecast,
+        actual, planned, plan, revised date, baseline date, forecast date, actual date, closed,
+        closed date, date closed, probability, likelihood, impact, score, rating, proximity,
+        response, mitigation, contingency, cause, event, effect, residual         probability,
+        residual impact, % complete, percent complete, complete, progress, budget, cost, amount,
+        variance, currency, period, month, quarter, year, comments, comment, notes, update, latest
+        update, trend, email, e-mail, role, team, department, organisation, phase, stage, gate,
+        outcome, rationale, decision date, decided by, measure, unit, target value, basis,
+        workstream, version, location, narrative, achievements, next steps, overall, schedule,
+        scope, resources, benefits, objectives, created, modified, last updated, acceptance,
+        accepted, from, to, need by, promised, hours, capacity, demand, tags, url, link,
+        recommendation, lesson, what happened""".replace("\n", " ").split(","),
     )
 )  # fmt: skip
 """Names that columns of project tables commonly have, for telling a header row from a title row."""

@@ -12,8 +12,8 @@ from adapters.spreadsheet.xlsx import Attributes, check_extent, parse_part
 def sheet_facts(path: Path, name: str, limits: Limited) -> Facts:
     """Hidden rows and columns, errors, merged ranges and per-cent cells of one sheet.
 
-    Raises Refused when repeated cells would unfold beyond the limits: `number-rows-repeated="1048576"` is honest
-    for blank rows and a bomb for filled ones.
+    Raises Refused when repeated cells would unfold beyond the limits: `number-rows-repeated="1048576"` is
+    honest for blank rows and a bomb for filled ones.
     """
     reader = _Reader(name, limits)
     with zipfile.ZipFile(path) as archive:

@@ -41,7 +41,7 @@ class SheetOptions(_Strict):
     file: str = Field("*", description="Only in files whose name matches this pattern.")
     into: str = Field(
         pattern=r"^[a-z][a-z_]*[a-z]$",
-        description="The entity each row is, singular: `risk`, `milestone`, `cost_line`. Also the stream's name.",
+        description="The entity each row is, singular: `risk`, `cost_line`. Also the name of the stream.",
     )
     key: tuple[str, ...] = Field(
         (),
@@ -57,8 +57,8 @@ class SheetOptions(_Strict):
     )
     hidden: Literal["include", "skip"] = Field(
         "include",
-        description="What to do with hidden rows, columns and sheets. Filtered-out rows are stored as hidden too, "
-        "so the default reads them and flags them.",
+        description="Hidden rows, columns and sheets. Filtered-out rows are stored as hidden too, so the "
+        "default reads and flags them.",
     )
     fill_merged: bool = Field(True, description="Give every row under a merged cell the merged cell's value.")
     locale: str | None = Field(None, description="Overrides the source's locale for this sheet.")
@@ -84,7 +84,7 @@ class SpreadsheetOptions(_Strict):
 
     base_dir: Path = Field(
         Path(),
-        description="Folder that `files` are relative to. Set by the configuration loader: the config file's folder.",
+        description="Folder that `files` are relative to: the configuration file's own.",
     )
     files: Annotated[list[str], Field(min_length=1)] = Field(
         description="Files or patterns, e.g. `registers/*.xlsx`. Lock and temporary files are skipped."
@@ -96,14 +96,14 @@ class SpreadsheetOptions(_Strict):
     )
     locale: str | None = Field(
         None,
-        description="How dates and numbers are typed as text, e.g. `en-GB`, `de-DE`, `en-US`: day before month "
-        "or after, comma or point. Real dates and ISO text need none; without it `03/04/2025` stays empty "
+        description="How dates and numbers are typed as text, e.g. `en-GB`, `de-DE`, `en-US`: day or month "
+        "first, comma or point. Real dates and ISO text need none; without it `03/04/2025` stays empty, "
         "with a finding.",
     )
     newest_only: bool = Field(
         False,
-        description="Each pattern in `files` is one logical file saved under a new name each time: the newest wins "
-        "(by a date in the name, then by modification time).",
+        description="Each pattern in `files` is one file saved under a new name each time: the newest is "
+        "read (by a date in the name, then by modification time).",
     )
     settle_s: float = Field(
         1.0,
@@ -111,7 +111,7 @@ class SpreadsheetOptions(_Strict):
         le=60,
         description="A file modified less than this many seconds ago must stop changing first.",
     )
-    limits: Limits = Field(default_factory=Limits, description="Sizes beyond which a file is refused.")
+    limits: Limits = Field(Limits.model_validate({}), description="Sizes beyond which a file is refused.")
 
     @field_validator("files", mode="before")
     @classmethod

@@ -22,8 +22,9 @@ _RAISE_LIMITS = "Split the workbook or clear unused cells; if it is honest, rais
 
 
 async def frames(request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-    """The answers to one request, as they come. The process waits while the reader is slow, and is killed when
-    the reader stops asking. Raises SourceRefused naming the file when the process dies or falls silent."""
+    """The answers to one request, as they come. The process waits while the reader is slow, and is killed
+    when the reader stops asking. Raises SourceRefused naming the file when the process dies or falls
+    silent."""
     limits = request["limits"]
     process = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -17,6 +17,7 @@ from adapters.spreadsheet.grid import (
     column_name,
     filled,
     header_text,
+    percent,
     transposed,
 )
 from adapters.spreadsheet.header import SEARCH_ROWS, Column, Header, find_header
@@ -86,8 +87,8 @@ def read_table(
     facts = sheet.facts
     kept = header.columns
     if entry["hidden"] == "skip":
-        keys = {column.index for column in identity.columns}
-        kept = tuple(c for c in kept if c.index + 1 not in facts.hidden_columns or c.index in keys)
+        keys = {column.offset for column in identity.columns}
+        kept = tuple(c for c in kept if c.offset + 1 not in facts.hidden_columns or c.offset in keys)
     shape = _Shape(table, kept)
     conversions = _conversions(table, kept, entry["fill_merged"])
     titles = {column.name: column.title for column in kept}
@@ -105,17 +106,17 @@ def read_table(
             continue
         cells: dict[str, Value] = {}
         for column in kept:
-            value = row[column.index] if column.index < len(row) else None
+            value = row[column.offset] if column.offset < len(row) else None
             if value is not None:
-                convert = conversions.get(column.index)
+                convert = conversions.get(column.offset)
                 cells[column.name] = convert(value) if convert else value
         for column in rag:
-            if column.name not in cells and (colour := facts.fills.get((number, column.index + 1))):
+            if column.name not in cells and (colour := facts.fills.get((number, column.offset + 1))):
                 cells[column.name] = colour
         place = f"column {column_name(number)}" if turned else f"row {number}"
         extra: dict[str, Any] = {
             "where": f"{name}, sheet {sheet.name}, {place}",
-            "at": {c.name: _cell(number, c.index + 1, turned) for c in kept if c.name in cells},
+            "at": {c.name: _cell(number, c.offset + 1, turned) for c in kept if c.name in cells},
             "hidden": hidden,
             "headers": titles,
         }
@@ -136,8 +137,8 @@ def _data_rows(table: Table, fill_merged: bool) -> Iterator[tuple[int, Row]]:
         (r1, c1): r2 for r1, c1, r2, _ in table.sheet.facts.merges if r2 > r1 and r1 > table.header.last_row
     }
     starts: dict[int, list[int]] = {}
-    for row, column in tall:
-        starts.setdefault(row, []).append(column)
+    for first, column in tall:
+        starts.setdefault(first, []).append(column)
     open_cells: dict[int, tuple[int, Value]] = {}
     for number, row in table.sheet.rows():
         if number <= table.header.last_row:
@@ -162,14 +163,16 @@ class _Shape:
     def __init__(self, table: Table, kept: tuple[Column, ...]) -> None:
         self._columns = kept
         self._facts: Facts = table.sheet.facts
-        self._keys = {column.index for column in table.identity.columns}
+        self._keys = {column.offset for column in table.identity.columns}
         self._natural = table.identity.chosen_by == "natural key"
-        self._titles = {column.index for column in title_columns(table.header)}
+        self._titles = {column.offset for column in title_columns(table.header)}
         self._wide = {r1: (c1, c2) for r1, c1, r2, c2 in self._facts.merges if r1 == r2 and c2 > c1}
 
     def no_record(self, number: int, row: Row, problem: str | None) -> str | None:
         """Why this row is no record; None when it is one, or ought to be."""
-        cells = [(c, row[c.index]) for c in self._columns if c.index < len(row) and row[c.index] is not None]
+        cells = [
+            (c, row[c.offset]) for c in self._columns if c.offset < len(row) and row[c.offset] is not None
+        ]
         if not cells:
             return "outside the table"
         if len(self._columns) > 2 and number in self._wide and len(cells) <= 2:
@@ -181,8 +184,8 @@ class _Shape:
             return "total"
         if len(self._columns) > 2 and len(cells) == 1:
             column = cells[0][0]
-            lone_title = self._natural and column.index in self._keys and not problem
-            if not lone_title or column.index == 0 and _looks_like_note(cells[0][1]):
+            lone_title = self._natural and column.offset in self._keys and not problem
+            if not lone_title or (column.offset == 0 and _looks_like_note(cells[0][1])):
                 return "one filled cell: a section, a note or an unused row"
         if self._is_template(number, cells, problem):
             return "template row without content"
@@ -191,12 +194,12 @@ class _Shape:
     def _is_template(self, number: int, cells: list[tuple[Column, Value]], problem: str | None) -> bool:
         """Rows prepared for later: formulas and drop-down defaults, but nobody has written what they are."""
         formulas = self._facts.formulas
-        typed = [c for c, _ in cells if (number, c.index + 1) not in formulas]
+        typed = [c for c, _ in cells if (number, c.offset + 1) not in formulas]
         if not typed:
             return bool(formulas)
-        if any(column.index in self._titles for column in typed):
+        if any(column.offset in self._titles for column in typed):
             return False
-        key_typed = any(column.index in self._keys for column in typed)
+        key_typed = any(column.offset in self._keys for column in typed)
         return bool(self._titles) and not key_typed and len(typed) <= 3 and (bool(problem) or bool(formulas))
 
 
@@ -211,11 +214,12 @@ def _looks_like_note(value: Value) -> bool:
 
 
 def _conversions(table: Table, kept: tuple[Column, ...], fill_merged: bool) -> dict[int, Any]:
-    """Columns whose numbers mean something else: dates formatted as plain numbers, and fractions for per cent.
+    """Columns whose numbers mean something else: dates formatted as plain numbers, and fractions for per
+    cent.
 
     Settled per column over all its values, never by guessing cell by cell.
     """
-    watched = {c.index: _Numbers() for c in kept}
+    watched = {c.offset: _Numbers() for c in kept}
     for _, row in _data_rows(table, fill_merged=False):
         for index, numbers in watched.items():
             if index < len(row):
@@ -224,20 +228,19 @@ def _conversions(table: Table, kept: tuple[Column, ...], fill_merged: bool) -> d
     percents = {column for _, column in table.sheet.facts.percents}
     result: dict[int, Any] = {}
     for column in kept:
-        seen = watched[column.index]
+        seen = watched[column.offset]
         if not seen.count:
             continue
         dated = bool(_DATE_NAME.search(column.name)) and not _MONEY_NAME.search(column.name)
-        if 20_000 <= seen.low and seen.high <= 80_000 and (dated or seen.dates >= seen.count):
-            result[column.index] = lambda value: _as_date(value, date1904=date1904)
+        if seen.low >= 20_000 and seen.high <= 80_000 and (dated or seen.dates >= seen.count):
+            result[column.offset] = lambda value: _as_date(value, date1904=date1904)
         elif (
             _PERCENT_NAME.search(column.name)
-            and column.index + 1 not in percents
-            and 0 <= seen.low
-            and seen.high <= 1
+            and column.offset + 1 not in percents
+            and seen.low >= 0
             and seen.fractions
         ):
-            result[column.index] = _times_100
+            result[column.offset] = _fraction if seen.high <= 1 else _percent
     return result
 
 
@@ -263,8 +266,9 @@ def _as_date(value: Value, *, date1904: bool) -> Value:
     return value
 
 
-def _times_100(value: Value) -> Value:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        scaled = round(value * 100, 8)
-        return int(scaled) if float(scaled).is_integer() else scaled
-    return value
+def _fraction(value: Value) -> Value:
+    return percent(value * 100) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _percent(value: Value) -> Value:
+    return percent(value) if isinstance(value, int | float) and not isinstance(value, bool) else value

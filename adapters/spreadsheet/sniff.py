@@ -25,7 +25,8 @@ _KNOWN_BINARY = {
 
 
 def sniff(path: Path, name: str) -> Format:
-    """The format `path` really has. Raises Refused for what cannot be read, saying what it is and what to do."""
+    """The format `path` really has. Raises Refused for what cannot be read, saying what it is and what to
+    do."""
     with path.open("rb") as file:
         head = file.read(4096)
     if not head:
@@ -60,7 +61,7 @@ def _zip_format(path: Path, name: str) -> Format:
         raise Refused(
             f"{name} is damaged: it begins like a workbook but cannot be unpacked",
             detail=str(error),
-            hint="It may have been cut off while copying. Open it in Excel, let it repair, and save it again.",
+            hint="It may have been cut off while copying. Open it in Excel, let it repair, save it again.",
         ) from error
 
 

@@ -1,7 +1,8 @@
 """Sheets of an Excel workbook: values through calamine, and from the XML what calamine does not tell.
 
-openpyxl knows hidden rows and styles only when it holds the whole sheet in memory, at about fifty times the file's
-size. The part of the format needed here is small and fixed (ECMA-376), so it is read as a stream.
+openpyxl knows hidden rows and styles only when it holds the whole sheet in memory, at about fifty times
+the file's size. The part of the format needed here is small and fixed (ECMA-376), so it is read as a
+stream.
 """
 
 from __future__ import annotations
@@ -13,12 +14,22 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from xml.parsers import expat  # noqa: S407 - document types are refused, here and in safety.py
+from xml.parsers import expat
 
 import python_calamine as calamine
 
 from adapters.spreadsheet.colours import Palette, colour_word
-from adapters.spreadsheet.grid import Facts, Limited, Refused, Row, Sheet, SheetInfo, cell_name, plain
+from adapters.spreadsheet.grid import (
+    Facts,
+    Limited,
+    Refused,
+    Row,
+    Sheet,
+    SheetInfo,
+    cell_name,
+    percent,
+    plain,
+)
 
 _REF = re.compile(r"^\$?([A-Z]{1,3})\$?(\d+)$")
 _ROW_FORMULA = re.compile(r"\bROWS?\s*\(", re.IGNORECASE)
@@ -37,7 +48,8 @@ def sheet_list(path: Path) -> list[SheetInfo]:
 
 
 def open_sheet(path: Path, info: SheetInfo, facts: Facts | None, limits: Limited) -> Sheet:
-    """One sheet ready to be iterated. `facts` is None for formats (xls, xlsb) whose parts are not read here."""
+    """One sheet ready to be iterated. `facts` is None for formats (xls, xlsb) whose parts are not read
+    here."""
     with calamine.CalamineWorkbook.from_path(path) as book:
         sheet = book.get_sheet_by_name(info.name)
     if facts is None:
@@ -68,10 +80,10 @@ def calamine_rows(sheet: calamine.CalamineSheet, facts: Facts, limits: Limited) 
 
 
 def _scale_percents(number: int, values: Row, facts: Facts) -> None:
-    """A cell shown as 45 % holds 0.45. In the register per cent go from 0 to 100, so give what people see."""
+    """A cell shown as 45 % holds 0.45: give what people see."""
     for index, value in enumerate(values):
         if (number, index + 1) in facts.percents and isinstance(value, int | float) and value is not True:
-            values[index] = plain(round(float(value) * 100, 8))
+            values[index] = percent(value * 100)
 
 
 def check_extent(name: str, rows: int, columns: int, limits: Limited) -> None:
@@ -285,9 +297,12 @@ class _SheetReader:
                 self.facts.errors[here] = NOT_CALCULATED
         if self._value and self._style in self._styles.percent:
             self.facts.percents.add(here)
-        elif not self._value and not self._formula and self._style in self._styles.colour:
-            if self._row <= self._limits.rows and self._column <= self._limits.columns:
-                self.facts.fills[here] = self._styles.colour[self._style]
+        elif not self._value and not self._formula and (colour := self._styles.colour.get(self._style)):
+            self._fill(here, colour)
+
+    def _fill(self, here: tuple[int, int], colour: str) -> None:
+        if here[0] <= self._limits.rows and here[1] <= self._limits.columns:
+            self.facts.fills[here] = colour
 
 
 def _column_number(letters: str) -> int:
@@ -299,8 +314,9 @@ def _column_number(letters: str) -> int:
 
 def serial_date(value: float, *, date1904: bool = False) -> str | None:
     """A date's serial number as ISO text. Excel's 1900 system counts a 29 February that never was."""
-    epoch = dt.datetime(1904, 1, 1) if date1904 else dt.datetime(1899, 12, 30)  # noqa: DTZ001 - sheets have no zone
+    epoch = dt.date(1904, 1, 1) if date1904 else dt.date(1899, 12, 30)
+    midnight = dt.datetime.combine(epoch, dt.time())  # naive: a sheet knows no zone
     try:
-        return str(plain(epoch + dt.timedelta(days=value)))
+        return str(plain(midnight + dt.timedelta(days=value)))
     except OverflowError:
         return None
