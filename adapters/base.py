@@ -63,6 +63,8 @@ class Partition(NamedTuple):
     of these streams that used to come from this source and was met in no partition is missing."""
     title: str = ""
     """For people: `issues of PAY`."""
+    first: bool = False
+    """Read to its end before the others start: what others refer to (projects, people)."""
 
 
 class Presence(StrEnum):

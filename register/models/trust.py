@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Identity, Index, LargeBinary, Text, Uuid, text
+from sqlalchemy import ARRAY, BigInteger, DateTime, Identity, Index, LargeBinary, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -151,12 +151,18 @@ class SourceRecord(SQLModel, table=True):
     stored_at: datetime | None = at("When this content was stored.", nullable=False, server_default=NOW)
     run_id: int | None = _big("The run that stored this content.")
     presence: str = words("Whether it is still there.", default="present", nullable=False, server_default="present")
+    unmapped: list[UUID] | None = Field(
+        default=None, sa_type=ARRAY(Uuid), description="Findings about values it shares with other records."
+    )
     payload: bytes = Field(
         sa_type=LargeBinary,
         description="The record as sent: UTF-8 JSON, byte for byte. Not jsonb: tools send NULs and lone surrogates.",
     )
 
-    __table_args__ = (Index("source_record_source_ix", "source", "stream", "presence"),)
+    __table_args__ = (
+        Index("source_record_source_ix", "source", "stream", "presence"),
+        Index("source_record_unmapped_ix", "source", postgresql_where=text("unmapped IS NOT NULL")),
+    )
 
 
 class SweepSeen(SQLModel, table=True):

@@ -3111,11 +3111,14 @@ CREATE TABLE source_record (
   stored_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
   run_id BIGINT,
   presence TEXT DEFAULT 'present' NOT NULL,
+  unmapped UUID[],
   payload BYTEA NOT NULL,
   PRIMARY KEY (id)
 );
 
 CREATE INDEX source_record_source_ix ON source_record (source, stream, presence);
+
+CREATE INDEX source_record_unmapped_ix ON source_record (source) WHERE unmapped IS NOT NULL;
 
 COMMENT ON COLUMN source_record.source IS 'The source.';
 

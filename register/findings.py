@@ -1,0 +1,94 @@
+"""Findings: opened once, closed when what they tell of is gone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
+
+from register.db import Connection
+from register.ids import derive_id
+
+PER_VALUE = ("MAP102", "REF001")
+"""Codes that tell of a value, not of one record: ten thousand items with the same unknown status are one finding."""
+
+_SHORT = 300
+
+
+class FindingDraft(NamedTuple):
+    """A finding before it has an id."""
+
+    code: str
+    severity: str
+    message: str
+    source: str | None = None
+    stream: str | None = None
+    record_id: str | None = None
+    entity: str | None = None
+    entity_id: str | None = None
+    field: str | None = None
+    value: str | None = None
+    detail: str = ""
+    hint: str = ""
+
+    @property
+    def id(self) -> str:
+        about = (self.source, self.stream, self.value) if self.code in PER_VALUE else (self.record_id, self.entity_id)
+        return derive_id("finding", self.code, self.entity or "", self.field or "", *(str(part or "") for part in about))
+
+
+async def open_findings(connection: Connection, found: Iterable[FindingDraft], *, run_id: int | None) -> None:
+    """Open findings that are not open yet; one that is open is left as it is."""
+    rows = {finding.id: finding for finding in found}
+    if not rows:
+        return
+    documents = [
+        {
+            **{k: (v[:_SHORT] if isinstance(v, str) else v) for k, v in finding._asdict().items()},
+            "id": row_id,
+            "message": finding.message[:2000].replace("\x00", "�"),
+            "value": None if finding.value is None else finding.value[:_SHORT].replace("\x00", "�"),
+            "run_id": run_id,
+        }
+        for row_id, finding in sorted(rows.items())
+    ]
+    await connection.execute(
+        """
+        INSERT INTO finding AS f (id, code, severity, source, stream, record_id, entity, entity_id, field, value,
+                                  message, detail, hint, run_id)
+        SELECT id, code, severity, source, stream, record_id, entity, entity_id, field, value,
+               message, detail, hint, run_id
+        FROM json_populate_recordset(NULL::finding, $1)
+        ON CONFLICT (id) DO UPDATE SET closed_at = NULL, opened_at = now(), run_id = excluded.run_id
+        WHERE f.closed_at IS NOT NULL
+        """,
+        json.dumps(documents),
+    )
+
+
+async def close_findings(connection: Connection, record_ids: Collection[str], *, keep: Iterable[FindingDraft]) -> None:
+    """Close what was open about these records, except what is found again."""
+    if record_ids:
+        await connection.execute(
+            """
+            UPDATE finding SET closed_at = now()
+            WHERE record_id = ANY($1::uuid[]) AND closed_at IS NULL AND NOT id = ANY($2::uuid[])
+              AND NOT code = ANY($3::text[])
+            """,
+            list(record_ids),
+            [finding.id for finding in keep],
+            list(PER_VALUE),
+        )
+
+
+async def close_settled_values(connection: Connection, source: str) -> None:
+    """Close findings about values that no record has any more. Asked after complete runs."""
+    await connection.execute(
+        """
+        UPDATE finding SET closed_at = now()
+        WHERE source = $1 AND code = 'MAP102' AND closed_at IS NULL AND NOT id IN (
+            SELECT unnest(unmapped) FROM source_record
+            WHERE source = $1 AND unmapped IS NOT NULL AND presence = 'present')
+        """,
+        source,
+    )

@@ -1,0 +1,259 @@
+"""Claims → rows: what several records say about one row becomes one row, its history and its event.
+
+A row is a pure function of its claims, the policy and the links, so it can be recomputed at any time and comes out
+the same whatever order the records arrived in.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import orjson
+
+from register.catalog import catalog
+from register.copy import NULL, entity_rows, text
+from register.db import Connection
+from register.derive import derive
+from register.ids import derive_id
+from register.policy import Policy
+
+_STAMPS = ("version", "valid_from", "synced_at")
+# Each tool has its own of these; that they differ is no disagreement.
+_NO_CONFLICT = {"url", "created_at", "updated_at", "status_source", "description", "custom", "key", "title", "accounts"}
+
+
+class ClaimRow(NamedTuple):
+    """A stored claim, with the standing of the record that makes it."""
+
+    source: str
+    record_id: str
+    source_id: str
+    presence: str
+    values: dict[str, Any]
+
+
+class Change(NamedTuple):
+    """A row that was written."""
+
+    entity: str
+    id: str
+    version: int
+    changed: dict[str, list[Any]] | None
+    """Field → [before, after]; None for a new row."""
+
+
+async def merge_rows(
+    connection: Connection, entity: str, ids: Collection[str], policy: Policy, links: Mapping[str, str]
+) -> list[Change]:
+    """Recompute the rows of `entity` with these ids from their claims, and write what differs."""
+    claims = await _claims(connection, entity, ids)
+    current = await _current(connection, entity, ids)
+    inserts: list[dict[str, Any]] = []
+    updates: list[dict[str, Any]] = []
+    changes: list[Change] = []
+    conflicts: list[dict[str, Any]] = []
+    for row_id in sorted(ids):
+        before = current.get(row_id)
+        said = claims.get(row_id, [])
+        if not said and before is None:
+            continue
+        after = _merged(entity, row_id, said, before, policy, links)
+        conflicts.extend(_conflicts(entity, row_id, said, policy, links))
+        if before is None:
+            inserts.append(after)
+            changes.append(Change(entity, row_id, 1, None))
+        elif changed := _difference(before, after):
+            updates.append(after)
+            changes.append(Change(entity, row_id, before["version"] + 1, changed))
+    if inserts:
+        await insert_rows(connection, entity, inserts)
+    if updates:
+        await _update_rows(connection, entity, updates)
+    if entity in policy.merged:
+        await _write_conflicts(connection, entity, ids, conflicts)
+    return changes
+
+
+async def insert_rows(connection: Connection, entity: str, rows: Iterable[dict[str, Any]]) -> None:
+    """COPY new rows in. Computed fields are set here, as everywhere."""
+    encoder = entity_rows(entity)
+    lines = "\n".join(encoder.encode(derive(entity, values)) for values in rows)
+    await connection.copy_to_table(
+        entity, source=BytesIO(lines.encode() + b"\n"), columns=encoder.columns, format="text"
+    )
+
+
+async def write_events(connection: Connection, changes: Iterable[Change], *, cause: str, run_id: int | None) -> None:
+    """One event for each change, in the order given."""
+    run = NULL if run_id is None else str(run_id)
+    tail = f"\t{text(cause)}\t{run}\n"
+    lines = "".join(
+        f"{'created' if c.changed is None else 'changed'}\t{c.entity}\t{c.id}\t{c.version}\t"
+        f"{NULL if c.changed is None else text(orjson.dumps(c.changed).decode())}{tail}"
+        for c in changes
+    )
+    if lines:
+        await connection.copy_to_table(
+            "event",
+            source=BytesIO(lines.encode()),
+            columns=("type", "entity", "entity_id", "version", "changed", "cause", "run_id"),
+            format="text",
+        )
+
+
+def resolve_references(entity: str, values: dict[str, Any], links: Mapping[str, str]) -> dict[str, Any]:
+    """The values with every reference to an absorbed id replaced by the id it is part of."""
+    if not links:
+        return values
+    resolved = values
+    for field in catalog()[entity].fields.values():
+        if field.ref is None or field.name not in values:
+            continue
+        value = values[field.name]
+        new = [links.get(v, v) for v in value] if isinstance(value, list) else links.get(value, value)
+        if new != value:
+            resolved = {**resolved, field.name: new}
+    return resolved
+
+
+async def _claims(connection: Connection, entity: str, ids: Collection[str]) -> dict[str, list[ClaimRow]]:
+    found: dict[str, list[ClaimRow]] = {}
+    rows = await connection.fetch(
+        """
+        SELECT c.entity_id::text, c.source, c.record_id::text, r.source_id, r.presence, c.values
+        FROM claim c JOIN source_record r ON r.id = c.record_id
+        WHERE c.entity_id = ANY($1::uuid[]) AND c.entity = $2
+        """,
+        list(ids),
+        entity,
+    )
+    for entity_id, source, record_id, source_id, presence, values in rows:
+        found.setdefault(entity_id, []).append(
+            ClaimRow(source, record_id, source_id, presence, orjson.loads(values))
+        )
+    return found
+
+
+async def _current(connection: Connection, entity: str, ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    rows = await connection.fetch(
+        f"SELECT id::text, to_jsonb(t) FROM {entity} t WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE",  # noqa: S608
+        list(ids),
+    )
+    # The standard library's parser: it keeps integers of any size.
+    return {row_id: json.loads(document) for row_id, document in rows}
+
+
+def _merged(
+    entity: str,
+    row_id: str,
+    said: list[ClaimRow],
+    before: Mapping[str, Any] | None,
+    policy: Policy,
+    links: Mapping[str, str],
+) -> dict[str, Any]:
+    if not said:
+        # No record mentions it any more; what was known stays readable.
+        assert before is not None
+        return {**{k: v for k, v in before.items() if k not in _STAMPS}, "presence": "deleted"}
+    ranked = _ranked(said, policy.rank(entity, "default"))
+    first = ranked[0]
+    values: dict[str, Any] = {}
+    if len(said) == 1:
+        values.update(first.values)
+    else:
+        for column in {column for claim in said for column in claim.values}:
+            for claim in _ranked(said, policy.rank(entity, column)):
+                if column in claim.values:
+                    values[column] = claim.values[column]
+                    break
+        if entity == "person":
+            values["accounts"] = {k: v for c in reversed(ranked) for k, v in (c.values.get("accounts") or {}).items()}
+            values = {k: v for k, v in values.items() if v != {}}
+    values = dict(resolve_references(entity, values, links))
+    values |= {"id": row_id, "source": first.source, "source_id": first.source_id, "presence": first.presence}
+    return derive(entity, values)
+
+
+def _ranked(said: list[ClaimRow], rank: Mapping[str, int]) -> list[ClaimRow]:
+    # A record that is still there is believed before one that has gone; the record id settles a tie for ever.
+    last = len(rank)
+    return sorted(said, key=lambda c: (c.presence != "present", rank.get(c.source, last), c.source, c.record_id))
+
+
+def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
+    return {
+        column: [value, after.get(column)]
+        for column, value in before.items()
+        if column not in _STAMPS and value != after.get(column)
+    }
+
+
+async def _update_rows(connection: Connection, entity: str, rows: list[dict[str, Any]]) -> None:
+    columns = [name for name in catalog()[entity].fields if name not in ("id", *_STAMPS)]
+    settings = ", ".join(f"{name} = n.{name}" for name in columns)
+    await connection.execute(
+        f"""
+        UPDATE {entity} e
+        SET {settings}, version = e.version + 1, valid_from = now(), synced_at = now()
+        FROM json_populate_recordset(NULL::{entity}, $1) n WHERE e.id = n.id
+        """,  # noqa: S608
+        json.dumps(rows),
+    )
+
+
+def _conflicts(
+    entity: str, row_id: str, said: list[ClaimRow], policy: Policy, links: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    present = [claim for claim in said if claim.presence == "present"]
+    if entity not in policy.merged or len({claim.source for claim in present}) < 2:
+        return []
+    found = []
+    resolved = [(claim, resolve_references(entity, claim.values, links)) for claim in present]
+    for column in sorted({column for _, values in resolved for column in values} - _NO_CONFLICT):
+        ranked = _ranked(present, policy.rank(entity, column))
+        by_claim = {claim.record_id: values.get(column) for claim, values in resolved}
+        opinions = [(c, by_claim[c.record_id]) for c in ranked if by_claim[c.record_id] is not None]
+        if any(value != opinions[0][1] for _, value in opinions):
+            found.append(
+                {
+                    "id": derive_id("conflict", entity, row_id, column),
+                    "entity": entity,
+                    "entity_id": row_id,
+                    "field": column,
+                    "values": {claim.source: value for claim, value in reversed(opinions)},
+                    "winner": opinions[0][0].source,
+                    "rule": policy.rule(entity, column),
+                }
+            )
+    return found
+
+
+async def _write_conflicts(
+    connection: Connection, entity: str, ids: Collection[str], conflicts: list[dict[str, Any]]
+) -> None:
+    await connection.execute(
+        """
+        UPDATE conflict SET closed_at = now()
+        WHERE entity = $1 AND entity_id = ANY($2::uuid[]) AND closed_at IS NULL AND NOT id = ANY($3::uuid[])
+        """,
+        entity,
+        list(ids),
+        [conflict["id"] for conflict in conflicts],
+    )
+    if conflicts:
+        await connection.execute(
+            """
+            INSERT INTO conflict AS c (id, entity, entity_id, field, values, winner, rule)
+            SELECT id, entity, entity_id, field, values, winner, rule
+            FROM json_populate_recordset(NULL::conflict, $1)
+            ON CONFLICT (id) DO UPDATE
+            SET values = excluded.values, winner = excluded.winner, rule = excluded.rule, closed_at = NULL,
+                opened_at = CASE WHEN c.closed_at IS NULL THEN c.opened_at ELSE now() END
+            WHERE c.closed_at IS NOT NULL OR (c.values, c.winner, c.rule)
+                  IS DISTINCT FROM (excluded.values, excluded.winner, excluded.rule)
+            """,
+            json.dumps(conflicts),
+        )

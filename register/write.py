@@ -1,0 +1,399 @@
+"""One transaction per page: raw records, claims, rows, history, events, findings, counters and cursor, or nothing.
+
+The page begins by proving that its writer still holds the source's lease, which also keeps everybody else from
+taking it until the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from io import BytesIO
+from typing import Any, NamedTuple, Protocol
+
+import orjson
+
+from register.copy import NULL, text
+from register.db import Connection, Pool
+from register.findings import PER_VALUE, FindingDraft, close_findings, open_findings
+from register.identity import IDENTITY_LOCK, LinkCache, NeedsIdentity, Uniter, load_links
+from register.ids import derive_id
+from register.lease import Held, renew
+from register.merge import Change, insert_rows, merge_rows, resolve_references, write_events
+from register.policy import Policy
+
+
+class Said(Protocol):
+    """What a record says about one row (`mapping.apply.MappedRow`)."""
+
+    @property
+    def entity(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def source_id(self) -> str: ...
+    @property
+    def values(self) -> dict[str, Any]: ...
+    @property
+    def references(self) -> Sequence[Any]: ...
+    @property
+    def shared(self) -> bool: ...
+
+
+class Known(NamedTuple):
+    """What is stored of a record."""
+
+    content_hash: bytes
+    presence: str
+
+
+class Incoming(NamedTuple):
+    """A record to store: raw, and what the mapping made of it."""
+
+    id: str
+    stream: str
+    source_id: str
+    payload: bytes
+    content_hash: bytes
+    updated_at: datetime | None
+    rows: Sequence[Said]
+    findings: Sequence[FindingDraft]
+
+    @property
+    def unmapped(self) -> list[str] | None:
+        """The findings about values that this record shares with others."""
+        return [finding.id for finding in self.findings if finding.code in PER_VALUE] or None
+
+
+class Rejected(NamedTuple):
+    """A record to set aside."""
+
+    id: str
+    stream: str
+    source_id: str
+    payload: bytes
+    code: str
+    message: str
+    detail: str
+    hint: str
+
+
+@dataclass(slots=True)
+class Counts:
+    """A run's accounts: seen = stored + unchanged + quarantined, or something was lost on the way."""
+
+    seen: int = 0
+    stored: int = 0
+    unchanged: int = 0
+    quarantined: int = 0
+    vanished: int = 0
+    rows_changed: int = 0
+
+    def __iadd__(self, other: Counts) -> Counts:
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        return self
+
+    @property
+    def balanced(self) -> bool:
+        return self.seen == self.stored + self.unchanged + self.quarantined
+
+
+class Place(NamedTuple):
+    """How far a partition has been read once a page is stored."""
+
+    partition: str
+    cursor: Mapping[str, Any] | None
+    seen: int
+    done: bool
+    expected: int | None = None
+
+
+@dataclass(slots=True)
+class PageWrite:
+    """The open transaction of a page."""
+
+    connection: Connection
+    source: str
+    run_id: int
+    policy: Policy
+    cache: LinkCache
+    may_unite: bool
+    links: Mapping[str, str]
+    counts: Counts = field(default_factory=Counts)
+
+    async def known(self, ids: Sequence[str]) -> dict[str, Known]:
+        """What is stored of these records; those never seen are left out."""
+        rows = await self.connection.fetch(
+            "SELECT id::text, content_hash, presence FROM source_record WHERE id = ANY($1::uuid[])", list(ids)
+        )
+        return {row_id: Known(content_hash, presence) for row_id, content_hash, presence in rows}
+
+    async def payloads(self, ids: Sequence[str]) -> dict[str, bytes]:
+        """The stored payloads of these records."""
+        rows = await self.connection.fetch(
+            "SELECT id::text, payload FROM source_record WHERE id = ANY($1::uuid[])", list(ids)
+        )
+        return dict(rows)
+
+    async def store(self, new: Sequence[Incoming], changed: Sequence[Incoming], mapping_version: str) -> None:
+        """Store records with everything that follows from them. `changed` ones are known already."""
+        if not new and not changed:
+            return
+        await self._unite(new, changed)
+        if new:
+            await self._insert_records(new)
+        if changed:
+            await self._update_records(changed)
+        touched = await self._write_claims(new, changed, mapping_version)
+        changes = await self._insert_fresh_rows(new)
+        for entity, ids in touched.items():
+            changes += await merge_rows(self.connection, entity, ids, self.policy, self.links)
+        await write_events(self.connection, changes, cause="sync", run_id=self.run_id)
+        self.counts.rows_changed += len(changes)
+        self.counts.stored += len(new) + len(changed)
+        found = [finding for record in (*new, *changed) for finding in record.findings]
+        await close_findings(self.connection, [r.id for r in changed], keep=found)
+        await open_findings(self.connection, found, run_id=self.run_id)
+
+    async def touch(self, records: Sequence[Incoming]) -> None:
+        """Keep the new payload of records whose meaning has not changed (a row moved, keys came in another order)."""
+        if records:
+            await self._update_records(records)
+
+    async def met(self, ids: Sequence[str]) -> None:
+        """In a complete run: these are still there. Records stored by this very run need no such mark."""
+        if ids:
+            await self.connection.execute(
+                "INSERT INTO sweep_seen SELECT $1, unnest($2::uuid[]) ON CONFLICT DO NOTHING", self.run_id, list(ids)
+            )
+
+    async def reject(self, records: Sequence[Rejected]) -> None:
+        """Set records aside; what was known of them before stays. Says nothing twice about the same content."""
+        if not records:
+            return
+        await self.connection.executemany(
+            """
+            INSERT INTO rejection AS r
+                (id, source, stream, source_id, payload, code, message, detail, hint, run_id)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+            ON CONFLICT (id) DO UPDATE
+            SET payload = excluded.payload, code = excluded.code, message = excluded.message,
+                detail = excluded.detail, hint = excluded.hint, run_id = excluded.run_id,
+                rejected_at = now(), resolved_at = NULL
+            WHERE r.resolved_at IS NOT NULL OR r.payload <> excluded.payload OR r.message <> excluded.message
+            """,
+            [
+                (r.id, self.source, r.stream, r.source_id, r.payload, r.code, r.message, r.detail, r.hint, self.run_id)
+                for r in records
+            ],
+        )
+        findings = [
+            FindingDraft(
+                code=r.code, severity="error", source=self.source, stream=r.stream, record_id=r.id,
+                message=f"record {r.source_id} is set aside: {r.message}", detail=r.detail, hint=r.hint,
+            )
+            for r in records
+        ]  # fmt: skip
+        await open_findings(self.connection, findings, run_id=self.run_id)
+        self.counts.quarantined += len(records)
+
+    async def accept(self, ids: Sequence[str]) -> None:
+        """Records that were set aside and are readable again."""
+        if ids:
+            await self.connection.execute(
+                "UPDATE rejection SET resolved_at = now() WHERE id = ANY($1::uuid[]) AND resolved_at IS NULL", list(ids)
+            )
+            await close_findings(self.connection, ids, keep=())
+
+    async def mark(self, presences: Mapping[str, str]) -> None:
+        """Give records that are no longer there their reason, and let their rows say so."""
+        if not presences:
+            return
+        await self.connection.execute(
+            """
+            UPDATE source_record r SET presence = m.presence, run_id = $3
+            FROM unnest($1::uuid[], $2::text[]) m (id, presence)
+            WHERE r.id = m.id AND r.presence <> m.presence
+            """,
+            list(presences),
+            list(presences.values()),
+            self.run_id,
+        )
+        rows = await self.connection.fetch(
+            "SELECT entity, entity_id::text FROM claim WHERE record_id = ANY($1::uuid[])", list(presences)
+        )
+        touched: dict[str, set[str]] = {}
+        for entity, entity_id in rows:
+            touched.setdefault(entity, set()).add(entity_id)
+        changes: list[Change] = []
+        for entity in sorted(touched):
+            changes += await merge_rows(self.connection, entity, touched[entity], self.policy, self.links)
+        await write_events(self.connection, changes, cause="presence", run_id=self.run_id)
+        self.counts.rows_changed += len(changes)
+        self.counts.vanished += len(presences)
+
+    async def advance(self, places: Sequence[Place]) -> None:
+        """Write the cursors and add the page's counts to the run's."""
+        await self.connection.executemany(
+            """
+            INSERT INTO run_partition AS p (run_id, name, cursor, done, seen, expected)
+            VALUES ($1, $2, $3::jsonb, $4, $5, $6)
+            ON CONFLICT (run_id, name) DO UPDATE
+            SET cursor = coalesce(excluded.cursor, p.cursor), done = excluded.done, seen = p.seen + excluded.seen,
+                expected = coalesce(excluded.expected, p.expected)
+            """,
+            [
+                (self.run_id, p.partition, None if p.cursor is None else orjson.dumps(p.cursor).decode(), p.done, p.seen, p.expected)
+                for p in places
+            ],
+        )
+        c = self.counts
+        await self.connection.execute(
+            """
+            UPDATE run SET seen = seen + $2, stored = stored + $3, unchanged = unchanged + $4,
+                quarantined = quarantined + $5, vanished = vanished + $6, rows_changed = rows_changed + $7
+            WHERE id = $1
+            """,
+            self.run_id, c.seen, c.stored, c.unchanged, c.quarantined, c.vanished, c.rows_changed,
+        )  # fmt: skip
+
+    async def _unite(self, new: Sequence[Incoming], changed: Sequence[Incoming]) -> None:
+        """Let rows that rules say are one thing become one, before anything refers to them."""
+        rows = [row for record in (*new, *changed) for row in record.rows]
+        uniter = Uniter(
+            self.connection, self.source, self.run_id, self.policy, self.cache, may_write=self.may_unite
+        )
+        self.links = await uniter.unite(rows)
+
+    async def _insert_records(self, records: Sequence[Incoming]) -> None:
+        await self.connection.copy_records_to_table(
+            "source_record",
+            records=[
+                (r.id, self.source, r.stream, r.source_id, r.content_hash, r.updated_at, self.run_id, r.unmapped, r.payload)
+                for r in records
+            ],
+            columns=(
+                "id", "source", "stream", "source_id", "content_hash", "updated_at", "run_id", "unmapped", "payload",
+            ),
+        )
+
+    async def _update_records(self, records: Sequence[Incoming]) -> None:
+        await self.connection.execute(
+            """
+            UPDATE source_record r
+            SET content_hash = n.content_hash, payload = n.payload, updated_at = n.updated_at, presence = 'present',
+                unmapped = CASE WHEN n.unmapped IS NULL THEN NULL ELSE string_to_array(n.unmapped, ',')::uuid[] END,
+                stored_at = now(), run_id = $5
+            FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::timestamptz[], $6::text[])
+                 n (id, content_hash, payload, updated_at, unmapped)
+            WHERE r.id = n.id
+            """,
+            [r.id for r in records],
+            [r.content_hash for r in records],
+            [r.payload for r in records],
+            [r.updated_at for r in records],
+            self.run_id,
+            # An array of arrays would have to be rectangular.
+            [",".join(r.unmapped) if r.unmapped else None for r in records],
+        )
+
+    def _entity_id(self, row: Said) -> str:
+        return self.links.get(row.id, row.id)
+
+    def _fresh(self, row: Said) -> bool:
+        """A row that only its own, new record tells of: it cannot be there yet."""
+        return not row.shared and row.entity not in self.policy.merged
+
+    async def _write_claims(
+        self, new: Sequence[Incoming], changed: Sequence[Incoming], mapping_version: str
+    ) -> dict[str, set[str]]:
+        """Store what the records say. Returns the rows to merge: entity → ids."""
+        touched: dict[str, set[str]] = {}
+        lines: list[str] = []
+        tail = f"\t{text(self.source)}\t"
+        for record in new:
+            for row in record.rows:
+                entity_id = self._entity_id(row)
+                lines.append(
+                    f"{record.id}\t{row.id}\t{row.entity}\t{entity_id}{tail}"
+                    f"{text(orjson.dumps(row.values).decode())}\t{mapping_version}\n"
+                )
+                if not self._fresh(row):
+                    touched.setdefault(row.entity, set()).add(entity_id)
+        if changed:
+            lines += await self._replace_claims(changed, tail, mapping_version, touched)
+        if lines:
+            await self.connection.copy_to_table(
+                "claim",
+                source=BytesIO("".join(lines).encode()),
+                columns=("record_id", "own_id", "entity", "entity_id", "source", "values", "mapping"),
+                format="text",
+            )
+        return touched
+
+    async def _replace_claims(
+        self, changed: Sequence[Incoming], tail: str, mapping_version: str, touched: dict[str, set[str]]
+    ) -> list[str]:
+        """Take back what changed records said before; returns the COPY lines of what they say now."""
+        gone = await self.connection.fetch(
+            "DELETE FROM claim WHERE record_id = ANY($1::uuid[]) RETURNING entity, entity_id::text",
+            [record.id for record in changed],
+        )
+        for entity, entity_id in gone:
+            touched.setdefault(entity, set()).add(entity_id)
+        lines = []
+        for record in changed:
+            for row in record.rows:
+                entity_id = self._entity_id(row)
+                touched.setdefault(row.entity, set()).add(entity_id)
+                lines.append(
+                    f"{record.id}\t{row.id}\t{row.entity}\t{entity_id}{tail}"
+                    f"{text(orjson.dumps(row.values).decode())}\t{mapping_version}\n"
+                )
+        return lines
+
+    async def _insert_fresh_rows(self, new: Sequence[Incoming]) -> list[Change]:
+        """The fast path of a first load: rows that can only be new are copied in without looking."""
+        by_entity: dict[str, list[dict[str, Any]]] = {}
+        changes: list[Change] = []
+        for record in new:
+            for row in record.rows:
+                if not self._fresh(row):
+                    continue
+                values = resolve_references(row.entity, row.values, self.links)
+                values = {
+                    **values, "id": row.id, "source": self.source, "source_id": row.source_id, "presence": "present",
+                }  # fmt: skip
+                by_entity.setdefault(row.entity, []).append(values)
+                changes.append(Change(row.entity, row.id, 1, None))
+        for entity, rows in by_entity.items():
+            await insert_rows(self.connection, entity, rows)
+        return changes
+
+
+@asynccontextmanager
+async def page(
+    pool: Pool, held: Held, *, source: str, run_id: int, policy: Policy, cache: LinkCache, may_unite: bool = False
+) -> AsyncIterator[PageWrite]:
+    """Open a page's transaction; leaving it commits, an exception rolls everything back.
+
+    Raises LeaseLost when another worker has taken over. Raises NeedsIdentity when the page brings rows that rules
+    may join with others: repeat it with `may_unite`, which waits until no other page is being written.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        lock = "pg_advisory_xact_lock" if may_unite else "pg_advisory_xact_lock_shared"
+        await connection.execute(f"SELECT {lock}({IDENTITY_LOCK})")
+        await renew(connection, held)
+        links = await load_links(connection, cache)
+        yield PageWrite(connection, source, run_id, policy, cache, may_unite, links)
+
+
+def record_id(source: str, stream: str, source_id: str) -> str:
+    """The id under which a source's record is stored."""
+    return derive_id(source, stream, source_id)
+
+
+__all__ = ["Counts", "Incoming", "Known", "NeedsIdentity", "PageWrite", "Place", "Rejected", "page", "record_id"]
