@@ -44,7 +44,7 @@ async def discover(site: Site) -> list[Stream]:
         found.append(
             SourceField(f"fields.{name}", str(field.get("name") or name), _kind(field), _samples(values))
         )
-    values = {
+    lists = {
         "status": await _names(site, "status"),
         "issuetype": await _names(site, "issuetype"),
         "priority": await _names(site, "priority"),
@@ -53,7 +53,7 @@ async def discover(site: Site) -> list[Stream]:
         "project": [project.key for project in await site.visible()],
     }
     return [
-        Stream("issue", "Issues", tuple(found), values),
+        Stream("issue", "Issues", tuple(found), lists),
         Stream(
             "project",
             "Projects",

@@ -102,12 +102,12 @@ class Issues:
         parents: Mapping[str, str] = await self._keys.ids(wanted) if wanted else {}
         users: Iterable[Mapping[str, Any]] = (user for d in issues for user in reader.people(d["fields"]))
         records = await self._people.newly_met(users)
-        for raw, data in decoded:
-            if isinstance(data, RawRecord):
-                records.append(data)
+        for raw, issue in decoded:
+            if isinstance(issue, RawRecord):
+                records.append(issue)
                 continue
             try:
-                records.append(reader.record(raw, data, parents))
+                records.append(reader.record(raw, issue, parents))
             except (TypeError, ValueError, KeyError, AttributeError) as wrong:
                 records.append(rejected("issue", raw, f"unexpected shape ({wrong})"))
         last: dict[str, Any] = {}

@@ -165,8 +165,26 @@ class IssueReader:
                 break
         if any(fields.get(name) for name in self._fields.flagged):
             extra["blocked"] = True
+        if versions := fields.get("fixVersions"):
+            extra["versions"] = [str(version["id"]) for version in versions]
+        if found := fields.get("issuelinks"):
+            extra["links"] = links(str(data["id"]), found)
         payload, data = with_portbook(payload, data, extra)
         return RawRecord("issue", str(data["id"]), payload, data, instant(fields.get("updated")))
+
+
+def links(own: str, found: Any) -> list[dict[str, str]]:
+    """Each link in the direction of its outward phrase, so that both of its ends say the same."""
+    answer = []
+    for link in found:
+        what = link.get("type") or {}
+        link_id, kind, word = str(link["id"]), str(what.get("name") or ""), str(what.get("outward") or "")
+        # The issue that carries `outwardIssue` is the subject of the outward phrase.
+        for side in ("outwardIssue", "inwardIssue"):
+            if other := link.get(side):
+                ends = (own, str(other["id"])) if side == "outwardIssue" else (str(other["id"]), own)
+                answer.append({"id": link_id, "kind": kind, "word": word, "from": ends[0], "to": ends[1]})
+    return answer
 
 
 def item_type(issue_type: Any) -> str | None:
@@ -234,4 +252,4 @@ def sprint_ids(value: Any) -> tuple[list[str], str | None]:
             sprints[str(found["id"])] = (when, str(found.get("state") or "").lower())
     ordered = sorted(sprints, key=lambda name: (sprints[name][0], int(name) if name.isdigit() else 0))
     running = [name for name in ordered if sprints[name][1] == "active"]
-    return ordered, (running or ordered or [None])[-1]
+    return ordered, (running or ordered)[-1] if ordered else None

@@ -34,10 +34,10 @@ class People:
         asked, start, payloads = set[str](), 0, dict[str, bytes]()
         for _ in range(_MOST_PAGES):
             if server.cloud:
-                path, params = "users/search", {"startAt": start, "maxResults": _PAGE}
+                path, params = "users/search", dict[str, Any]()
             else:
-                path = "user/search"
-                params = {"username": ".", "includeInactive": "true", "startAt": start, "maxResults": _PAGE}
+                path, params = "user/search", {"username": ".", "includeInactive": "true"}
+            params |= {"startAt": start, "maxResults": _PAGE}
             answer, users = await self._site.http.send(
                 "GET",
                 f"{server.api}/{path}",

@@ -26,11 +26,11 @@ _WORKLOG_OVERLAP = timedelta(minutes=5)
 async def project_pages(site: Site, people: People) -> AsyncIterator[Page]:
     server = await site.server()
     records: list[RawRecord] = []
-    leads = []
+    leads: list[dict[str, Any]] = []
     for project in await site.projects():
         lead = project.data.get("lead")
         extra: dict[str, Any] = {"url": f"{server.browse}/browse/{project.key}"}
-        if who := user_id(lead):
+        if isinstance(lead, dict) and (who := user_id(lead)):
             extra["lead"] = who
             leads.append(lead)
         records.append(record("project", project.payload, extra))
@@ -60,14 +60,10 @@ async def version_pages(site: Site) -> AsyncIterator[Page]:
             extra: dict[str, Any] = {"project": project.id}
             if isinstance(version, dict):
                 extra["url"] = f"{server.browse}/projects/{project.key}/versions/{version.get('id')}"
-                extra["status"] = (
-                    "done"
-                    if version.get("released")
-                    else "cancelled"
-                    if version.get("archived")
-                    else "planned"
-                )
-                if version.get("released") and version.get("releaseDate"):
+                released, archived = bool(version.get("released")), bool(version.get("archived"))
+                extra["status"] = "done" if released else "cancelled" if archived else "planned"
+                extra["status_source"] = "released" if released else "archived" if archived else "unreleased"
+                if released and version.get("releaseDate"):
                     extra["released_on"] = version["releaseDate"]
             records.append(record("version", payload, extra))
         if records:
@@ -155,7 +151,7 @@ async def _feed(site: Site, path: str, since: int) -> AsyncIterator[tuple[list[d
 
 async def _worklogs(scope: _Scope, people: People, payloads: list[bytes]) -> list[RawRecord]:
     found: list[RawRecord] = []
-    authors = []
+    authors: list[dict[str, Any]] = []
     kept = []
     rows = []
     for payload in payloads:
@@ -170,7 +166,7 @@ async def _worklogs(scope: _Scope, people: People, payloads: list[bytes]) -> lis
             continue
         extra: dict[str, Any] = {}
         author = data.get("author")
-        if who := user_id(author):
+        if isinstance(author, dict) and (who := user_id(author)):
             extra["author"] = who
             authors.append(author)
         if isinstance(started := data.get("started"), str) and len(started) >= 10:
