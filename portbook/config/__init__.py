@@ -1,0 +1,26 @@
+"""portbook.yaml: read strictly, every mistake named with file, line and what to write instead."""
+
+from portbook.config.errors import ConfigInvalid, ConfigMissing, Mistake, SecretMissing
+from portbook.config.load import DEFAULT_PATH, config_path, load_config
+from portbook.config.model import Config, Gateway, Identity, IdentityRule, Register, Source
+from portbook.config.schema import config_schema
+from portbook.config.secrets import SecretReference, read_secrets
+
+__all__ = [
+    "DEFAULT_PATH",
+    "Config",
+    "ConfigInvalid",
+    "ConfigMissing",
+    "Gateway",
+    "Identity",
+    "IdentityRule",
+    "Mistake",
+    "Register",
+    "SecretMissing",
+    "SecretReference",
+    "Source",
+    "config_path",
+    "config_schema",
+    "load_config",
+    "read_secrets",
+]

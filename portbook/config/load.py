@@ -1,0 +1,284 @@
+"""portbook.yaml → Config, or one ConfigInvalid with everything that is wrong in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from portbook.config.errors import ConfigInvalid, ConfigMissing, Mistake, refused
+from portbook.config.model import Config, ConfigFile, Source, SourceSettings
+from portbook.config.shape import BASE_DIR, Shape
+from portbook.config.suggest import did_you_mean
+from portbook.config.yaml_text import Document, read_yaml
+from portbook.config.yaml_text import Path as At
+
+DEFAULT_PATH = Path("portbook.yaml")
+_LARGEST = 4 * 1024 * 1024
+
+Kinds = Mapping[str, type[BaseModel]]
+"""Adapter kind → the model of its options."""
+Entities = Mapping[str, Collection[str]]
+"""Entity, singular → its fields."""
+
+
+def config_path(given: Path | None = None) -> Path:
+    """The file to read: `--config`, else $PORTBOOK_CONFIG, else ./portbook.yaml."""
+    return given or Path(os.environ.get("PORTBOOK_CONFIG") or DEFAULT_PATH)
+
+
+def load_config(path: Path, kinds: Kinds, entities: Entities | None = None) -> Config:
+    """The configuration, frozen and with absolute paths. No secret is read and no tool is asked.
+
+    Raises ConfigInvalid with every mistake, each as `portbook.yaml:12:5: …`; ConfigMissing without a file.
+    """
+    return parse_config(_text(path), path, kinds, entities)
+
+
+def parse_config(text: str, path: Path, kinds: Kinds, entities: Entities | None = None) -> Config:
+    """As `load_config`, of a text that would stand at `path`."""
+    path = path.absolute()
+    document = read_yaml(text)
+    if document.mistakes and document.data is None:
+        raise refused(path.name, document.mistakes)
+    if not isinstance(document.data, dict):
+        raise ConfigInvalid(
+            f"{path.name} is empty" if document.data is None else f"{path.name} does not hold sections",
+            detail=f"{path}:1:1",
+            hint="It begins with `register:` and `sources:`; `portbook demo` writes an example, "
+            "and docs/configuration.md describes every key.",
+            mistakes=[Mistake(1, 1, "there are no sections")],
+        )
+    reader = _Reader(document, path, kinds, entities)
+    config = reader.read()
+    mistakes = [*document.mistakes, *reader.shape.mistakes]
+    if config is None or mistakes:
+        raise refused(path.name, mistakes)
+    return config
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+    except FileNotFoundError:
+        raise ConfigMissing(
+            f"There is no configuration file {path.name}",
+            detail=str(path.absolute()),
+            hint="`portbook demo` writes one to start from; docs/configuration.md describes it. "
+            "Another place: --config FILE or PORTBOOK_CONFIG.",
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or "not a path"
+        raise ConfigMissing(
+            f"The configuration file cannot be read: {reason}",
+            detail=str(path),
+            hint="Check the path and its permissions.",
+        ) from None
+    if len(content) > _LARGEST:
+        raise ConfigInvalid("The configuration file is larger than 4 MiB", detail=str(path.absolute()))
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
+        raise refused(
+            path.name, [Mistake(line, column, "this is not UTF-8 text", "save it as UTF-8")]
+        ) from None
+
+
+class _Reader:
+    def __init__(self, document: Document, path: Path, kinds: Kinds, entities: Entities | None) -> None:
+        self._document = document
+        self._path = path
+        self._kinds = kinds
+        self._entities = entities
+        self.shape = Shape(document, path.name, path.parent, entities)
+
+    def read(self) -> Config | None:
+        data = dict(self._document.data)
+        listed = data.pop("sources", [])
+        fitted = self.shape.fit(data, [ConfigFile], ())
+        top = self._validated(ConfigFile, fitted, ())
+        sources = self._sources(listed)
+        named = [item.get("name") for _, item in _items(listed) if isinstance(item, dict)]
+        self._check_names(data, [name for name in named if isinstance(name, str)])
+        if not isinstance(top, ConfigFile):
+            return None
+        return Config(
+            path=self._path,
+            register=top.register_.model_copy(
+                update={"data_dir": self._path.parent / top.register_.data_dir.expanduser()}
+            ),
+            gateway=top.gateway,
+            sources=tuple(sources),
+            identity=top.identity,
+            precedence=MappingProxyType(
+                {entity: MappingProxyType(dict(fields)) for entity, fields in top.precedence.items()}
+            ),
+        )
+
+    def _sources(self, listed: Any) -> Iterable[Source]:
+        if not isinstance(listed, list):
+            self.shape.wrong(("sources",), "must be a list: each source begins with `- name:`")
+            return []
+        read = [self._source(item, ("sources", index)) for index, item in enumerate(listed)]
+        lines: dict[str, int] = {}
+        for index, item in enumerate(listed):
+            name = item.get("name") if isinstance(item, dict) else None
+            if not isinstance(name, str):
+                continue
+            at: At = ("sources", index, "name")
+            if name in lines:
+                self.shape.wrong(
+                    at, f"the source name {name!r} is used twice", f"first in line {lines[name]}"
+                )
+            lines.setdefault(name, self._document.where(at)[0])
+        return [source for source in read if source is not None]
+
+    def _source(self, item: Any, at: At) -> Source | None:
+        if not isinstance(item, dict):
+            self.shape.wrong(at, "a source is a mapping with name and kind")
+            return None
+        kind = item.get("kind")
+        options = self._kinds.get(kind) if isinstance(kind, str) else None
+        if options is None:
+            if "kind" in item:
+                known = ", ".join(sorted(self._kinds))
+                near = did_you_mean(kind, self._kinds) if isinstance(kind, str) else ""
+                hint = f"{near} known: {known}" if near else f"known: {known}"
+                # Only a word of the file's own is repeated, nothing that could be anything.
+                shown = f" {kind!r}" if isinstance(kind, str) else ""
+                self.shape.wrong((*at, "kind"), f"unknown kind of source{shown}", hint)
+            else:
+                self.shape.wrong(at, "`kind` is missing", f"known: {', '.join(sorted(self._kinds))}")
+            common = {key: value for key, value in item.items() if key in SourceSettings.model_fields}
+            self._validated(SourceSettings, {"kind": "", **common}, at)
+            return None
+        fitted = self.shape.fit(item, [SourceSettings, options], at)
+        own = {key: fitted[key] for key in SourceSettings.model_fields if key in fitted}
+        rest = {key: value for key, value in fitted.items() if key not in own}
+        if BASE_DIR in options.model_fields:
+            rest[BASE_DIR] = self._path.parent
+        settings = self._validated(SourceSettings, own, at)
+        chosen = self._validated(options, rest, at)
+        if not isinstance(settings, SourceSettings) or chosen is None:
+            return None
+        return Source(
+            name=settings.name,
+            kind=settings.kind,
+            every=settings.every,
+            sweep=settings.sweep,
+            mapping=self._path.parent / settings.mapping.expanduser() if settings.mapping else None,
+            options=chosen,
+            line=self._document.where(at)[0],
+        )
+
+    def _validated(self, model: type[BaseModel], data: dict[str, Any], at: At) -> BaseModel | None:
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            # What is wrong in a value would otherwise be told once for every type it might have had.
+            told: dict[At, Mistake] = {}
+            for each in error.errors(include_url=False, include_input=False):
+                where, absent = _located(each["loc"], data)
+                place = self._document.where((*at, *where))
+                if any(mistake[:2] == place for mistake in self.shape.mistakes) and not absent:
+                    continue
+                message = _message(each["type"], each["msg"], each.get("ctx", {}))
+                if each["type"] == "missing":
+                    message = f"`{each['loc'][-1]}` is missing"
+                elif named := [step for step in where if isinstance(step, str)]:
+                    message = f"`{named[-1]}` {message}"
+                key = (*where, str(each["loc"][-1])) if absent else where
+                earlier = told.get(key)
+                told[key] = Mistake(*place, f"{earlier.message}; or {message}" if earlier else message)
+            self.shape.mistakes += told.values()
+        except RecursionError:
+            self.shape.wrong(at, "the values are nested too deeply")
+        return None
+
+    def _check_names(self, data: dict[str, Any], sources: list[str]) -> None:
+        """Names of sources, entities and fields, in whatever part of the file has the right form."""
+        for section, rule in _entries(data.get("identity")):
+            for row, group in _items(rule.get("links") if isinstance(rule, dict) else None):
+                at: At = ("identity", section, "links", row)
+                if isinstance(group, list) and len(group) < 2:
+                    self.shape.wrong(at, "a link names at least two records")
+                for column, record in _items(group):
+                    source, _, record_id = record.partition(":") if isinstance(record, str) else ("", "", "")
+                    if not record_id:
+                        self.shape.wrong((*at, column), "must be `source:id or key`, e.g. delivery:PAY")
+                    else:
+                        self._known_source(source, sources, (*at, column))
+        for entity, fields in _entries(data.get("precedence")):
+            at = ("precedence", entity)
+            if self._entities is not None and entity not in self._entities:
+                self.shape.wrong(at, f"there is no entity {entity!r}", did_you_mean(entity, self._entities))
+            for field, order in _entries(fields):
+                known = self._entities.get(entity) if self._entities is not None else None
+                if known is not None and field != "default" and field not in known:
+                    near = did_you_mean(field, [*known, "default"])
+                    self.shape.wrong((*at, field), f"{entity} has no field {field!r}", near)
+                for index, source in _items(order):
+                    if isinstance(source, str):
+                        self._known_source(source, sources, (*at, field, index))
+                        if source in order[:index]:
+                            self.shape.wrong((*at, field, index), f"the source {source!r} is named twice")
+
+    def _known_source(self, name: str, sources: list[str], at: At) -> None:
+        if name not in sources:
+            near = did_you_mean(name, sources) or f"sources are: {', '.join(sources) or 'none yet'}"
+            self.shape.wrong(at, f"there is no source {name!r}", near)
+
+
+def _entries(value: Any) -> Iterable[tuple[str, Any]]:
+    return value.items() if isinstance(value, dict) else ()
+
+
+def _items(value: Any) -> Iterable[tuple[int, Any]]:
+    return enumerate(value) if isinstance(value, list) else ()
+
+
+def _located(loc: tuple[int | str, ...], data: Any) -> tuple[At, bool]:
+    """pydantic's place as a path of the document, without the names of types it mixes in; and whether the
+    last step does not exist."""
+    where: list[int | str] = []
+    for step in loc:
+        inside = (
+            step in data if isinstance(data, dict) else isinstance(data, list) and step in range(len(data))
+        )
+        if inside:
+            data = data[step]
+            where.append(step)
+    return tuple(where), isinstance(data, dict) and bool(loc) and where[-1:] != [loc[-1]]
+
+
+def _message(kind: str, message: str, context: Mapping[str, Any]) -> str:
+    if kind in {"string_type", "path_type"}:
+        return "must be text (put quotes around a number)"
+    if kind in {"model_type", "model_attributes_type", "dict_type", "mapping_type"}:
+        return "must be a mapping of keys and values"
+    if kind in {"list_type", "tuple_type"}:
+        return "must be a list"
+    if kind == "union_tag_invalid":
+        return f"must have {_bare(context)}: one of {context['expected_tags']}"
+    if kind == "union_tag_not_found":
+        return f"needs a {_bare(context)}"
+    if kind == "value_error":
+        return message.removeprefix("Value error, ")
+    if kind == "string_pattern_mismatch":
+        return f"must match {context['pattern']}"
+    return (
+        message.replace("Input should be", "must be", 1)
+        .replace("String should", "must", 1)
+        .replace("List should have", "must have", 1)
+    )
+
+
+def _bare(context: Mapping[str, Any]) -> str:
+    return str(context["discriminator"]).replace("'", "`")

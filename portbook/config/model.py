@@ -1,0 +1,269 @@
+"""What portbook.yaml says, once it is known to be right. Frozen: a change is a new file and a new start."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import time, timedelta
+from pathlib import Path
+from typing import Annotated, Literal, NoReturn
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    SecretStr,
+    field_validator,
+)
+from pydantic.json_schema import WithJsonSchema
+from pydantic_core import CoreSchema
+
+from portbook.config.errors import ConfigInvalid
+from portbook.config.secrets import SecretReference
+from portbook.config.suggest import did_you_mean
+
+DURATION = r"^([0-9]{1,6}(s|m|h|d))+$"
+CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+NAME = r"^[a-z][a-z0-9_-]{0,62}$"
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class PlainToo:
+    """Marks a SecretStr that may also be written out, because it need not hold a secret."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, object]:
+        return {**handler(schema), "x-plain-too": True}
+
+
+def _duration(value: object) -> timedelta:
+    if not isinstance(value, str) or not re.fullmatch(DURATION, value):
+        _refuse("must be a time span such as 30s, 5m or 1h")
+    span = timedelta(seconds=sum(int(n) * _SECONDS[u] for n, u in re.findall(r"([0-9]+)([smhd])", value)))
+    if not timedelta(seconds=10) <= span <= timedelta(days=366):
+        _refuse("must lie between 10s and 366d")
+    return span
+
+
+def _clock(value: object) -> time:
+    if not isinstance(value, str) or not re.fullmatch(CLOCK, value):
+        _refuse('must be a time of day such as "02:00"')
+    return time.fromisoformat(value)
+
+
+def _refuse(message: str) -> NoReturn:
+    raise ValueError(message)
+
+
+Duration = Annotated[
+    timedelta, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": DURATION})
+]
+Clock = Annotated[time, BeforeValidator(_clock), WithJsonSchema({"type": "string", "pattern": CLOCK})]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Register(_Strict):
+    """Where the register lives."""
+
+    database: Annotated[SecretStr, PlainToo()] = Field(
+        default=SecretStr("embedded"),
+        description="`embedded` starts PostgreSQL below `data_dir`; or the URL of a PostgreSQL 15 or newer, "
+        "best as `{env: DATABASE_URL}`. A URL with a password in it must be a reference.",
+    )
+    redis: Annotated[SecretStr, PlainToo()] = Field(
+        default=SecretStr("embedded"),
+        description="`embedded` starts Valkey below `data_dir`; or the URL of a Redis or Valkey, likewise.",
+    )
+    data_dir: Path = Field(
+        default=Path(".portbook"),
+        description="Folder for the embedded stores and their logs, relative to this file.",
+    )
+    database_port: int | None = Field(
+        default=None,
+        ge=1024,
+        le=65535,
+        description="Let the embedded PostgreSQL also listen on 127.0.0.1 at this port, for roles with a "
+        "password. Default: it listens on a private Unix socket only.",
+    )
+    timezone: str = Field(
+        default="UTC", description="Time zone of the times of day in this file, e.g. `Europe/London`."
+    )
+
+    @field_validator("database", "redis")
+    @classmethod
+    def _no_password(cls, value: SecretStr) -> SecretStr:
+        if isinstance(value, SecretReference) or value.get_secret_value() == "embedded":
+            return value
+        try:
+            parts = urlsplit(value.get_secret_value())
+            password = parts.password
+        except ValueError:
+            _refuse("is neither `embedded` nor a URL")
+        if not parts.scheme or "://" not in value.get_secret_value():
+            _refuse("is neither `embedded` nor a URL")
+        if password or "password=" in parts.query:
+            _refuse("holds a password: write {env: NAME} or {file: PATH} and put the URL there")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            _refuse("must be a time zone such as Europe/London or UTC")
+        return value
+
+
+class Gateway(_Strict):
+    """Where the API answers."""
+
+    listen: str = Field(
+        default="127.0.0.1:8080", description="Address and port to listen on; `0.0.0.0:8080` for all."
+    )
+    public_url: str | None = Field(
+        default=None,
+        description="The address people use, where a proxy stands before us: for links and webhooks.",
+    )
+
+    @field_validator("listen")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not port.isascii() or not port.isdigit() or not 0 <= int(port) <= 65535:
+            _refuse("must be address:port, e.g. 127.0.0.1:8080")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _absolute(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                parts = urlsplit(value)
+                usable = parts.scheme in {"http", "https"} and bool(parts.hostname)
+            except ValueError:
+                usable = False
+            if not usable or parts.query or parts.fragment or parts.username:
+                _refuse("must be an address such as https://register.example.org")
+            return value.rstrip("/")
+        return None
+
+
+class SourceSettings(_Strict):
+    """What every source has, whatever its kind."""
+
+    name: str = Field(
+        pattern=NAME,
+        description="Your word for it, unique in this file: small letters, digits, - and _. It stays in the "
+        "register, so choose one that lasts.",
+    )
+    kind: str = Field(description="The kind of tool.")
+    every: Duration = Field(
+        default=timedelta(minutes=5),
+        json_schema_extra={"default": "5m"},
+        description="How often changes are read: `30s`, `5m`, `1h`.",
+    )
+    sweep: Clock = Field(
+        default=time(2, 0),
+        json_schema_extra={"default": "02:00"},
+        description="Time of day of the complete pass, which also finds what has vanished; "
+        "in `register.timezone`.",
+    )
+    mapping: Path | None = Field(
+        default=None,
+        description="A mapping file, relative to this file, that overrides the built-in one field by field.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A configured connection."""
+
+    name: str
+    kind: str
+    every: timedelta
+    sweep: time
+    mapping: Path | None
+    options: BaseModel
+    """The options model of the kind; its secrets are references that are read when asked for."""
+    line: int
+    """Where it stands in the file."""
+
+
+class IdentityRule(_Strict):
+    """When records of several sources are one."""
+
+    links: tuple[tuple[str, ...], ...] = Field(
+        default=(), description="Groups of records that are one, each record as `source:id or key`."
+    )
+
+
+class ProjectIdentity(IdentityRule):
+    """When projects of several sources are one."""
+
+    match: tuple[Literal["code"], ...] = Field(
+        default=("code",), description="Fields that make projects one when equal; `[]` for links alone."
+    )
+
+
+class PeopleIdentity(IdentityRule):
+    """When people of several sources are one."""
+
+    match: tuple[Literal["email"], ...] = Field(
+        default=("email",), description="Fields that make people one when equal; `[]` for links alone."
+    )
+
+
+class Identity(_Strict):
+    """When records of several sources are one. Never by a name alone."""
+
+    projects: ProjectIdentity = Field(default=ProjectIdentity(), description="Projects.")
+    people: PeopleIdentity = Field(default=PeopleIdentity(), description="People.")
+
+
+class ConfigFile(_Strict):
+    """The sections of the file; `sources` is read by kind."""
+
+    register_: Register = Field(default=Register(), alias="register", description="Where the register lives.")
+    gateway: Gateway = Field(default=Gateway(), description="Where the API answers.")
+    sources: tuple[object, ...] = Field(default=(), description="The tools to read.")
+    identity: Identity = Field(default=Identity(), description="When records of several sources are one.")
+    precedence: Mapping[str, Mapping[str, tuple[str, ...]]] = Field(
+        default={},
+        description="For each entity, which source wins: `default` for all fields, or a field's name; "
+        "the first is strongest.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole file, with paths made absolute."""
+
+    path: Path
+    register: Register
+    gateway: Gateway
+    sources: tuple[Source, ...]
+    identity: Identity
+    precedence: Mapping[str, Mapping[str, tuple[str, ...]]]
+    """Entity → field or `default` → names of sources, strongest first."""
+
+    def source(self, name: str) -> Source:
+        """The source of that name. Raises ConfigInvalid with a suggestion."""
+        for source in self.sources:
+            if source.name == name:
+                return source
+        names = [source.name for source in self.sources]
+        raise ConfigInvalid(
+            f"There is no source {name!r}",
+            detail=str(self.path),
+            hint=did_you_mean(name, names) or f"Sources are: {', '.join(names) or 'none yet'}.",
+        )
