@@ -73,11 +73,7 @@ class SpreadsheetAdapter:
                 warnings.append(f"{file.name}: no standard sheet name, not read: {', '.join(unknown)}")
             warnings += [f"{file.name}: sheet {name} is hidden" for name, visible in sheets if not visible]
         if not recognised:
-            raise SourceRefused(
-                "No sheet has the name of a standard PMO sheet",
-                detail="; ".join(warnings)[:1000],
-                hint="Say under `sheets:` which holds what, e.g. `{sheet: Tabelle1, into: risk, key: ID}`.",
-            )
+            raise _no_standard_sheet("; ".join(warnings)[:1000])
         count = len(found.files)
         kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(formats.items()))
         product = f"{count} file{'' if count == 1 else 's'} ({kinds})"
@@ -89,13 +85,17 @@ class SpreadsheetAdapter:
             streams = list(dict.fromkeys(entry.into for entry in self._options.sheets))
         else:
             present: set[str] = set()
+            refused: SourceError | None = None
             for file in (await self._find()).files:
                 try:
                     sheets = await self._sheets(await self._snapshot(file))
                 except SourceError as error:  # raised again by every read, after what can be read
                     _log.warning("%s", error)
+                    refused = refused or error
                     continue
                 present |= {entity for name, _ in sheets if (entity := entity_of(name))}
+            if not present:  # no partition would look like an empty source that was read well
+                raise refused or _no_standard_sheet(", ".join(self._options.files))
             streams = [entity for entity in dict.fromkeys(STANDARD_SHEETS.values()) if entity in present]
         names = ", ".join(self._options.files)
         return [Partition(name, (name,), f"{name.replace('_', ' ')} rows of {names}") for name in streams]
@@ -134,10 +134,11 @@ class SpreadsheetAdapter:
                             _report(copy.file.name, frame)
                         elif frame["kind"] == "rows":
                             prefix = f"{normal_key(copy.file.logical)}:" if frame["scope"] == "file" else ""
-                            batch += [_record(stream, prefix, row, seen) for row in frame["rows"]]
-                            if len(batch) >= _PAGE:
+                            # A full page waits for more rows: the last page, with the cursor, is not empty.
+                            if len(batch) >= _PAGE and frame["rows"]:
                                 yield Page(batch, None)
                                 batch = []
+                            batch += [_record(stream, prefix, row, seen) for row in frame["rows"]]
             except SourceError as error:
                 problems.append(error)
         if problems:
@@ -261,6 +262,14 @@ class SpreadsheetAdapter:
             "files": {copy.file.name: {"sha256": copy.sha256, "mtime": copy.mtime} for copy, _ in taken},
             "how": hashlib.sha256(orjson.dumps(how)).hexdigest()[:16],
         }
+
+
+def _no_standard_sheet(detail: str) -> SourceRefused:
+    return SourceRefused(
+        "No sheet has the name of a standard PMO sheet",
+        detail=detail,
+        hint="Say under `sheets:` which holds what, e.g. `{sheet: Tabelle1, into: risk, key: ID}`.",
+    )
 
 
 def _same(one: Cursor, other: Cursor) -> bool:

@@ -79,7 +79,7 @@ def row_id(identity: Identity, row: Row, number: int) -> tuple[str, str | None]:
         value = row[column.offset] if column.offset < len(row) else None
         if isinstance(value, dict):
             problem = problem or (
-                f"{column.title} in cell {cell_name(number, column.offset + 1)} is an error ({value['error']})"
+                f"{column.title} in cell {cell_name(number, column.offset + 1)} is {value['error']}"
             )
             value = None
         elif value is None and place < identity.required:
