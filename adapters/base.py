@@ -147,7 +147,9 @@ class Adapter(Protocol):
         fields share is left out."""
         ...
 
-    async def locate(self, stream: str, ids: Sequence[str]) -> dict[str, Presence]:
-        """Why records that a complete read did not meet are missing. An id left out of the answer is unknown,
-        and stays as it is."""
+    async def locate(
+        self, stream: str, ids: Sequence[str], last_known: Mapping[str, Any]
+    ) -> dict[str, Presence]:
+        """Why records that a complete read did not meet are missing. `last_known` holds, by id, each record's data
+        as last stored. An id left out of the answer is unknown, and stays as it is."""
         ...

@@ -12,7 +12,7 @@ from register.db import Connection, Pool
 from register.errors import LeaseLost
 
 TTL_S = 30
-"""Seconds a lease lasts without a sign of life. Every page and a heartbeat renew it."""
+"""Seconds a lease lasts without a sign of life; a heartbeat renews it every third of that."""
 
 
 class Held(NamedTuple):
@@ -40,12 +40,23 @@ async def acquire(pool: Pool, name: str, holder: str, *, ttl_s: float = TTL_S) -
     return None if token is None else Held(name, token)
 
 
-async def renew(connection: Connection | Pool, held: Held, *, ttl_s: float = TTL_S) -> None:
-    """Extend the lease and, inside a transaction, keep everybody else from taking it until commit.
+async def fence(connection: Connection, held: Held) -> None:
+    """Prove, inside a transaction, that the lease is still ours, and keep everybody from taking it until commit.
 
     Raises LeaseLost when it has passed on or run out: nothing may be written then.
     """
-    kept = await connection.fetchval(
+    ours = await connection.fetchval(
+        "SELECT true FROM lease WHERE name = $1 AND token = $2 AND expires_at > clock_timestamp() FOR SHARE",
+        held.name,
+        held.token,
+    )
+    if not ours:
+        raise LeaseLost(f"the lease on {held.name} has passed to another worker")
+
+
+async def renew(pool: Pool, held: Held, *, ttl_s: float = TTL_S) -> None:
+    """Show a sign of life. Raises LeaseLost when it came too late."""
+    kept = await pool.fetchval(
         """
         UPDATE lease SET expires_at = clock_timestamp() + make_interval(secs => $3)
         WHERE name = $1 AND token = $2 AND expires_at > clock_timestamp()

@@ -49,8 +49,9 @@ async def merge_rows(
     connection: Connection, entity: str, ids: Collection[str], policy: Policy, links: Mapping[str, str]
 ) -> list[Change]:
     """Recompute the rows of `entity` with these ids from their claims, and write what differs."""
-    claims = await _claims(connection, entity, ids)
+    # Lock first, read the claims after: what another page committed meanwhile is then seen.
     current = await _current(connection, entity, ids)
+    claims = await _claims(connection, entity, ids)
     inserts: list[dict[str, Any]] = []
     updates: list[dict[str, Any]] = []
     changes: list[Change] = []

@@ -20,7 +20,7 @@ from register.db import Connection, Pool
 from register.findings import PER_VALUE, FindingDraft, close_findings, open_findings
 from register.identity import IDENTITY_LOCK, LinkCache, NeedsIdentity, Uniter, load_links
 from register.ids import derive_id
-from register.lease import Held, renew
+from register.lease import Held, fence
 from register.merge import Change, insert_rows, merge_rows, resolve_references, write_events
 from register.policy import Policy
 
@@ -123,20 +123,6 @@ class PageWrite:
     may_unite: bool
     links: Mapping[str, str]
     counts: Counts = field(default_factory=Counts)
-
-    async def known(self, ids: Sequence[str]) -> dict[str, Known]:
-        """What is stored of these records; those never seen are left out."""
-        rows = await self.connection.fetch(
-            "SELECT id::text, content_hash, presence FROM source_record WHERE id = ANY($1::uuid[])", list(ids)
-        )
-        return {row_id: Known(content_hash, presence) for row_id, content_hash, presence in rows}
-
-    async def payloads(self, ids: Sequence[str]) -> dict[str, bytes]:
-        """The stored payloads of these records."""
-        rows = await self.connection.fetch(
-            "SELECT id::text, payload FROM source_record WHERE id = ANY($1::uuid[])", list(ids)
-        )
-        return dict(rows)
 
     async def store(self, new: Sequence[Incoming], changed: Sequence[Incoming], mapping_version: str) -> None:
         """Store records with everything that follows from them. `changed` ones are known already."""
@@ -374,6 +360,26 @@ class PageWrite:
         return changes
 
 
+async def known_records(pool: Pool, ids: Sequence[str]) -> dict[str, Known]:
+    """What is stored of these records; those never seen are left out. Stays true for as long as the caller holds
+    the source's lease and writes nothing itself."""
+    rows = await pool.fetch(
+        "SELECT id::text, content_hash, presence FROM source_record WHERE id = ANY($1::uuid[])", list(ids)
+    )
+    return {row_id: Known(content_hash, presence) for row_id, content_hash, presence in rows}
+
+
+async def stored_payloads(pool: Pool, ids: Sequence[str]) -> dict[str, bytes]:
+    """The payloads of these records, as last stored."""
+    return dict(await pool.fetch("SELECT id::text, payload FROM source_record WHERE id = ANY($1::uuid[])", list(ids)))
+
+
+async def open_rejections(pool: Pool, source: str) -> set[str]:
+    """Ids of the records of a source that are set aside."""
+    rows = await pool.fetch("SELECT id::text FROM rejection WHERE source = $1 AND resolved_at IS NULL", source)
+    return {row[0] for row in rows}
+
+
 @asynccontextmanager
 async def page(
     pool: Pool, held: Held, *, source: str, run_id: int, policy: Policy, cache: LinkCache, may_unite: bool = False
@@ -386,7 +392,7 @@ async def page(
     async with pool.acquire() as connection, connection.transaction():
         lock = "pg_advisory_xact_lock" if may_unite else "pg_advisory_xact_lock_shared"
         await connection.execute(f"SELECT {lock}({IDENTITY_LOCK})")
-        await renew(connection, held)
+        await fence(connection, held)
         links = await load_links(connection, cache)
         yield PageWrite(connection, source, run_id, policy, cache, may_unite, links)
 
@@ -394,6 +400,3 @@ async def page(
 def record_id(source: str, stream: str, source_id: str) -> str:
     """The id under which a source's record is stored."""
     return derive_id(source, stream, source_id)
-
-
-__all__ = ["Counts", "Incoming", "Known", "NeedsIdentity", "PageWrite", "Place", "Rejected", "page", "record_id"]

@@ -1,0 +1,241 @@
+"""Runs: asked for, taken up, accounted for, ended. The queue is these rows; Redis only rings a bell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import asyncpg
+import orjson
+
+from register.db import Connection, Pool
+from register.ids import derive_id
+
+HOLD_SHARE = 0.20
+"""A complete run in which more than this share of a source would vanish holds and asks a person."""
+
+
+class SourceSetting(NamedTuple):
+    """A configured source, as the register keeps it."""
+
+    name: str
+    kind: str
+    url: str | None
+    every_s: int
+    sweep_at: str | None
+
+
+class RunJob(NamedTuple):
+    """A run that is waiting to be worked on."""
+
+    id: int
+    source: str
+    mode: str
+    attempts: int
+    approved: bool
+
+
+class PartitionState(NamedTuple):
+    """How far a run has come in a partition."""
+
+    cursor: Mapping[str, Any] | None
+    done: bool
+    seen: int
+
+
+async def register_sources(pool: Pool, settings: Sequence[SourceSetting]) -> None:
+    """Make the table of sources say what the configuration says. A source left out of it stays, unconfigured."""
+    async with pool.acquire() as connection, connection.transaction():
+        names = [setting.name for setting in settings]
+        await connection.execute(
+            "UPDATE source SET configured = false WHERE configured AND NOT key = ANY($1::text[])", names
+        )
+        for setting in settings:
+            await connection.execute(
+                """
+                INSERT INTO source AS s (id, key, kind, url, configured, every_s, sweep_at)
+                VALUES ($1, $2, $3, $4, true, $5, $6)
+                ON CONFLICT (id) DO UPDATE
+                SET kind = excluded.kind, url = excluded.url, configured = true, every_s = excluded.every_s,
+                    sweep_at = excluded.sweep_at
+                WHERE (s.kind, s.url, s.configured, s.every_s, s.sweep_at)
+                      IS DISTINCT FROM (excluded.kind, excluded.url, true, excluded.every_s, excluded.sweep_at)
+                """,
+                derive_id("source", setting.name),
+                *setting,
+            )
+
+
+async def request_run(
+    pool: Pool, source: str, mode: str, *, requested_by: str, approved: bool = False
+) -> int:
+    """Ask for a run; returns its id. One that is open already is used: a full run asked for while an incremental
+    one waits turns it into a full one. One that is being worked on is left to end; its id is returned."""
+    async with pool.acquire() as connection, connection.transaction():
+        run_id = await connection.fetchval(
+            """
+            INSERT INTO run AS r (source, mode, state, requested_by, approved) VALUES ($1, $2, 'queued', $3, $4)
+            ON CONFLICT (source) WHERE state IN ('queued', 'running') DO UPDATE
+            SET mode = CASE WHEN r.state = 'queued' AND r.attempts = 0 AND excluded.mode = 'full' THEN 'full' ELSE r.mode END,
+                approved = r.approved OR excluded.approved,
+                not_before = CASE WHEN r.state = 'queued' THEN least(r.not_before, now()) ELSE r.not_before END
+            RETURNING id
+            """,
+            source,
+            mode,
+            requested_by,
+            approved,
+        )
+        return int(run_id)
+
+
+async def waiting_runs(pool: Pool) -> list[RunJob]:
+    """Runs that may be worked on now, oldest first: queued ones that are due, and running ones whose worker has
+    gone silent. Sources that are paused or no longer configured wait."""
+    rows = await pool.fetch(
+        """
+        SELECT r.id, r.source, r.mode, r.attempts, coalesce(r.approved, false)
+        FROM run r JOIN source s ON s.key = r.source AND s.configured
+        LEFT JOIN lease l ON l.name = r.source
+        WHERE ((r.state = 'queued' AND r.not_before <= clock_timestamp()) OR r.state = 'running')
+          AND coalesce(l.expires_at, '-infinity') < clock_timestamp()
+          AND (s.paused IS NOT TRUE OR r.requested_by <> 'schedule')
+        ORDER BY r.id
+        """
+    )
+    return [RunJob(*row) for row in rows]
+
+
+async def start_run(pool: Pool, job: RunJob, *, account: str, mapping_version: str) -> None:
+    """Mark a run as running; a second start (after a kill) keeps its counts and its place."""
+    await pool.execute(
+        """
+        UPDATE run SET state = 'running', started_at = coalesce(started_at, now()), attempts = attempts + 1,
+               account = $2, mapping_version = $3, error = NULL, error_code = NULL
+        WHERE id = $1
+        """,
+        job.id,
+        account,
+        mapping_version,
+    )
+
+
+async def partition_states(pool: Pool, run_id: int) -> dict[str, PartitionState]:
+    """Where this run stands in each partition it has begun."""
+    rows = await pool.fetch("SELECT name, cursor, done, seen FROM run_partition WHERE run_id = $1", run_id)
+    return {name: PartitionState(_json(cursor), done, seen) for name, cursor, done, seen in rows}
+
+
+async def source_cursors(pool: Pool, source: str) -> dict[str, Mapping[str, Any] | None]:
+    """Where the next incremental run starts, by partition."""
+    rows = await pool.fetch("SELECT name, cursor FROM partition_cursor WHERE source = $1", source)
+    return {name: _json(cursor) for name, cursor in rows}
+
+
+async def succeed(connection: Connection, job: RunJob, *, fresh_at: datetime) -> None:
+    """End a run well: its cursors become the source's. Called inside the run's last, fenced transaction."""
+    if job.mode == "full":
+        await connection.execute("DELETE FROM partition_cursor WHERE source = $1", job.source)
+    await connection.execute(
+        """
+        INSERT INTO partition_cursor (source, name, cursor)
+        SELECT $1, name, cursor FROM run_partition WHERE run_id = $2 AND cursor IS NOT NULL
+        ON CONFLICT (source, name) DO UPDATE SET cursor = excluded.cursor
+        """,
+        job.source,
+        job.id,
+    )
+    await _close(connection, job.id, "succeeded", None, None)
+    await connection.execute(
+        """
+        UPDATE source SET fresh_at = $2, complete_at = CASE WHEN $3 THEN $2 ELSE complete_at END WHERE key = $1
+        """,
+        job.source,
+        fresh_at,
+        job.mode == "full",
+    )
+
+
+async def end_run(pool: Pool, run_id: int, state: str, *, code: str | None, error: str | None) -> None:
+    """End a run as incomplete, failed or held: the source's cursors stay where they were."""
+    async with pool.acquire() as connection, connection.transaction():
+        await _close(connection, run_id, state, code, error)
+
+
+async def postpone(pool: Pool, run_id: int, *, delay_s: float, code: str, error: str) -> None:
+    """Put a run back in the queue, with its place kept."""
+    await pool.execute(
+        """
+        UPDATE run SET state = 'queued', not_before = clock_timestamp() + make_interval(secs => $2),
+               error_code = $3, error = $4 WHERE id = $1
+        """,
+        run_id,
+        delay_s,
+        code,
+        error,
+    )
+
+
+async def pause(pool: Pool, source: str, reason: str) -> None:
+    """Stop reading a source until a person resumes it."""
+    await pool.execute("UPDATE source SET paused = true, pause_reason = $2 WHERE key = $1", source, reason)
+
+
+async def resume(pool: Pool, source: str) -> None:
+    await pool.execute(
+        "UPDATE source SET paused = NULL, pause_reason = NULL WHERE key = $1 AND paused", source
+    )
+
+
+async def missing_records(connection: Connection, source: str, run_id: int, streams: Sequence[str]) -> list[tuple[str, str, str]]:
+    """(record id, stream, source id) of what a complete run has not met."""
+    rows = await connection.fetch(
+        """
+        SELECT id::text, stream, source_id FROM source_record r
+        WHERE source = $1 AND presence = 'present' AND stream = ANY($3::text[]) AND run_id IS DISTINCT FROM $2
+          AND NOT EXISTS (SELECT FROM sweep_seen s WHERE s.run_id = $2 AND s.record_id = r.id)
+        ORDER BY stream, source_id
+        """,
+        source,
+        run_id,
+        list(streams),
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+async def present_count(connection: Connection, source: str) -> int:
+    return int(
+        await connection.fetchval(
+            "SELECT count(*) FROM source_record WHERE source = $1 AND presence = 'present'", source
+        )
+    )
+
+
+async def _close(connection: Connection, run_id: int, state: str, code: str | None, error: str | None) -> None:
+    await connection.execute(
+        "UPDATE run SET state = $2, finished_at = clock_timestamp(), error_code = $3, error = $4 WHERE id = $1",
+        run_id,
+        state,
+        code,
+        error,
+    )
+    await connection.execute("DELETE FROM sweep_seen WHERE run_id = $1", run_id)
+
+
+def _json(value: str | None) -> Mapping[str, Any] | None:
+    found: Mapping[str, Any] | None = None if value is None else orjson.loads(value)
+    return found
+
+
+def json_text(value: Any) -> str:
+    """For a jsonb parameter."""
+    return orjson.dumps(value).decode()
+
+
+async def check_alive(pool: Pool) -> bool:
+    """Whether the register answers."""
+    try:
+        return bool(await pool.fetchval("SELECT true"))
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return False

@@ -1,0 +1,159 @@
+"""Raw records → what to do with each: new, changed, unchanged, deleted or set aside. Nothing is written here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from adapters.base import RawRecord
+from adapters.errors import RecordRejected
+from mapping.apply import Mapped, Mapper
+from mapping.errors import FieldUnmapped, ValueUnknown
+from register.db import Pool
+from register.findings import FindingDraft
+from register.ids import derive_id
+from register.write import Counts, Incoming, Known, Rejected, known_records, stored_payloads
+
+
+@dataclass(slots=True)
+class Sorted:
+    """A page's records by what is to be done with them."""
+
+    ids: frozenset[str]
+    new: list[Incoming] = field(default_factory=list)
+    changed: list[Incoming] = field(default_factory=list)
+    touched: list[Incoming] = field(default_factory=list)
+    met: list[str] = field(default_factory=list)
+    """Records that are there and need no writing: what a complete run must remember having seen."""
+    deleted: list[str] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+    """`seen` and `unchanged`; the rest is counted where it is written."""
+
+
+class Sorter:
+    """Sorts a source's records by what the register has of them."""
+
+    def __init__(self, pool: Pool, source: str, mapper: Mapper) -> None:
+        self._pool = pool
+        self._source = source
+        self._mapper = mapper
+
+    def keyed(self, raws: Iterable[RawRecord]) -> dict[str, RawRecord]:
+        """The records by the id they are stored under; of one met twice, the last."""
+        return {derive_id(self._source, raw.stream, raw.id): raw for raw in raws}
+
+    async def sort(self, latest: Mapping[str, RawRecord], seen: int) -> Sorted:
+        """Decide for each record. `seen` counts those met twice as often as they were met. Needs the source's lease,
+        and no write under way that holds one of these records."""
+        known = await known_records(self._pool, list(latest))
+        found = Sorted(frozenset(latest))
+        found.counts.seen = seen
+        found.counts.unchanged = seen - len(latest)
+        doubtful: list[tuple[str, RawRecord, bytes]] = []
+        for row_id, raw in latest.items():
+            if raw.error is not None:
+                found.rejected.append(_rejected(row_id, raw, raw.error))
+                continue
+            stored = known.get(row_id)
+            if raw.deleted:
+                self._deleted(row_id, stored, found)
+                continue
+            digest = hashlib.blake2b(raw.payload, digest_size=16).digest()
+            if stored is None:
+                found.new.append(self._incoming(row_id, raw, digest))
+            elif stored.presence != "present":
+                found.changed.append(self._incoming(row_id, raw, digest))
+            elif stored.content_hash == digest:
+                found.counts.unchanged += 1
+                found.met.append(row_id)
+            else:
+                doubtful.append((row_id, raw, digest))
+        if doubtful:
+            await self._compare(doubtful, found)
+        return found
+
+    def _deleted(self, row_id: str, stored: Known | None, found: Sorted) -> None:
+        if stored is not None and stored.presence == "present":
+            found.deleted.append(row_id)
+            found.counts.stored += 1
+        else:
+            found.counts.unchanged += 1
+
+    async def _compare(self, doubtful: list[tuple[str, RawRecord, bytes]], found: Sorted) -> None:
+        """Other bytes may mean the same: members in another order, a row that moved to another line."""
+        before = await stored_payloads(self._pool, [row_id for row_id, _, _ in doubtful])
+        for row_id, raw, digest in doubtful:
+            if _meaning(_decoded(before[row_id])) == _meaning(raw.data):
+                found.touched.append(Incoming(row_id, raw.stream, raw.id, raw.payload, digest, raw.updated_at, (), ()))
+                found.counts.unchanged += 1
+            else:
+                found.changed.append(self._incoming(row_id, raw, digest))
+
+    def _incoming(self, row_id: str, raw: RawRecord, digest: bytes) -> Incoming:
+        mapped = self._mapper(raw.stream, raw.id, raw.data)
+        findings = _findings(self._source, row_id, raw, mapped) if mapped.problems else ()
+        return Incoming(row_id, raw.stream, raw.id, raw.payload, digest, raw.updated_at, mapped.rows, findings)
+
+
+def _findings(source: str, row_id: str, raw: RawRecord, mapped: Mapped) -> list[FindingDraft]:
+    first = mapped.rows[0] if mapped.rows else None
+    return [
+        FindingDraft(
+            code=problem.code,
+            severity="warning",
+            source=source,
+            stream=raw.stream,
+            record_id=row_id,
+            entity=first.entity if first else None,
+            entity_id=first.id if first else None,
+            field=rule.name,
+            value=value if isinstance(value, str) else repr(value),
+            message=problem.message if isinstance(problem, ValueUnknown) else f"{_called(raw)}: {problem.message}",
+            detail=_where(problem, raw, rule.path),
+            hint=problem.hint,
+        )
+        for problem, rule, value in mapped.problems
+    ]
+
+
+def _called(raw: RawRecord) -> str:
+    name = raw.data.get("key") if isinstance(raw.data, dict) else None
+    return f"{raw.stream} {name if isinstance(name, str) else raw.id}"
+
+
+def _where(problem: FieldUnmapped, raw: RawRecord, path: str | None) -> str:
+    """The place in the tool (a cell, where there are cells), and the line of the mapping."""
+    extra = raw.data.get("portbook") if isinstance(raw.data, dict) else None
+    if not isinstance(extra, dict) or "where" not in extra:
+        return f"{raw.stream} {raw.id}; {problem.detail}"
+    cells = extra.get("at") or {}
+    cell = next((address for name, address in cells.items() if path and f'"{name}"' in path), None) or next(
+        (address for name, address in cells.items() if path and path.endswith(f".{name}")), None
+    )
+    return f"{extra['where']}{f', cell {cell}' if cell else ''}; {problem.detail}"
+
+
+def _rejected(row_id: str, raw: RawRecord, error: RecordRejected) -> Rejected:
+    return Rejected(
+        row_id, raw.stream, raw.id, raw.payload, error.code, error.message, error.detail or f"{raw.stream} {raw.id}", error.hint
+    )
+
+
+def _decoded(payload: bytes) -> Any:
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return payload  # lone surrogates: compared as sent
+
+
+def _meaning(data: Any) -> Any:
+    """The record without its place in the file: sorting a sheet changes every address and nothing else."""
+    if not isinstance(data, dict) or not isinstance(data.get("portbook"), dict):
+        return data
+    extra = {k: v for k, v in data["portbook"].items() if k not in ("where", "at")}
+    return {**data, "portbook": extra}

@@ -1,0 +1,76 @@
+"""What a complete run did not meet: why is each record gone? Nothing vanishes without an answer."""
+
+from __future__ import annotations
+
+import orjson
+
+from adapters.base import Adapter, Presence
+from adapters.errors import SourceMisbehaved
+from portbook.errors import Problem
+from register import runs
+from register.db import Pool
+from register.findings import close_settled_values
+from register.identity import LinkCache
+from register.lease import Held as HeldLease
+from register.policy import Policy
+from register.runs import RunJob
+from register.write import page, stored_payloads
+
+LOCATE_CHUNK = 500
+
+
+class Held(Problem):
+    """More would vanish than a person should learn of afterwards: the run holds and asks."""
+
+    code = "RUN001"
+
+
+async def sweep(
+    pool: Pool, held: HeldLease, job: RunJob, adapter: Adapter, streams: list[str], policy: Policy, cache: LinkCache
+) -> None:
+    """Give every record of these streams that the run did not meet its reason. Only after a complete, error-free
+    read. Raises Held before anything is written when more than HOLD_SHARE of the source would vanish."""
+    async with pool.acquire() as connection:
+        missing = await runs.missing_records(connection, job.source, job.id, streams)
+        present = await runs.present_count(connection, job.source)
+    if missing and len(missing) > runs.HOLD_SHARE * present and not job.approved:
+        kinds = ", ".join(sorted({stream for _, stream, _ in missing}))
+        raise Held(
+            f"{len(missing)} of {present} records of {job.source} ({kinds}) are no longer there; nothing was removed",
+            hint=f"If that is right, run `portbook sync {job.source} --full --approve`; if not, look at the account's "
+            "permissions at the tool.",
+        )
+    reasons = await _reasons(pool, adapter, missing)
+    async with page(
+        pool, held, source=job.source, run_id=job.id, policy=policy, cache=cache
+    ) as write:
+        await write.mark(reasons)
+        await write.advance([])
+        await close_settled_values(write.connection, job.source)
+
+
+async def _reasons(pool: Pool, adapter: Adapter, missing: list[tuple[str, str, str]]) -> dict[str, str]:
+    reasons: dict[str, str] = {}
+    for stream in sorted({stream for _, stream, _ in missing}):
+        ids = {source_id: record_id for record_id, its_stream, source_id in missing if its_stream == stream}
+        wanted = list(ids)
+        for start in range(0, len(wanted), LOCATE_CHUNK):
+            chunk = wanted[start : start + LOCATE_CHUNK]
+            payloads = await stored_payloads(pool, [ids[source_id] for source_id in chunk])
+            last_known = {source_id: _decoded(payloads[ids[source_id]]) for source_id in chunk}
+            for source_id, presence in (await adapter.locate(stream, chunk, last_known)).items():
+                if presence is Presence.PRESENT:
+                    raise SourceMisbehaved(
+                        f"{stream} {source_id} was left out of the complete read, yet it is there",
+                        stream=stream,
+                        hint="Nothing was removed; the next complete run will try again.",
+                    )
+                reasons[ids[source_id]] = presence.value
+    return reasons
+
+
+def _decoded(payload: bytes) -> object:
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return None
