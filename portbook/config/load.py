@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from portbook.config.errors import ConfigInvalid, ConfigMissing, Mistake, refused
 from portbook.config.model import Config, ConfigFile, Source, SourceSettings
-from portbook.config.shape import BASE_DIR, Shape
+from portbook.config.shape import BASE_DIR, Shape, absolute
 from portbook.config.suggest import did_you_mean
 from portbook.config.yaml_text import Document, read_yaml
 from portbook.config.yaml_text import Path as At
@@ -111,9 +111,7 @@ class _Reader:
             return None
         return Config(
             path=self._path,
-            register=top.register_.model_copy(
-                update={"data_dir": self._path.parent / top.register_.data_dir.expanduser()}
-            ),
+            register=top.register_.model_copy(update={"data_dir": self._absolute(top.register_.data_dir)}),
             gateway=top.gateway,
             sources=tuple(sources),
             identity=top.identity,
@@ -173,10 +171,13 @@ class _Reader:
             kind=settings.kind,
             every=settings.every,
             sweep=settings.sweep,
-            mapping=self._path.parent / settings.mapping.expanduser() if settings.mapping else None,
+            mapping=self._absolute(settings.mapping) if settings.mapping else None,
             options=chosen,
             line=self._document.where(at)[0],
         )
+
+    def _absolute(self, path: Path) -> Path:
+        return absolute(self._path.parent, path)
 
     def _validated(self, model: type[BaseModel], data: dict[str, Any], at: At) -> BaseModel | None:
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -104,7 +105,7 @@ class Shape:
             self.wrong((*at, kind), f"`{kind}` must name {what}")
             return _Refused()
         line, column = self._document.where(at)
-        target = str(self._folder / Path(name).expanduser()) if kind == "file" else name
+        target = str(absolute(self._folder, Path(name))) if kind == "file" else name
         return SecretReference(kind, target, f"{self._file}:{line}:{column}")
 
     def _scalar(self, data: Any, expected: list[Any], at: At) -> None:
@@ -136,6 +137,13 @@ class _Refused(SecretStr):
 
     def __init__(self) -> None:
         super().__init__("")
+
+
+def absolute(folder: Path, path: Path) -> Path:
+    """A path of the file: from the home of a user (`~`), else from the folder the file is in."""
+    with suppress(RuntimeError):  # no such user: the path is what it says
+        path = path.expanduser()
+    return folder / path
 
 
 def _flat(kinds: Sequence[Any]) -> list[Any]:

@@ -52,7 +52,7 @@ def read_yaml(text: str) -> Document:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         # What is quoted may be a secret that begins with * or !; single characters are syntax.
-        told = re.sub(r"(['\"]).{2,}\1", "this", str(error.problem or error.context))
+        told = re.sub(r"'([^']*)'|\"([^\"]*)\"", _syntax_only, str(error.problem or error.context))
         hint = "put quotes around a value that begins with one of * & ! % @ `"
         document.mistakes.append(
             Mistake(
@@ -74,6 +74,11 @@ def read_yaml(text: str) -> Document:
         document.mistakes.append(Mistake(*error.place, str(error)))
         return document
     return document._replace(data=data)
+
+
+def _syntax_only(quoted: re.Match[str]) -> str:
+    inner = quoted[1] or quoted[2] or ""
+    return quoted[0] if len(inner) <= 1 or re.fullmatch(r"<(stream|block|document) \w+>", inner) else "this"
 
 
 def _unreadable(text: str, error: Exception) -> Mistake:

@@ -28,6 +28,7 @@ SERVER_ACCOUNTS = ("portbook", "postgres", "nobody")
 PROGRAM_CACHE = Path("/var/cache/portbook")
 # sun_path holds 108 bytes on Linux and 104 on macOS, with the closing NUL.
 _SOCKET_PATH_BYTES = 107 if sys.platform == "linux" else 103
+_LARGEST_LOG = 16 * 1024 * 1024
 _LONGEST_SOCKET_NAME = ".s.PGSQL.65535"
 # Characters that asyncpg, SQLAlchemy, redis-py and arq all read alike in a URL.
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/._-]+")
@@ -63,6 +64,15 @@ class Place:
             directory.mkdir(mode=0o700, exist_ok=True)
             self.hand_over(directory)
         return directory
+
+    def log(self, name: str) -> str:
+        """Where a server that is about to start writes its log, as the server names it. A log that has grown
+        large makes room; one earlier log is kept."""
+        log = self.make("log") / name
+        with _readable(log):
+            if log.exists() and log.stat().st_size > _LARGEST_LOG:
+                log.replace(log.with_suffix(".old.log"))
+        return self.inside("log", name)
 
     def hand_over(self, path: Path) -> None:
         if self.account is not None:
@@ -128,7 +138,8 @@ def settle(data_dir: Path) -> Place:
             )
         return Place(path, None, None)
     account = _account(owner)
-    os.chown(path, account.uid, account.gid)
+    with _readable(path):
+        os.chown(path, account.uid, account.gid)
     if may_reach(path, account):
         return Place(path, account, None)
     if not Path("/proc/self/fd").exists():

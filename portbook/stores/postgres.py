@@ -79,8 +79,8 @@ class EmbeddedPostgres:
         self._socket = self._sockets / f".s.PGSQL.{tcp_port or _PORT}"
 
     def url(self, database: str = DATABASE) -> str:
-        port = f"&port={self._tcp_port}" if self._tcp_port else ""
-        return f"postgresql://postgres@/{database}?host={self._sockets}{port}"
+        # The port names the socket; without it a PGPORT of the environment would.
+        return f"postgresql://postgres@/{database}?host={self._sockets}&port={self._tcp_port or _PORT}"
 
     def start(self) -> None:
         """Return with a server that answers and has the database. Committed work of a killed server is
@@ -171,12 +171,12 @@ class EmbeddedPostgres:
     def _launch(self, deadline: float) -> None:
         self._disown_old_pid()
         self._write_conf()
-        self._place.make("log")
+        log = self._place.log("postgres.log")
         deadline = min(deadline, time.monotonic() + 30)
         while True:
             done = self._run(
                 "pg_ctl", "start", "-w", "-s", "-t", str(_START_TIMEOUT_S), "-D", self._data(),
-                "-l", self._place.inside("log", "postgres.log"),
+                "-l", log,
             )  # fmt: skip
             if done.returncode == 0:
                 return
@@ -223,6 +223,9 @@ def _handshake(path: Path) -> str:
             answer = line.recv(4096)
             if answer[:1] == b"R":
                 line.sendall(b"X\0\0\0\4")
+                return "ready"
+            # 57P03: not yet, or no longer. Any other refusal (too many clients) is that of a working server.
+            if answer[:1] == b"E" and b"C57P03\0" not in answer:
                 return "ready"
         except (FileNotFoundError, ConnectionRefusedError):
             return "absent"

@@ -52,13 +52,13 @@ class EmbeddedValkey:
         """Return with a server that answers. One that runs already is used as it is."""
         if self._say("PING").startswith("+PONG"):
             return
-        self._place.make("log")
+        log = self._place.log("valkey.log")
         binary = programs_for(self._place, self._binary.parent) / self._binary.name
         done = self._place.run(
             [
                 str(binary), "--port", "0", "--unixsocket", f"{self._folder_inside}/valkey.sock",
                 "--unixsocketperm", "700", "--daemonize", "yes", "--save", "", "--appendonly", "no",
-                "--dir", self._place.inside("log"), "--logfile", self._place.inside("log", "valkey.log"),
+                "--dir", self._place.inside("log"), "--logfile", log,
                 "--maxmemory", "256mb", "--maxmemory-policy", "noeviction",
             ],
             timeout_s=_TIMEOUT_S,

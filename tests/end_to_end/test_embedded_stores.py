@@ -115,7 +115,11 @@ def test_the_first_start_makes_a_database_that_asyncpg_sqlalchemy_and_redis_reac
         assert ask_postgres(stores.database_url, "SHOW listen_addresses") == ""
 
 
-async def test_the_stores_open_inside_a_running_event_loop(data_dir: Path) -> None:
+async def test_the_stores_open_inside_a_running_event_loop(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPORT", "1")
+    monkeypatch.setenv("PGDATABASE", "elsewhere")
     with open_stores("embedded", "embedded", data_dir) as stores:
         connection = await asyncpg.connect(stores.database_url)
         assert await connection.fetchval("SELECT answer FROM kept") == 42
