@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from adapters.base import Page, RawRecord
 from adapters.http import Patience
 from adapters.jira import JiraAdapter, JiraOptions
 from tests.fakes.jira import FakeJira
@@ -49,3 +50,44 @@ def jira_adapter(fake: FakeJira, **options: Any) -> JiraAdapter:
 @pytest.fixture
 def adapter_of() -> Callable[..., JiraAdapter]:
     return jira_adapter
+
+
+async def read_pages(
+    adapter: JiraAdapter, name: str, cursor: Any = None, *, full: bool = True, stop_after: int | None = None
+) -> list[Page]:
+    """The pages of one partition; with `stop_after`, the reader goes away after so many, as a killed run does."""
+    (partition,) = [found for found in await adapter.partitions() if found.name == name]
+    pages = []
+    reading = adapter.read(partition, cursor, full=full)
+    async for page in reading:
+        pages.append(page)
+        if len(pages) == stop_after:
+            break
+    await reading.aclose()  # type: ignore[attr-defined]
+    return pages
+
+
+def records_of(pages: list[Page], stream: str = "issue") -> dict[str, RawRecord]:
+    """The last state of each record."""
+    return {record.id: record for page in pages for record in page.records if record.stream == stream}
+
+
+def issue_ids(pages: list[Page]) -> set[str]:
+    return set(records_of(pages))
+
+
+def fill(fake: FakeJira, projects: dict[str, int], *, step_ms: int = 20_000) -> None:
+    """Projects with so many issues each, created in turns, `step_ms` apart, starting a month ago."""
+    world = fake.world
+    for name in ("Mia Krystof", "Ana Díaz", "Jonas Weber"):
+        world.add_user(name)
+    start = world.now() - 30 * 86_400_000
+    world.clock = start
+    for key in projects:
+        world.add_project(key, f"Project {key}", lead=next(iter(world.users.values())))
+    for number in range(max(projects.values())):
+        for key, count in projects.items():
+            if number < count:
+                world.clock += step_ms
+                world.add_issue(key, f"Issue {number} of {key}")
+    world.clock = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, ClassVar, Self
 
 import httpx
@@ -114,11 +115,11 @@ class JiraAdapter:
             found.append(Partition("worklogs", ("worklog",), "logged work"))
         return found
 
-    async def read(self, partition: Partition, cursor: Cursor | None, *, full: bool) -> AsyncIterator[Page]:
+    async def read(self, partition: Partition, cursor: Cursor | None, *, full: bool) -> AsyncGenerator[Page, None]:
         """See `Adapter.read`. Projects, people, versions and sprints have no change date: they are read whole
         each time, and their pages repeat what did not change."""
         name, _, project_id = partition.name.partition(":")
-        pages: AsyncIterator[Page]
+        pages: AsyncGenerator[Page, None]
         match name:
             case "projects":
                 pages = project_pages(self._site, self._people)
@@ -142,8 +143,10 @@ class JiraAdapter:
                 pages = self._issues.pages(project, cursor, full=full)
             case _:
                 raise SourceMisbehaved(f"Jira has no partition {partition.name!r}")
-        async for page in pages:
-            yield page
+        # Closed here, not some time later by the collector: a page may be on its way.
+        async with aclosing(pages):
+            async for page in pages:
+                yield page
 
     async def aliases(self) -> Mapping[str, str]:
         return (await self._site.fields()).names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from adapters.base import Page
@@ -43,7 +43,7 @@ class Boards:
                     break
         return [*chosen, *(await self._site.fields()).points]
 
-    async def sprint_pages(self) -> AsyncIterator[Page]:
+    async def sprint_pages(self) -> AsyncGenerator[Page, None]:
         """Every sprint of the selected projects' scrum boards. Boards share sprints; each comes once."""
         met: set[str] = set()
         server = await self._site.server()

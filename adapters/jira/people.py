@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from adapters.base import Page, RawRecord
@@ -63,7 +63,7 @@ class People:
             "the list of users does not end", stream="user", detail=self._site.http.base_url
         )
 
-    async def pages(self) -> AsyncIterator[Page]:
+    async def pages(self) -> AsyncGenerator[Page, None]:
         directory = await self.directory()
         payloads = directory.payloads
         for start in range(0, len(payloads), _PAGE):

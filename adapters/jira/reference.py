@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,7 +23,7 @@ _MOST_PAGES = 100_000
 _WORKLOG_OVERLAP = timedelta(minutes=5)
 
 
-async def project_pages(site: Site, people: People) -> AsyncIterator[Page]:
+async def project_pages(site: Site, people: People) -> AsyncGenerator[Page, None]:
     server = await site.server()
     records: list[RawRecord] = []
     leads: list[dict[str, Any]] = []
@@ -41,7 +41,7 @@ async def project_pages(site: Site, people: People) -> AsyncIterator[Page]:
     yield Page(records, WHOLE, len(records))
 
 
-async def version_pages(site: Site) -> AsyncIterator[Page]:
+async def version_pages(site: Site) -> AsyncGenerator[Page, None]:
     server = await site.server()
     for project in await site.projects():
         answer, raws = await site.http.send(
@@ -82,7 +82,7 @@ _decode_feed = msgspec.json.Decoder(_Feed).decode
 
 async def worklog_pages(
     site: Site, people: People, cursor: Cursor | None, *, full: bool
-) -> AsyncIterator[Page]:
+) -> AsyncGenerator[Page, None]:
     """Logged work in the order it changed; then, in a read of changes, what was deleted."""
     cursor = cursor or {}
     within = cursor.get("part") in ("full", "changes") and not (full and cursor.get("part") == "changes")
