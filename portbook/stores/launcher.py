@@ -55,31 +55,27 @@ def open_stores(
         with _alone(starting, data_dir):
             fcntl.flock(using, fcntl.LOCK_SH)
             place = settle(data_dir)
-            servers: list[EmbeddedPostgres | EmbeddedValkey] = []
+            postgres, valkey = EmbeddedPostgres(place, tcp_port=database_port), EmbeddedValkey(place)
             try:
                 if database == EMBEDDED:
-                    postgres = EmbeddedPostgres(place, tcp_port=database_port)
-                    servers.append(postgres)
                     postgres.start()
                     database = postgres.url()
                 else:
                     database = check_postgres(database)
                 if redis == EMBEDDED:
-                    valkey = EmbeddedValkey(place)
-                    servers.append(valkey)
                     valkey.start()
                     redis = valkey.url
                 else:
                     redis = check_redis(redis)
             except BaseException:
                 with suppress(StoreUnavailable):  # the first error is the one to tell
-                    _leave(using, servers)
+                    _leave(using, postgres, valkey)
                 raise
         try:
             yield Stores(database, redis)
         finally:
             with _alone(starting, data_dir):
-                _leave(using, servers)
+                _leave(using, postgres, valkey)
     finally:
         os.close(using)
         os.close(starting)
@@ -87,8 +83,9 @@ def open_stores(
             place.close()
 
 
-def _leave(using: int, servers: list[EmbeddedPostgres | EmbeddedValkey]) -> None:
-    """Stop the servers if nobody else uses them. Under the start-up lock nobody can join meanwhile."""
+def _leave(using: int, *servers: EmbeddedPostgres | EmbeddedValkey) -> None:
+    """Stop the servers if nobody else uses them: also one that only a command gone before had asked for.
+    Under the start-up lock nobody can join meanwhile."""
     try:
         # On Linux this converts the lock by giving ours up first; either way it is no longer shared.
         fcntl.flock(using, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import secrets
 import shutil
 import socket
 import struct
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from portbook.stores.errors import StoreRefused, StoreUnavailable, StoreVersion
@@ -73,7 +75,6 @@ class EmbeddedPostgres:
     def __init__(self, place: Place, *, tcp_port: int | None = None) -> None:
         self._place = place
         self._tcp_port = tcp_port
-        self._installed = programs()
         self._cluster = place.path / "postgres"
         self._sockets, self._sockets_inside = socket_folder(place)
         self._socket = self._sockets / f".s.PGSQL.{tcp_port or _PORT}"
@@ -126,10 +127,12 @@ class EmbeddedPostgres:
         return self._place.inside("postgres")
 
     def _run(self, program: str, *args: str) -> subprocess.CompletedProcess[str]:
-        folder = programs_for(self._place, self._installed)
+        folder = programs_for(self._place, programs())
         return self._place.run([str(folder / "bin" / program), *args], timeout_s=_START_TIMEOUT_S + 60)
 
     def _make_cluster(self) -> None:
+        for begun in self._place.path.glob("postgres.new-*"):
+            shutil.rmtree(begun, ignore_errors=True)
         if (self._cluster / "PG_VERSION").exists():
             return
         if self._cluster.exists() and any(self._cluster.iterdir()):
@@ -138,11 +141,12 @@ class EmbeddedPostgres:
                 detail=str(self._cluster),
                 hint="Move it away; a new one is made at the next start.",
             )
-        # Made beside and renamed: a killed initdb leaves nothing that looks like a cluster.
-        fresh = self._place.path / "postgres.new"
-        shutil.rmtree(fresh, ignore_errors=True)
+        # Made beside and renamed: a killed initdb leaves nothing that looks like a cluster. Always under a
+        # new name: the initdb of a killed command may still be writing under the old one.
+        name = f"postgres.new-{secrets.token_hex(8)}"
+        fresh = self._place.make(name)
         done = self._run(
-            "initdb", "-D", self._place.inside("postgres.new"), "-U", "postgres", "--encoding=UTF8",
+            "initdb", "-D", self._place.inside(name), "-U", "postgres", "--encoding=UTF8",
             # The builtin locale sorts the same on every machine and after every libc update.
             "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
             "--auth-local=trust", "--auth-host=scram-sha-256", "--no-instructions",
@@ -152,13 +156,13 @@ class EmbeddedPostgres:
             raise _not_started("made", done.stdout, self._cluster)
         with (fresh / "postgresql.conf").open("a") as conf:
             conf.write("\ninclude_dir = 'conf.d'\n")
-        self._place.make("postgres.new", "conf.d")
+        self._place.make(name, "conf.d")
         if self._cluster.exists():
             self._cluster.rmdir()
         fresh.rename(self._cluster)
 
     def _refuse_other_version(self) -> None:
-        ours = self._installed.name.removeprefix("pginstall")
+        ours = programs().name.removeprefix("pginstall")
         theirs = (self._cluster / "PG_VERSION").read_text().strip()
         if theirs != ours:
             raise StoreVersion(
@@ -191,11 +195,16 @@ class EmbeddedPostgres:
         """pid() found no server of this directory. Where the old number now belongs to another process of the
         account (usual in containers), or to a zombie, PostgreSQL would refuse to start."""
         old = self._cluster / "postmaster.pid"
-        if old.exists():
-            # Not removed: its shared memory key still keeps us out while a backend of the old server lives.
-            lines = old.read_text().split("\n")
-            old.write_text("\n".join([str(2**31 - 2), *lines[1:]]))
-        self._socket.with_name(self._socket.name + ".lock").unlink(missing_ok=True)
+        for file in (old, self._socket.with_name(self._socket.name + ".lock")):
+            with suppress(FileNotFoundError):
+                lines = file.read_text().split("\n")
+                if not _exists(lines[0]):
+                    continue  # PostgreSQL sees for itself that this one is stale
+                if file == old:
+                    # Not removed: its shared memory key still keeps us out while an old backend lives.
+                    file.write_text("\n".join([str(2**31 - 2), *lines[1:]]))
+                else:
+                    file.unlink()
 
     def _write_conf(self) -> None:
         conf = self._place.make("postgres", "conf.d") / "00-portbook.conf"
@@ -246,6 +255,16 @@ def _works_in(pid: int, folder: Path) -> bool:
         ["/bin/ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False
     )
     return str(folder) in shown.stdout
+
+
+def _exists(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _tail(log: Path, lines: int = 12) -> str:

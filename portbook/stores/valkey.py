@@ -40,7 +40,6 @@ class EmbeddedValkey:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._binary = program()
         folder, self._folder_inside = socket_folder(place)
         self._socket = folder / "valkey.sock"
 
@@ -53,7 +52,8 @@ class EmbeddedValkey:
         if self._say("PING").startswith("+PONG"):
             return
         log = self._place.log("valkey.log")
-        binary = programs_for(self._place, self._binary.parent) / self._binary.name
+        installed = program()
+        binary = programs_for(self._place, installed.parent) / installed.name
         done = self._place.run(
             [
                 str(binary), "--port", "0", "--unixsocket", f"{self._folder_inside}/valkey.sock",

@@ -160,6 +160,15 @@ def test_the_last_command_out_stops_the_servers_and_nobody_before(data_dir: Path
     assert list((data_dir / "stores/run").iterdir()) == []
 
 
+def test_the_last_one_out_also_stops_a_server_that_only_others_used(data_dir: Path, database: str) -> None:
+    with open_stores(database, "embedded", data_dir) as last:
+        with open_stores("embedded", "embedded", data_dir) as both:
+            pids = server_pids(data_dir, both)
+        assert valkey_pid(last) == pids[1]
+        assert alive(pids[0])
+    assert not any(map(alive, pids))
+
+
 def test_one_process_may_open_the_stores_twice(data_dir: Path) -> None:
     with open_stores("embedded", "embedded", data_dir) as outer:
         with open_stores("embedded", "embedded", data_dir) as inner:
