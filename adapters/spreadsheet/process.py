@@ -79,7 +79,7 @@ def _environment() -> dict[str, str]:
         name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH") if name in os.environ
     }
     path = os.pathsep.join([str(_ROOT), *([os.environ["PYTHONPATH"]] if "PYTHONPATH" in os.environ else [])])
-    return {**kept, "PYTHONPATH": path, "PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**kept, "PYTHONPATH": path, "PYTHONUTF8": "1"}
 
 
 def _died(name: str, code: int, limits: dict[str, int]) -> SourceRefused:
