@@ -1,8 +1,8 @@
 """The one place that speaks HTTP to a tool: time limits, patience, pace, and secrets that stay inside.
 
 Every answer is either the JSON that was asked for or a SourceError. Redirects are never followed: credentials
-must not travel to an address nobody configured. Links inside payloads are never followed either; callers build
-every URL from the configured base.
+must not travel to an address nobody configured. Links inside payloads are never followed either; callers
+build every URL from the configured base.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ class Patience(NamedTuple):
     base: float = 2.0
     cap: float = 30.0
     longest: float = 120.0
-    """A wait asked for beyond this many seconds ends the read instead: the scheduler can wait more cheaply."""
+    """A wait asked for beyond this many seconds ends the read instead: the scheduler can wait more
+    cheaply."""
 
 
 class Answer(NamedTuple):
@@ -187,7 +188,8 @@ class Http:
         raise AssertionError("unreachable: the loop returns or raises")
 
     def _wait(self, state: RetryCallState) -> float:
-        """The tool's own Retry-After, and never less than a jittered exponential wait: `0` can appear in it."""
+        """The tool's own Retry-After, and never less than a jittered exponential wait: `0` can appear in
+        it."""
         backoff: float = wait_exponential(multiplier=self._patience.base, max=self._patience.cap)(state)
         backoff *= random.uniform(0.7, 1.3)  # noqa: S311 - spreads callers out, guards nothing
         asked = state.outcome.exception() if state.outcome else None
@@ -326,8 +328,8 @@ class Http:
 
 
 def loads(body: bytes) -> Any:
-    """Decode JSON that a tool sent, also where its text holds what no text may: lone surrogates (`\\ud800`) and
-    broken UTF-8 become U+FFFD. Raises ValueError for what is not JSON at all."""
+    """Decode JSON that a tool sent, also where its text holds what no text may: lone surrogates (`\\ud800`)
+    and broken UTF-8 become U+FFFD. Raises ValueError for what is not JSON at all."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -418,8 +420,8 @@ def is_loopback(host: str) -> bool:
 
 
 def usable_base_url(url: str) -> str:
-    """The url without a trailing slash, or ValueError: secrets inside it, no host, or plain http to a host that
-    is not this machine or a private network."""
+    """The url without a trailing slash, or ValueError: secrets inside it, no host, or plain http to a host
+    that is not this machine or a private network."""
     parts = urlsplit(url.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be a full address such as https://jira.example.org/jira")
@@ -438,15 +440,16 @@ def _is_private(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_private
     except ValueError:
-        # A name without a dot, or under a suffix that never resolves outside, is an internal host or a container.
+        # A name without a dot, or under a suffix that never resolves outside, is an internal host or a
+        # container.
         return "." not in host or host.endswith((".local", ".internal", ".lan", ".test"))
 
 
 def split_array(body: bytes, name: str) -> tuple[list[bytes], bytes]:
     """The elements of the top-level array `name` as sent, and the body with that array emptied.
 
-    For bodies that the fast decoders refuse as a whole because one element is hostile: it looks at strings and
-    brackets only and does not recurse. Raises ValueError when the body is cut short."""
+    For bodies that the fast decoders refuse as a whole because one element is hostile: it looks at strings
+    and brackets only and does not recurse. Raises ValueError when the body is cut short."""
     depth, start, inside, expecting = 0, 0, False, f'"{name}"'.encode()
     cuts: list[tuple[int, int]] = []
     opened = closed = -1
@@ -476,8 +479,8 @@ _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
 
 
 def page_decoder(shape: type[T], name: str) -> Callable[[bytes], T]:
-    """Decode a page whose list `name` is declared `list[msgspec.Raw]`, keeping each element as it was sent also
-    when one of them is hostile."""
+    """Decode a page whose list `name` is declared `list[msgspec.Raw]`, keeping each element as it was sent
+    also when one of them is hostile."""
     fast = msgspec.json.Decoder(shape)
 
     def decode(body: bytes) -> T:

@@ -23,8 +23,8 @@ from adapters.jira.site import HINTS, Site, as_object
 
 
 class JiraAdapter:
-    """Reads a Jira site, Cloud or Data Center. It keeps what it learnt about the site (projects, fields, people
-    met), so an instance serves one run.
+    """Reads a Jira site, Cloud or Data Center. It keeps what it learnt about the site (projects, fields,
+    people met), so an instance serves one run.
 
     `refresh` gives the secret again when Jira refuses it in mid run (an OAuth token that expired).
     """
@@ -101,8 +101,8 @@ class JiraAdapter:
 
     async def partitions(self) -> list[Partition]:
         found = [
-            Partition("projects", ("project",), "projects"),
-            Partition("users", ("user",), "people"),
+            Partition("projects", ("project",), "projects", first=True),
+            Partition("users", ("user",), "people", first=True),
             Partition("versions", ("version",), "versions"),
         ]
         if await self._site.has_boards():
@@ -115,7 +115,9 @@ class JiraAdapter:
             found.append(Partition("worklogs", ("worklog",), "logged work"))
         return found
 
-    async def read(self, partition: Partition, cursor: Cursor | None, *, full: bool) -> AsyncGenerator[Page, None]:
+    async def read(
+        self, partition: Partition, cursor: Cursor | None, *, full: bool
+    ) -> AsyncGenerator[Page, None]:
         """See `Adapter.read`. Projects, people, versions and sprints have no change date: they are read whole
         each time, and their pages repeat what did not change."""
         name, _, project_id = partition.name.partition(":")
@@ -152,6 +154,6 @@ class JiraAdapter:
         return (await self._site.fields()).names
 
     async def locate(
-        self, stream: str, ids: Sequence[str], last_known: Mapping[str, Any] | None = None
+        self, stream: str, ids: Sequence[str], last_known: Mapping[str, Any]
     ) -> dict[str, Presence]:
-        return await self._locator.locate(stream, ids, last_known or {})
+        return await self._locator.locate(stream, ids, last_known)

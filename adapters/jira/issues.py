@@ -36,9 +36,11 @@ class Issues:
         self._people = people
         self._keys = Keys(site)
 
-    async def pages(self, project: Project, cursor: Cursor | None, *, full: bool) -> AsyncGenerator[Page, None]:
-        """May repeat rows, never skips one that stayed in the project. The next page is already on its way while
-        the caller stores this one."""
+    async def pages(
+        self, project: Project, cursor: Cursor | None, *, full: bool
+    ) -> AsyncGenerator[Page, None]:
+        """May repeat rows, never skips one that stayed in the project. The next page is already on its way
+        while the caller stores this one."""
         server = await self._site.server()
         fields = await self._site.fields()
         scan = _Scan.resume(cursor, full, self._site.http.tool_now())

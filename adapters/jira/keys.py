@@ -10,6 +10,7 @@ from adapters.jira.search import decode_search
 from adapters.jira.site import Site, as_object
 
 CHUNK = 100
+_ASKED = ("project", "archiveddate")
 _MOST_KEPT = 200_000
 
 
@@ -45,7 +46,7 @@ async def find_issues(site: Site, names: Sequence[str]) -> AsyncIterator[dict[st
     for start in range(0, len(names), CHUNK):
         chunk = list(names[start : start + CHUNK])
         if server.cloud:
-            body: dict[str, Any] = {"issueIdsOrKeys": chunk, "fields": ["project"]}
+            body: dict[str, Any] = {"issueIdsOrKeys": chunk, "fields": list(_ASKED)}
             found = await site.http.json(
                 "POST", f"{server.api}/issue/bulkfetch", body=body, decode=as_object, stream="issue"
             )
@@ -54,7 +55,7 @@ async def find_issues(site: Site, names: Sequence[str]) -> AsyncIterator[dict[st
             continue
         body = {
             "jql": f"{'id' if chunk[0].isdigit() else 'key'} in ({', '.join(chunk)})",
-            "fields": ["project"],
+            "fields": list(_ASKED),
             "startAt": 0,
             "maxResults": CHUNK,
             # One id that is gone would fail the whole query.
@@ -71,7 +72,7 @@ async def find_issues(site: Site, names: Sequence[str]) -> AsyncIterator[dict[st
             one, issue = await site.http.send(
                 "GET",
                 f"{server.api}/issue/{name}",
-                params={"fields": "project"},
+                params={"fields": ",".join(_ASKED)},
                 decode=as_object,
                 also=(403, 404),
                 stream="issue",

@@ -19,11 +19,11 @@ class Locator:
     async def locate(
         self, stream: str, ids: Sequence[str], last_known: Mapping[str, Any]
     ) -> dict[str, Presence]:
-        """An issue that answers is in a selected project (PRESENT), or elsewhere: MOVED when its project is not
-        the one we knew it in, OUT_OF_SCOPE when it stayed and the selection changed. One that does not answer
-        shares the fate of the project we knew it in: archived, or no longer visible. If that project is there
-        and may be browsed, the issue counts as DELETED. Jira answers 404 also for an issue that a security level
-        hides from us; nothing short of a webhook tells the two apart.
+        """An issue that answers is in a selected project (PRESENT), or elsewhere: MOVED when its project is
+        not the one we knew it in, OUT_OF_SCOPE when it stayed and the selection changed. One that does not
+        answer shares the fate of the project we knew it in: archived, or no longer visible. If that project
+        is there and may be browsed, the issue counts as DELETED. Jira answers 404 also for an issue that a
+        security level hides from us; nothing short of a webhook tells the two apart.
         """
         match stream:
             case "issue":
@@ -35,9 +35,8 @@ class Locator:
                 return await self._singles(stream, ids, last_known)
             case "worklog":
                 return await self._worklogs(ids, last_known)
-            case "user":
-                return await self._users(ids)
             case _:
+                # A person whom no record names any more is still a person: history names them.
                 return {}
 
     async def _issues(self, ids: Sequence[str], last_known: Mapping[str, Any]) -> dict[str, Presence]:
@@ -45,7 +44,10 @@ class Locator:
         answer: dict[str, Presence] = {}
         async for issue in find_issues(self._site, list(ids)):
             name, home = str(issue["id"]), str(issue["fields"]["project"]["id"])
-            if home in chosen:
+            if issue["fields"].get("archiveddate"):
+                # Archived one by one: such an issue answers when asked for, yet no search finds it.
+                answer[name] = Presence.ARCHIVED
+            elif home in chosen:
                 answer[name] = Presence.PRESENT
             elif home == (_project_of(last_known.get(name)) or home):
                 answer[name] = Presence.OUT_OF_SCOPE
@@ -157,20 +159,6 @@ class Locator:
                 answer[name] = Presence.PRESENT if name in alive else Presence.DELETED
             elif fate:
                 answer[name] = fate
-        return answer
-
-    async def _users(self, ids: Sequence[str]) -> dict[str, Presence]:
-        """People stay while they answer, listed or not. One who does not is left as they are: history still
-        names them."""
-        server = await self._site.server()
-        answer = {}
-        for name in ids:
-            params = {"accountId": name} if server.cloud else {"key": name}
-            reply, _ = await self._site.http.send(
-                "GET", f"{server.api}/user", params=params, decode=loads, also=(400, 403, 404), stream="user"
-            )
-            if reply.status == 200:
-                answer[name] = Presence.PRESENT
         return answer
 
 

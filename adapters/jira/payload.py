@@ -188,8 +188,8 @@ def links(own: str, found: Any) -> list[dict[str, str]]:
 
 
 def item_type(issue_type: Any) -> str | None:
-    """A common word where the level or a well-known name tells it, else the tool's own word: a mapping's lookup
-    then says that it does not know it."""
+    """A common word where the level or a well-known name tells it, else the tool's own word: a mapping's
+    lookup then says that it does not know it."""
     if not isinstance(issue_type, dict):
         return None
     level = issue_type.get("hierarchyLevel")

@@ -1,9 +1,9 @@
 """Reading the issues of a project in an order that survives what happens to them meanwhile.
 
-Both flavours read one *window* of time after the other: `created >= "…"` (full) or `updated >= "…"` (changes),
-oldest first. Inside a window Cloud hands out page tokens and Data Center counts offsets. When a token is refused
-or the rows shifted under an offset, a new window opens at the minute of the last row received: rows repeat, none
-is skipped.
+Both flavours read one *window* of time after the other: `created >= "…"` (full) or `updated >= "…"`
+(changes), oldest first. Inside a window Cloud hands out page tokens and Data Center counts offsets. When a
+token is refused or the rows shifted under an offset, a new window opens at the minute of the last row
+received: rows repeat, none is skipped.
 """
 
 from __future__ import annotations
@@ -70,8 +70,9 @@ class Shifted(Exception):  # noqa: N818
 def jql_minute(moment: datetime, zone: tzinfo | None) -> str:
     """The latest JQL literal that no reading of it puts after `moment`.
 
-    JQL has minutes, no offset, and reads dates in the account's zone. In the hour that a clock change repeats, a
-    literal means two instants; one hour earlier is then the safe side. Without a known zone: a day earlier.
+    JQL has minutes, no offset, and reads dates in the account's zone. In the hour that a clock change
+    repeats, a literal means two instants; one hour earlier is then the safe side. Without a known zone: a day
+    earlier.
     """
     if zone is None:
         return f"{moment.astimezone(UTC) - timedelta(hours=24):%Y-%m-%d %H:%M}"

@@ -152,7 +152,11 @@ async def test_an_app_is_no_person_unless_work_is_assigned_to_it(cloud: FakeJira
     async with jira_adapter(cloud) as adapter:
         listed = records_of(await read_pages(adapter, "users"), "user")
         met = records_of(await read_pages(adapter, "issues:10001"), "user")
-    assert {record.data["displayName"] for record in listed.values()} == {"Mia Krystof", "Ana Díaz", "Jonas Weber"}
+    assert {record.data["displayName"] for record in listed.values()} == {
+        "Mia Krystof",
+        "Ana Díaz",
+        "Jonas Weber",
+    }
     assert [record.data["displayName"] for record in met.values()] == ["Deploy bot"]
 
 
@@ -176,11 +180,16 @@ async def test_sprints_are_read_in_both_spellings_oldest_first(jira: FakeJira) -
     fill(jira, {"PAY": 2})
     world = jira.world
     board = world.add_board("PAY", "PAY board")
-    late = world.add_sprint(board, "Late, id=99,state=CLOSED, ]tricky[", "active", startDate="2025-06-15T07:00:00.000Z")
+    late = world.add_sprint(
+        board, "Late, id=99,state=CLOSED, ]tricky[", "active", startDate="2025-06-15T07:00:00.000Z"
+    )
     early = world.add_sprint(board, "Early", "closed", startDate="2025-06-01T07:00:00.000Z")
     jira.edit("PAY-1", **{SPRINT: world.sprint_value(late, early)})
     async with jira_adapter(jira) as adapter:
-        found = {r.data["key"]: r.data["portbook"] for r in records_of(await read_pages(adapter, "issues:10001")).values()}
+        found = {
+            r.data["key"]: r.data["portbook"]
+            for r in records_of(await read_pages(adapter, "issues:10001")).values()
+        }
         sprints = records_of(await read_pages(adapter, "sprints"), "sprint")
     assert found["PAY-1"]["sprints"] == [str(early["id"]), str(late["id"])]
     assert found["PAY-1"]["sprint"] == str(late["id"])
@@ -192,7 +201,9 @@ async def test_sprints_are_read_in_both_spellings_oldest_first(jira: FakeJira) -
     }
 
 
-async def test_a_sprint_shared_by_two_boards_comes_once_and_belongs_to_the_board_it_began_on(jira: FakeJira) -> None:
+async def test_a_sprint_shared_by_two_boards_comes_once_and_belongs_to_the_board_it_began_on(
+    jira: FakeJira,
+) -> None:
     fill(jira, {"PAY": 1})
     jira.world.add_board(None, "All teams")
     board = jira.world.add_board("PAY", "PAY board")
@@ -209,13 +220,18 @@ async def test_a_cloud_parent_is_known_by_id(cloud: FakeJira) -> None:
     epic = cloud.add_issue("PAY", "Epic", kind="Epic")
     cloud.edit("PAY-1", parent={"id": str(epic.id), "key": epic.key})
     async with jira_adapter(cloud) as adapter:
-        found = {r.data["key"]: r.data["portbook"] for r in records_of(await read_pages(adapter, "issues:10001")).values()}
+        found = {
+            r.data["key"]: r.data["portbook"]
+            for r in records_of(await read_pages(adapter, "issues:10001")).values()
+        }
     assert found["PAY-1"]["parent"] == str(epic.id)
     assert "parent" not in found["PAY-2"]
     assert found[epic.key]["type"] == "epic"
 
 
-async def test_data_center_parents_named_by_key_become_ids_also_across_projects(data_center: FakeJira) -> None:
+async def test_data_center_parents_named_by_key_become_ids_also_across_projects(
+    data_center: FakeJira,
+) -> None:
     jira = data_center
     fill(jira, {"PAY": 5, "WEB": 1})
     epic = jira.add_issue("WEB", "Epic", kind="Epic")
@@ -225,7 +241,10 @@ async def test_data_center_parents_named_by_key_become_ids_also_across_projects(
     jira.edit("PAY-3", kind="Sub-task", parent={"id": "10001", "key": "PAY-1"}, **{EPIC_LINK: epic.key})
     jira.edit("PAY-4", **{EPIC_LINK: "GONE-1"})
     async with jira_adapter(jira) as adapter:
-        found = {r.data["key"]: r.data["portbook"] for r in records_of(await read_pages(adapter, "issues:10001")).values()}
+        found = {
+            r.data["key"]: r.data["portbook"]
+            for r in records_of(await read_pages(adapter, "issues:10001")).values()
+        }
     assert found["PAY-1"]["parent"] == str(epic.id)
     assert found["PAY-2"]["parent"] == str(initiative.id)
     assert found["PAY-3"]["parent"] == "10001"
@@ -235,15 +254,22 @@ async def test_data_center_parents_named_by_key_become_ids_also_across_projects(
 async def test_flags_start_dates_releases_and_links_become_findings(jira: FakeJira) -> None:
     fill(jira, {"PAY": 2})
     version = jira.world.add_version("PAY", "1.0")
-    jira.edit("PAY-1", fixVersions=[version], **{START: "2025-03-01", FLAGGED: [{"id": "1", "value": "Impediment"}]})
+    jira.edit(
+        "PAY-1", fixVersions=[version], **{START: "2025-03-01", FLAGGED: [{"id": "1", "value": "Impediment"}]}
+    )
     link = jira.world.link(jira.world.issue("PAY-1"), jira.world.issue("PAY-2"))
     async with jira_adapter(jira) as adapter:
-        found = {r.data["key"]: r.data["portbook"] for r in records_of(await read_pages(adapter, "issues:10001")).values()}
+        found = {
+            r.data["key"]: r.data["portbook"]
+            for r in records_of(await read_pages(adapter, "issues:10001")).values()
+        }
     one, two = str(jira.world.issue("PAY-1").id), str(jira.world.issue("PAY-2").id)
     assert found["PAY-1"]["start"] == "2025-03-01"
     assert found["PAY-1"]["blocked"] is True
     assert found["PAY-1"]["versions"] == [version["id"]]
-    assert found["PAY-1"]["links"] == [{"id": link, "kind": "Blocks", "word": "blocks", "from": one, "to": two}]
+    assert found["PAY-1"]["links"] == [
+        {"id": link, "kind": "Blocks", "word": "blocks", "from": one, "to": two}
+    ]
     assert found["PAY-1"]["links"] == found["PAY-2"]["links"]
     assert "blocked" not in found["PAY-2"]
     assert found["PAY-2"]["url"] == "https://acme.atlassian.net/browse/PAY-2"

@@ -1,9 +1,9 @@
 """A Jira that runs on a port of its own: Cloud or Data Center on the wire, editable while somebody reads it.
 
-    with FakeJira(flavour="cloud") as fake:
-        fake.world.add_project("PAY")
-        fake.world.add_issue("PAY", "Pay by card")
-        ... fake.url ...
+with FakeJira(flavour="cloud") as fake:
+    fake.world.add_project("PAY")
+    fake.world.add_issue("PAY", "Pay by card")
+    ... fake.url ...
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ __all__ = ["Call", "FakeJira", "Faults", "World"]
 
 
 class FakeJira:
-    """A context manager; `url` once inside. `world` holds the data, `faults` what goes wrong, `log` the calls."""
+    """A context manager; `url` once inside. `world` holds the data, `faults` what goes wrong, `log` the
+    calls."""
 
     def __init__(
         self, world: World | None = None, *, flavour: str = "cloud", port: int = 0, secret: str = "fake-token"

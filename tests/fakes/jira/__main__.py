@@ -1,4 +1,5 @@
-"""Serve a fake Jira by itself: `python -m tests.fakes.jira --issues 50000 --port 0`. The first line is its address."""
+"""Serve a fake Jira by itself: `python -m tests.fakes.jira --issues 50000 --port 0`. The first line is its
+address."""
 
 from __future__ import annotations
 
@@ -14,7 +15,9 @@ from tests.fakes.jira.generate import believable, bulk_world
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.fakes.jira", description=__doc__)
-    parser.add_argument("--issues", type=int, default=0, help="how many like issues; 0: the demo's three projects")
+    parser.add_argument(
+        "--issues", type=int, default=0, help="how many like issues; 0: the demo's three projects"
+    )
     parser.add_argument("--projects", type=int, default=8)
     parser.add_argument("--size", type=int, default=6000, help="bytes per issue")
     parser.add_argument("--seed", type=int, default=1)
@@ -23,7 +26,11 @@ def main() -> None:
     given = parser.parse_args()
     if given.issues:
         world = bulk_world(
-            given.issues, projects=given.projects, seed=given.seed, size_bytes=given.size, flavour=given.flavour
+            given.issues,
+            projects=given.projects,
+            seed=given.seed,
+            size_bytes=given.size,
+            flavour=given.flavour,
         )
     else:
         world = believable(date.today(), flavour=given.flavour)
@@ -32,7 +39,11 @@ def main() -> None:
         signal.signal(name, lambda *_: stop.set())
     with FakeJira(world, port=given.port) as fake:
         print(fake.url, flush=True)
-        print(f"{len(world.issues)} issues; sign in with the secret {fake.secret!r}", file=sys.stderr, flush=True)
+        print(
+            f"{len(world.issues)} issues; sign in with the secret {fake.secret!r}",
+            file=sys.stderr,
+            flush=True,
+        )
         stop.wait()
 
 

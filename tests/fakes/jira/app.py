@@ -160,7 +160,9 @@ def _spoil_before(state: State, request: Request) -> None:
         state.secret = "a-new-one"
     if not _signed_in(state, request):
         if not faults.anonymous_on_bad_login or path.endswith("/myself"):
-            raise Refusal(401, "You are not authenticated. Authentication required to perform this operation.")
+            raise Refusal(
+                401, "You are not authenticated. Authentication required to perform this operation."
+            )
         faults.empty_everything = True
     if _nth(state, faults.too_many_every):
         raise Refusal(429, "Rate limit exceeded")
@@ -183,7 +185,9 @@ def _signed_in(state: State, request: Request) -> bool:
 class _Cut(Response):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": self.body[: len(self.body) // 2], "more_body": True})
+        await send(
+            {"type": "http.response.body", "body": self.body[: len(self.body) // 2], "more_body": True}
+        )
 
 
 def _spoil_after(state: State, request: Request, content: bytes, response: Response) -> Response:
@@ -218,7 +222,9 @@ def myself(state: State, request: Request, body: Any) -> Any:
     world = state.world
     me = {"self": f"{SITE}/me", "emailAddress": "pmo@acme.example", "displayName": "PMO reader", "active": True,
           "timeZone": world.zone_name, "locale": "en_GB"}  # fmt: skip
-    return me | ({"accountId": "reader", "accountType": "atlassian"} if world.cloud else {"name": "pmo", "key": "pmo"})
+    return me | (
+        {"accountId": "reader", "accountType": "atlassian"} if world.cloud else {"name": "pmo", "key": "pmo"}
+    )
 
 
 def mypermissions(state: State, request: Request, body: Any) -> Any:
@@ -331,7 +337,16 @@ def user_one(state: State, request: Request, body: Any) -> Any:
 def search_jql(state: State, request: Request, body: Any) -> bytes:
     if not state.world.cloud:
         raise Refusal(404, "dead link")
-    allowed = {"jql", "nextPageToken", "maxResults", "fields", "expand", "properties", "fieldsByKeys", "reconcileIssues"}
+    allowed = {
+        "jql",
+        "nextPageToken",
+        "maxResults",
+        "fields",
+        "expand",
+        "properties",
+        "fieldsByKeys",
+        "reconcileIssues",
+    }
     if unknown := set(body) - allowed:
         raise Refusal(400, f"Invalid request payload: unknown {sorted(unknown)}")
     query, rows = _searched(state, body, bounded=True)
@@ -432,10 +447,15 @@ def bulkfetch(state: State, request: Request, body: Any) -> Any:
     for name in names:
         issue = _visible_issue(state, name)
         if issue is None:
-            errors.append({"id": name, "errorMessage": "Issue does not exist or you do not have permission to see it."})
+            errors.append(
+                {"id": name, "errorMessage": "Issue does not exist or you do not have permission to see it."}
+            )
         else:
             issues[issue.id] = state.world.body(issue, asked)
-    return b'{"issues":[%b],"issueErrors":%b}' % (b",".join(issues[n] for n in sorted(issues)), orjson.dumps(errors))
+    return b'{"issues":[%b],"issueErrors":%b}' % (
+        b",".join(issues[n] for n in sorted(issues)),
+        orjson.dumps(errors),
+    )
 
 
 def _visible_issue(state: State, name: str) -> Any:
@@ -531,7 +551,9 @@ def board_configuration(state: State, request: Request, body: Any) -> Any:
     found: dict[str, Any] = {"id": board["id"], "name": board["name"], "type": board["type"],
                              "columnConfig": {"columns": [], "constraintType": "issueCount"}}  # fmt: skip
     found["estimation"] = (
-        {"type": "field", "field": {"fieldId": estimation, "displayName": "Points"}} if estimation else {"type": "none"}
+        {"type": "field", "field": {"fieldId": estimation, "displayName": "Points"}}
+        if estimation
+        else {"type": "none"}
     )
     return found
 
@@ -540,7 +562,11 @@ def board_sprints(state: State, request: Request, body: Any) -> Any:
     board = _board(state, request)
     if board["type"] != "scrum":
         raise Refusal(400, "The board does not support sprints")
-    found = [s for s in state.world.sprints.values() if s["originBoardId"] == board["id"] or "location" not in board]
+    found = [
+        s
+        for s in state.world.sprints.values()
+        if s["originBoardId"] == board["id"] or "location" not in board
+    ]
     return _agile_page(request.query_params, found)
 
 

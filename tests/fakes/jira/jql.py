@@ -45,7 +45,9 @@ def parse(jql: str, zone: ZoneInfo, bounded: bool) -> Query:
     since, before = [], []
     terms = [term.strip() for term in re.split(r"\band\b", head, flags=re.IGNORECASE) if term.strip()]
     if bounded and not terms:
-        raise BadJql("Unbounded JQL queries are not allowed here. Please add a search restriction to your query.")
+        raise BadJql(
+            "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
+        )
     for term in terms:
         found = _TERM.match(term)
         if not found:
@@ -66,7 +68,9 @@ def parse(jql: str, zone: ZoneInfo, bounded: bool) -> Query:
         elif field in ("created", "updated") and verb in (">=", "<"):
             date = _DATE.match(value)
             if not date:
-                raise BadJql(f"Date value {value} for field '{field}' is invalid. Valid formats include 'yyyy-MM-dd HH:mm'.")
+                raise BadJql(
+                    f"Date value {value} for field '{field}' is invalid. Valid formats include 'yyyy-MM-dd HH:mm'."
+                )
             moment = datetime.strptime(date[1], "%Y-%m-%d %H:%M").replace(tzinfo=zone)
             (since if verb == ">=" else before).append((field, int(moment.timestamp() * 1000)))
         else:

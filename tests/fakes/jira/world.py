@@ -17,7 +17,12 @@ from tests.fakes.jira.jql import Query
 SITE = "https://acme.atlassian.net"
 GREENHOPPER = "com.pyxis.greenhopper.jira:"
 STANDARD = "com.atlassian.jira.plugin.system.customfieldtypes:"
-POINTS, OLD_POINTS, SPRINT, START = "customfield_10016", "customfield_10026", "customfield_10020", "customfield_10015"
+POINTS, OLD_POINTS, SPRINT, START = (
+    "customfield_10016",
+    "customfield_10026",
+    "customfield_10020",
+    "customfield_10015",
+)
 FLAGGED, EPIC_LINK, PARENT_LINK, RANK = (
     "customfield_10021", "customfield_10014", "customfield_10018", "customfield_10019",
 )  # fmt: skip
@@ -128,11 +133,19 @@ class World:
                 user |= {"accountId": f"5b10a2844c20165700ede{number:03d}", "accountType": "atlassian"}
             else:
                 user |= {"name": mail.partition("@")[0], "key": f"JIRAUSER{10000 + number}"}
-            user |= {"emailAddress": mail, "displayName": name, "active": True, "timeZone": self.zone_name, **more}
+            user |= {
+                "emailAddress": mail,
+                "displayName": name,
+                "active": True,
+                "timeZone": self.zone_name,
+                **more,
+            }
             self.users[str(user.get("accountId") or user["key"])] = user
             return user
 
-    def add_project(self, key: str, name: str = "", *, lead: dict[str, Any] | None = None, **data: Any) -> Project:
+    def add_project(
+        self, key: str, name: str = "", *, lead: dict[str, Any] | None = None, **data: Any
+    ) -> Project:
         with self.lock:
             project = Project(10_000 + len(self.projects) + 1, key, name or key.title(), lead, [], data=data)
             self.projects[project.id] = project
@@ -156,7 +169,9 @@ class World:
             self.next_id += 1
             home.count += 1
             created = self.now() if created is None else created
-            issue = Issue(self.next_id, f"{home.key}-{home.count}", home.id, created, updated or created, raw=raw)
+            issue = Issue(
+                self.next_id, f"{home.key}-{home.count}", home.id, created, updated or created, raw=raw
+            )
             people = list(self.users.values())
             issue.fields = {
                 "summary": summary,
@@ -199,7 +214,9 @@ class World:
                 self.projects[issue.project].count += 1
             self._changed()
 
-    def add_board(self, project: str | None, name: str, points: str | None = POINTS, kind: str = "scrum") -> int:
+    def add_board(
+        self, project: str | None, name: str, points: str | None = POINTS, kind: str = "scrum"
+    ) -> int:
         with self.lock:
             number = len(self.boards) + 4
             board: dict[str, Any] = {"id": number, "self": f"{SITE}/b/{number}", "name": name, "type": kind}
@@ -362,8 +379,8 @@ class World:
         return not issue.hidden and self.projects[issue.project].listed
 
     def found(self, query: Query) -> Sequence[tuple[int, int]]:
-        """(sort value, id) of the matching visible issues, in the query's order (ascending only; descending is
-        the reverse). Kept until the next edit: paging through 100,000 issues sorts once."""
+        """(sort value, id) of the matching visible issues, in the query's order (ascending only; descending
+        is the reverse). Kept until the next edit: paging through 100,000 issues sorts once."""
         known = self._sorted.get(query)
         if known and known[0] == self._version:
             return known[1]
@@ -407,7 +424,11 @@ class World:
                 "key": issue.key}  # fmt: skip
         fields: dict[str, Any] = {}
         if asked is None or asked:
-            fields = issue.fields if issue.fields is not None else orjson.loads(b"".join(issue.parts or ()))["fields"]
+            fields = (
+                issue.fields
+                if issue.fields is not None
+                else orjson.loads(b"".join(issue.parts or ()))["fields"]
+            )
             fields = {**fields, "created": text_of(issue.created, self.zone),
                       "updated": text_of(issue.updated, self.zone)}  # fmt: skip
             if asked is not None and "*all" not in asked:
@@ -430,7 +451,9 @@ def adf(*paragraphs: str) -> dict[str, Any]:
     return {
         "type": "doc",
         "version": 1,
-        "content": [{"type": "paragraph", "content": [{"type": "text", "text": text}]} for text in paragraphs],
+        "content": [
+            {"type": "paragraph", "content": [{"type": "text", "text": text}]} for text in paragraphs
+        ],
     }
 
 
@@ -442,7 +465,13 @@ def default_statuses() -> list[dict[str, Any]]:
     names = (("To Do", "new"), ("In Progress", "indeterminate"), ("In Review", "indeterminate"), ("Done", "done"),
              ("Rückfrage", "undefined"))  # fmt: skip
     return [
-        {"self": f"{SITE}/status/{n}", "description": "", "name": name, "id": str(n), "statusCategory": CATEGORIES[key]}
+        {
+            "self": f"{SITE}/status/{n}",
+            "description": "",
+            "name": name,
+            "id": str(n),
+            "statusCategory": CATEGORIES[key],
+        }
         for n, (name, key) in enumerate(names, 10_001)
     ]
 

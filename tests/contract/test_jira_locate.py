@@ -1,0 +1,129 @@
+"""Why an issue is missing: each reason told apart from the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapters.base import Presence
+from tests.fakes.jira import FakeJira
+from tests.fix_sources import fill, jira_adapter, read_pages, records_of
+
+
+async def known_issues(fake: FakeJira) -> dict[str, Any]:
+    """What a complete read stored, by id."""
+    known: dict[str, Any] = {}
+    async with jira_adapter(fake) as adapter:
+        for partition in await adapter.partitions():
+            if partition.name.startswith("issues:"):
+                pages = await read_pages(adapter, partition.name)
+                known |= {name: record.data for name, record in records_of(pages).items()}
+    return known
+
+
+async def test_every_reason_for_a_missing_issue_is_told_apart(jira: FakeJira) -> None:
+    fill(jira, {"PAY": 4, "WEB": 2, "OLD": 2, "SEC": 2, "BIN": 1})
+    known = await known_issues(jira)
+    number = {issue.key: str(issue.id) for issue in jira.world.issues.values()}
+    jira.delete("PAY-1")
+    jira.move("PAY-2", "WEB")
+    jira.archive_project("OLD")
+    jira.hide_project("SEC")
+    jira.edit("PAY-4", archiveddate="2025-01-01T00:00:00.000+0000")
+    async with jira_adapter(jira, select={"projects": ["PAY"]}) as adapter:
+        found = await adapter.locate("issue", list(number.values()), known)
+    assert {key: found.get(name) for key, name in number.items()} == {
+        "PAY-1": Presence.DELETED,
+        "PAY-2": Presence.MOVED,
+        "PAY-3": Presence.PRESENT,
+        "PAY-4": Presence.ARCHIVED,
+        "WEB-1": Presence.OUT_OF_SCOPE,
+        "WEB-2": Presence.OUT_OF_SCOPE,
+        "OLD-1": Presence.ARCHIVED,
+        "OLD-2": Presence.ARCHIVED,
+        "SEC-1": Presence.LOST_ACCESS,
+        "SEC-2": Presence.LOST_ACCESS,
+        "BIN-1": Presence.OUT_OF_SCOPE,
+    }
+
+
+async def test_issues_of_a_project_in_the_trash_are_deleted_where_jira_says_so(cloud: FakeJira) -> None:
+    fill(cloud, {"PAY": 1, "BIN": 1})
+    known = await known_issues(cloud)
+    name = str(cloud.world.issue("BIN-1").id)
+    cloud.world.delete_project("BIN")
+    async with jira_adapter(cloud) as adapter:
+        assert await adapter.locate("issue", [name], known) == {name: Presence.DELETED}
+        assert await adapter.locate("project", ["10001", "10002"], {}) == {
+            "10001": Presence.PRESENT,
+            "10002": Presence.DELETED,
+        }
+
+
+async def test_an_issue_never_stored_and_not_answering_is_left_unknown(jira: FakeJira) -> None:
+    fill(jira, {"PAY": 1})
+    async with jira_adapter(jira) as adapter:
+        assert await adapter.locate("issue", ["999999"], {}) == {}
+
+
+async def test_a_thousand_missing_issues_are_asked_for_in_chunks(jira: FakeJira) -> None:
+    fill(jira, {"PAY": 450}, step_ms=10)
+    known = await known_issues(jira)
+    gone = [name for name in known if int(name) % 3 == 0]
+    for name in gone:
+        jira.delete(name)
+    jira.log.clear()
+    async with jira_adapter(jira) as adapter:
+        found = await adapter.locate("issue", list(known), known)
+    assert {name for name, presence in found.items() if presence is Presence.DELETED} == set(gone)
+    assert len(found) == len(known)
+    assert len(jira.log) < 15
+
+
+async def test_versions_sprints_and_worklogs_are_located_too(jira: FakeJira) -> None:
+    fill(jira, {"PAY": 2, "SEC": 1})
+    world = jira.world
+    board = world.add_board("PAY", "PAY board")
+    author = next(iter(world.users.values()))
+    versions = [
+        world.add_version("PAY", "1.0"),
+        world.add_version("PAY", "2.0"),
+        world.add_version("SEC", "1.0"),
+    ]
+    sprints = [world.add_sprint(board, "One"), world.add_sprint(board, "Two")]
+    logs = [
+        world.add_worklog(world.issue(key), author, 60, world.now())
+        for key in ("PAY-1", "PAY-1", "PAY-2", "SEC-1")
+    ]
+    known: dict[str, dict[str, Any]] = {}
+    async with jira_adapter(jira) as adapter:
+        for partition in ("versions", "sprints", "worklogs"):
+            for page in await read_pages(adapter, partition):
+                for record in page.records:
+                    known.setdefault(record.stream, {})[record.id] = record.data
+    world.projects[10001].versions.pop(0)
+    del world.sprints[sprints[0]["id"]]
+    world.delete_worklog(logs[0])
+    jira.delete("PAY-2")
+    jira.hide_project("SEC")
+    async with jira_adapter(jira) as adapter:
+        assert await adapter.locate("version", [v["id"] for v in versions], known["version"]) == {
+            versions[0]["id"]: Presence.DELETED,
+            versions[1]["id"]: Presence.PRESENT,
+            versions[2]["id"]: Presence.LOST_ACCESS,
+        }
+        assert await adapter.locate("sprint", [str(s["id"]) for s in sprints], known["sprint"]) == {
+            str(sprints[0]["id"]): Presence.DELETED,
+            str(sprints[1]["id"]): Presence.PRESENT,
+        }
+        assert await adapter.locate("worklog", [str(n) for n in logs], known["worklog"]) == {
+            str(logs[0]): Presence.DELETED,
+            str(logs[1]): Presence.PRESENT,
+            str(logs[2]): Presence.DELETED,
+            str(logs[3]): Presence.LOST_ACCESS,
+        }
+
+
+async def test_people_are_never_reported_as_gone(jira: FakeJira) -> None:
+    fill(jira, {"PAY": 1})
+    async with jira_adapter(jira) as adapter:
+        assert await adapter.locate("user", [*jira.world.users, "nobody"], {}) == {}
