@@ -234,7 +234,7 @@ def sprint_from_text(text: str) -> dict[str, str]:
     hits = list(_SPRINT_TEXT.finditer(body))
     found: dict[str, str] = {}
     hits = [hit for hit in hits if hit.start() == 0 or body[hit.start() - 1] == ","]
-    for hit, following in zip(hits, [*hits[1:], None], strict=True):
+    for hit, following in zip(hits, [*hits[1:], None], strict=False):
         value = body[hit.end() : following.start() - 1 if following else len(body)]
         if value != "<null>":
             found.setdefault(hit[1], value)

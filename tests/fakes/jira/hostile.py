@@ -38,14 +38,9 @@ def add_hostile(world: World, project: str) -> dict[str, str]:
                "content": [{"type": "text", "text": "inside"}]}]}  # fmt: skip
     add("an ADF node never seen", description=strange)
     add("odd names", summary="'; DROP TABLE work_item; -- \u202e🙈 ﷽", labels=["=cmd()", "a,b", "\t"])
-    add(
-        "no fields but the null ones",
-        assignee=None,
-        reporter=None,
-        status=None,
-        issuetype=None,
-        priority=None,
-    )
+    add("no fields but the null ones")
+    nothing = dict.fromkeys(("assignee", "reporter", "status", "issuetype", "priority"))
+    world.edit(made["no fields but the null ones"], silently=True, **nothing)
     add_raw(
         "lone surrogate", b'{"id":"%ID%","key":"%KEY%","fields":{%FIELDS%,"environment":"\\ud800 alone"}}'
     )

@@ -1,0 +1,97 @@
+"""Reading answers: waits, hostile bodies, addresses."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import msgspec
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.http import error_text, list_decoder, loads, page_decoder, retry_after, split_array, usable_base_url
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+class Found(msgspec.Struct):
+    issues: list[msgspec.Raw]
+    total: int | None = None
+
+
+@given(st.lists(JSON, max_size=6), st.dictionaries(st.text().filter(lambda name: name != "issues"), JSON, max_size=3))
+def test_a_list_is_split_into_its_elements_as_they_were_sent(items: list[Any], others: dict[str, Any]) -> None:
+    body = orjson.dumps({**others, "issues": items})
+    elements, rest = split_array(body, "issues")
+    assert elements == [orjson.dumps(item) for item in items]
+    assert orjson.loads(rest) == {**others, "issues": []}
+
+
+@given(st.lists(JSON, max_size=4), st.data())
+def test_a_body_cut_short_is_refused_wherever_it_was_cut(items: list[Any], data: st.DataObject) -> None:
+    body = orjson.dumps({"issues": items, "total": 3})
+    decode = page_decoder(Found, "issues")
+    assert [bytes(raw) for raw in decode(body).issues] == [orjson.dumps(item) for item in items]
+    cut = data.draw(st.integers(0, len(body) - 1))
+    with pytest.raises((ValueError, msgspec.DecodeError)):
+        decode(body[:cut])
+
+
+@pytest.mark.parametrize("hostile", [b'"\\ud800"', b'"\xff"', b'"a\x01"', b"[" * 5000 + b"]" * 5000])
+def test_one_hostile_element_does_not_spoil_its_page(hostile: bytes) -> None:
+    body = b'{"total":3,"issues":[{"a":1},{"b":' + hostile + b'} , {"c":"],[\\""}]}'
+    page = page_decoder(Found, "issues")(body)
+    assert [bytes(raw) for raw in page.issues] == [b'{"a":1}', b'{"b":' + hostile + b"}", b'{"c":"],[\\""}']
+    assert page.total == 3
+    assert [bytes(raw) for raw in list_decoder()(b"[1," + hostile + b"]")] == [b"1", hostile]
+
+
+def test_an_answer_of_another_shape_is_refused() -> None:
+    for body in (b'{"errorMessages":[]}', b"[]", b"null", b'{"issues":7}', b""):
+        with pytest.raises((ValueError, msgspec.DecodeError)):
+            page_decoder(Found, "issues")(body)
+
+
+def test_lone_surrogates_become_replacement_characters_and_pairs_stay_letters() -> None:
+    assert loads(b'{"a\\udc00":["\\ud83d\\ude00","\\ud800"]}') == {"a�": ["😀", "�"]}
+    with pytest.raises(ValueError, match=r"."):
+        loads(b"<html>")
+    with pytest.raises(ValueError, match="deep"):
+        loads(b"[" * 100_000 + b"]" * 100_000)
+
+
+def test_retry_after_is_read_in_every_spelling() -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=60)
+    assert retry_after({"retry-after": "7"}) == 7
+    assert retry_after({"retry-after": "0"}) == 0
+    assert 55 < (retry_after({"retry-after": format_datetime(soon, usegmt=True)}) or 0) < 61
+    assert 55 < (retry_after({"x-ratelimit-reset": soon.strftime("%Y-%m-%dT%H:%MZ")}) or 60) < 61 or soon.second
+    assert 55 < (retry_after({"x-ratelimit-reset": str(soon.timestamp())}) or 0) < 61
+    assert retry_after({"x-ratelimit-reset": "soon"}) is None
+    assert retry_after({}) is None
+
+
+def test_the_tools_words_are_found_in_every_shape_of_error() -> None:
+    assert error_text(b'{"errorMessages":["a"],"errors":{"jql":"b"}}') == "a; jql: b"
+    assert error_text(b'{"code":401,"message":"Unauthorized"}') == "Unauthorized"
+    assert error_text(b'{"error":"invalid"}') == "invalid"
+    assert error_text(b"<html>") == ""
+    assert error_text(b"[1]") == ""
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8080/jira/", "http://10.1.2.3", "http://jira:8080", "https://a.example"])
+def test_plain_http_is_for_this_machine_and_private_addresses(url: str) -> None:
+    assert usable_base_url(url) == url.rstrip("/")
+
+
+@pytest.mark.parametrize("url", ["http://93.184.216.34", "http://jira.example.org", "https://a.example?x=1", "https://"])
+def test_an_address_that_would_leak_or_not_work_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="must"):
+        usable_base_url(url)
