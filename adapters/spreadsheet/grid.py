@@ -85,9 +85,9 @@ def plain(value: object) -> Value:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        if is_error_text(value):
+        if value[:1] in "#EF" and is_error_text(value):
             return {"error": value}
-        if duration := _DURATION.match(value):  # how ods spells a time beyond a day
+        if value[:2] == "PT" and (duration := _DURATION.match(value)):  # how ods spells a time beyond a day
             hours, minutes, seconds = (float(part or 0) for part in duration.groups())
             return plain(round(hours + minutes / 60 + seconds / 3600, 6))
         return value if value.strip() else None

@@ -177,7 +177,9 @@ class _Shape:
             return "outside the table"
         if len(self._columns) > 2 and number in self._wide and len(cells) <= 2:
             return "section: one merged cell"
-        if len(cells) > 1 and sum(map(_repeats_name, cells)) >= max(2, 0.6 * len(cells)):
+        # The first cells decide quickly for the many rows that repeat nothing.
+        repeats = any(map(_repeats_name, cells[:3])) and sum(map(_repeats_name, cells))
+        if repeats >= max(2, 0.6 * len(cells)):
             return "header repeated"
         texts = [(c, value) for c, value in cells if isinstance(value, str) and not _ISO_DATE.match(value)]
         if texts and len(texts) == 1 and _TOTAL.match(texts[0][1].strip()) and (problem or len(cells) > 1):

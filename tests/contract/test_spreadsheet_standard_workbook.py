@@ -70,10 +70,9 @@ def test_every_row_of_the_demo_workbook_becomes_a_row_without_a_finding(
     assert problems == []
 
 
-async def test_every_reference_of_the_demo_workbook_leads_somewhere(
-    tmp_path: Path, mapping: MappingSet
+def test_every_reference_of_the_demo_workbook_leads_somewhere(
+    demo: dict[str, list[tuple[str, Mapped]]],
 ) -> None:
-    write_pmo_workbook(tmp_path / "portfolio.xlsx", TODAY)
     rows = [
         row for found in (await mapped(tmp_path, mapping)).values() for _, made in found for row in made.rows
     ]
@@ -83,11 +82,10 @@ async def test_every_reference_of_the_demo_workbook_leads_somewhere(
     assert [reference for reference in references if reference.id not in ids] == []
 
 
-async def test_the_demo_workbook_tells_its_story_in_register_words(
-    tmp_path: Path, mapping: MappingSet
+def test_the_demo_workbook_tells_its_story_in_register_words(
+    demo: dict[str, list[tuple[str, Mapped]]],
 ) -> None:
-    write_pmo_workbook(tmp_path / "portfolio.xlsx", TODAY)
-    streams = await mapped(tmp_path, mapping)
+    streams = demo
 
     def values(stream: str, key: str) -> dict[str, Any]:
         (found,) = [r.values for _, m in streams[stream] for r in m.rows if r.values.get("key") == key]
