@@ -43,8 +43,16 @@ class QueryInvalid(Problem):
     code = "QRY001"
 
     def __init__(
-        self, message: str, *, position: int | None = None, text: str = "", detail: str = "", hint: str = ""
+        self,
+        message: str,
+        *,
+        position: int | None = None,
+        parameter: str = "",
+        text: str = "",
+        detail: str = "",
+        hint: str = "",
     ) -> None:
         super().__init__(message, detail=detail, hint=hint)
+        self.parameter = parameter
         self.position = position
         self.text = text

@@ -78,8 +78,12 @@ class Uniter:
             if candidate.id not in self._links:
                 await self._unite_row(candidate)
         await self._settle_references(rows, {candidate.id for candidate in told})
-        for candidate in told:
-            await self._answer_waiting(candidate)
+        fresh = [candidate for candidate in told if candidate.id not in self._cache.known]
+        if fresh and await self._connection.fetchval(
+            "SELECT EXISTS (SELECT FROM finding WHERE code = $1 AND closed_at IS NULL)", UNKNOWN_REFERENCE
+        ):
+            for candidate in fresh:
+                await self._answer_waiting(candidate)
         self._cache.known.update(candidate.id for candidate in told)
         return self._links
 
@@ -200,8 +204,6 @@ class Uniter:
 
     async def _answer_waiting(self, candidate: _Candidate) -> None:
         """A row has come that earlier references may have been waiting for."""
-        if candidate.id in self._cache.known:
-            return
         matches = {normal_key(str(candidate.values[c])) for c in self._policy.match.get(candidate.entity, ()) if candidate.values.get(c)}
         waiting = await self._connection.fetch(
             """

@@ -70,12 +70,15 @@ async def register_sources(pool: Pool, settings: Sequence[SourceSetting]) -> Non
 async def request_run(
     pool: Pool, source: str, mode: str, *, requested_by: str, approved: bool = False
 ) -> int:
-    """Ask for a run; returns its id. One that is open already is used: a full run asked for while an incremental
-    one waits turns it into a full one. One that is being worked on is left to end; its id is returned."""
+    """Ask for a run; returns its id. A source that was never read completely gets a full one. A run that is open
+    already is used: a full run asked for while an incremental one waits turns it into a full one; one that is being
+    worked on is left to end."""
     async with pool.acquire() as connection, connection.transaction():
         run_id = await connection.fetchval(
             """
-            INSERT INTO run AS r (source, mode, state, requested_by, approved) VALUES ($1, $2, 'queued', $3, $4)
+            INSERT INTO run AS r (source, mode, state, requested_by, approved)
+            SELECT $1, CASE WHEN s.complete_at IS NULL THEN 'full' ELSE $2 END, 'queued', $3, $4
+            FROM source s WHERE s.key = $1
             ON CONFLICT (source) WHERE state IN ('queued', 'running') DO UPDATE
             SET mode = CASE WHEN r.state = 'queued' AND r.attempts = 0 AND excluded.mode = 'full' THEN 'full' ELSE r.mode END,
                 approved = r.approved OR excluded.approved,
@@ -105,6 +108,19 @@ async def waiting_runs(pool: Pool) -> list[RunJob]:
         """
     )
     return [RunJob(*row) for row in rows]
+
+
+async def open_run(pool: Pool, source: str) -> bool:
+    """Whether a run of this source is waiting or being worked on. One that is put off until later does not count."""
+    return bool(
+        await pool.fetchval(
+            """
+            SELECT EXISTS (SELECT FROM run WHERE source = $1
+                AND (state = 'running' OR (state = 'queued' AND not_before <= clock_timestamp())))
+            """,
+            source,
+        )
+    )
 
 
 async def start_run(pool: Pool, job: RunJob, *, account: str, mapping_version: str) -> None:

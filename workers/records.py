@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from register.db import Pool
 from register.findings import FindingDraft
 from register.ids import derive_id
 from register.write import Counts, Incoming, Known, Rejected, known_records, stored_payloads
+
+
+YIELD_EVERY = 20
 
 
 @dataclass(slots=True)
@@ -55,7 +59,9 @@ class Sorter:
         found.counts.seen = seen
         found.counts.unchanged = seen - len(latest)
         doubtful: list[tuple[str, RawRecord, bytes]] = []
-        for row_id, raw in latest.items():
+        for at, (row_id, raw) in enumerate(latest.items()):
+            if at % YIELD_EVERY == 0:
+                await asyncio.sleep(0)  # the batch before this one is being written meanwhile
             if raw.error is not None:
                 found.rejected.append(_rejected(row_id, raw, raw.error))
                 continue

@@ -155,6 +155,10 @@ class Syncer:
                 streams = sorted({stream for partition in partitions for stream in partition.streams})
                 await sweep(self._pool, held, job, adapter, streams, self._policy, self._cache)
             await writer.finish(fresh_at=started)
+        if job.mode == "incremental" and writer.whole:
+            # A changed file was read whole: what it no longer holds is found by a complete run, now rather than
+            # tonight.
+            await runs.request_run(self._pool, job.source, "full", requested_by="schedule")
 
     async def _read(
         self, adapter: Adapter, job: RunJob, partitions: Sequence[Partition], writer: _Writer, concurrency: int
@@ -229,6 +233,8 @@ class _Writer:
         self._set_aside: set[str] = set()
         self._totals = Counts()
         self.states: dict[str, PartitionState] = {}
+        self.whole = False
+        """A partition with records was read from first to last, as files are."""
 
     async def begin(self) -> None:
         """Find out how far the run has come, if it was begun before."""
@@ -261,6 +267,7 @@ class _Writer:
             await writing
 
     def _places(self, fetched: Sequence[_Fetched]) -> list[Place]:
+        self.whole = self.whole or any(item.page.complete and item.page.records for item in fetched if item.page)
         places: dict[str, Place] = {}
         for item in fetched:
             name = item.partition.name

@@ -3585,4 +3585,6 @@ COMMENT ON COLUMN work_item_history.valid_to IS 'Until when the register showed 
 -- so costs 0.4 of what storing them out of line does, and pglz would triple it.
 ALTER TABLE source_record ALTER COLUMN payload SET STORAGE EXTERNAL;
 ALTER TABLE source_record SET (toast_tuple_target = 8160);
+ALTER TABLE claim ALTER COLUMN values SET STORAGE EXTERNAL;
+ALTER TABLE work_item ALTER COLUMN description SET STORAGE EXTERNAL;
 ALTER TABLE rejection ALTER COLUMN payload SET STORAGE EXTERNAL;

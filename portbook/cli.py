@@ -1,0 +1,376 @@
+"""`portbook`: the commands, and the one place that puts all parts together.
+
+Exit codes: 0 fine, 1 the thing checked is not fine, 2 wrong usage or configuration.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import structlog
+import typer
+from rich.markup import escape
+
+from portbook import __version__
+from portbook.config import Config, config_path, config_schema, load_config
+from portbook.errors import Problem, SettingsInvalid
+from portbook.stores import Stores, open_stores
+from portbook.terminal import err, out, show_problem, sync_progress, table
+from portbook.wiring import KINDS, Parts, build_mapper, entities, open_adapter, source_mapping, wire
+from register import runs
+from register.db import Pool, open_pool
+from register.schema import migrate as migrate_schema
+from register.schema import require_current
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+keys_app = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke.")
+app.add_typer(keys_app, name="keys")
+
+T = TypeVar("T")
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def main() -> None:
+    """Run a command; a problem becomes a few readable lines and an exit code, never a traceback."""
+    _quiet_logs()
+    try:
+        app(standalone_mode=False)
+    except Problem as problem:
+        show_problem(problem)
+        sys.exit(2 if isinstance(problem, SettingsInvalid) else 1)
+    except typer.Exit as ended:
+        sys.exit(ended.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        err.print("stopped")
+        sys.exit(130)
+    except Exception as error:
+        if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "show"):
+            error.show()
+            sys.exit(2)
+        if os.environ.get("PORTBOOK_DEBUG"):
+            raise
+        err.print(f"[bold red]PRB001[/] unexpected {type(error).__name__}: {escape(str(error))}")
+        err.print("  [green]→[/] This is a defect. Run again with PORTBOOK_DEBUG=1 and report what it prints.")
+        sys.exit(1)
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="Default: $PORTBOOK_CONFIG, else ./portbook.yaml.")
+    ] = None,
+) -> None:
+    """Portbook keeps one register of every project, read from the tools that teams already use."""
+    context.obj = config
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    out.print(__version__)
+
+
+@app.command()
+def migrate(context: typer.Context) -> None:
+    """Create or upgrade the register's schema."""
+    with _stores(_config(context)) as stores:
+        revision = asyncio.run(migrate_schema(stores.database_url))
+    out.print(f"The register is at schema revision {revision}.")
+
+
+@app.command()
+def check(context: typer.Context, source: Annotated[str | None, typer.Argument(help="Default: all.")] = None) -> None:
+    """Sign in at each source, say who we are there and what is missing, and check its mapping."""
+    config = _config(context)
+    chosen = [config.source(source)] if source else list(config.sources)
+
+    async def check_all() -> bool:
+        rows, fine = [], True
+        for item in chosen:
+            try:
+                async with open_adapter(item) as adapter:
+                    identity = await adapter.check()
+                    build_mapper(item, await adapter.aliases())
+                note = "; ".join(identity.warnings)
+                rows.append((item.name, "[green]fine[/]", escape(identity.product), escape(identity.account), f"[yellow]{escape(note)}[/]"))
+            except Problem as problem:
+                fine = False
+                rows.append((item.name, "[red]not fine[/]", "", "", ""))
+                problem.detail = problem.detail or f"{config.path.name}:{item.line}"
+                err.print(f"[bold]{item.name}[/] ({config.path.name}:{item.line})")
+                show_problem(problem)
+        out.print(table("", ("source", "", "product", "account", "missing"), rows))
+        return fine
+
+    raise typer.Exit(0 if asyncio.run(check_all()) else 1)
+
+
+@app.command()
+def discover(context: typer.Context, source: str) -> None:
+    """Show what this tenant really has: every field with samples, and what the mapping does with it."""
+    from portbook.reports import show_streams
+
+    item = _config(context).source(source)
+
+    async def look() -> None:
+        async with open_adapter(item) as adapter:
+            await adapter.check()
+            aliases = dict(await adapter.aliases())
+            show_streams(await adapter.discover(), source_mapping(item, aliases), aliases)
+
+    asyncio.run(look())
+
+
+@app.command()
+def sync(
+    context: typer.Context,
+    sources: Annotated[list[str] | None, typer.Argument(help="Default: all.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Read everything and find what has vanished.")] = False,
+    approve: Annotated[
+        bool, typer.Option("--approve", help="Accept that much of a source vanishes, after a run that was held.")
+    ] = False,
+    wait: Annotated[bool, typer.Option(help="Work here until done; else leave it to a worker.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the register up to date, with progress bars."""
+    from portbook.reports import run_outcomes, show_outcomes
+
+    config = _config(context)
+    names = [config.source(name).name for name in sources] if sources else [s.name for s in config.sources]
+    mode = "full" if full or approve else "incremental"
+
+    async def synchronise(pool: Pool, parts: Parts, stores: Stores) -> list[dict[str, Any]]:
+        asked = {}
+        for name in names:
+            await runs.resume(pool, name)
+            asked[name] = await runs.request_run(pool, name, mode, requested_by="command", approved=approve)
+        if not wait:
+            from workers.queue import ring
+
+            await ring(stores.redis_url)
+            return await run_outcomes(pool, asked)
+        from workers.app import work_until_idle
+
+        async with sync_progress(pool, asked, quiet=as_json):
+            await work_until_idle(pool, parts.specs, parts.policy, names)
+        return await run_outcomes(pool, asked)
+
+    outcomes = _with_register(config, synchronise)
+    if as_json:
+        print(json.dumps(outcomes, default=str))
+    else:
+        show_outcomes(outcomes)
+    fine = all(outcome["state"] in ("succeeded", "queued", "running") for outcome in outcomes)
+    raise typer.Exit(0 if fine else 1)
+
+
+@app.command()
+def status(
+    context: typer.Context,
+    findings: Annotated[int, typer.Option(help="How many open findings to show.")] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Show every source: its last run, how fresh it is, and what waits for a person."""
+    from portbook.reports import open_findings, show_status, source_status
+
+    async def look(pool: Pool, parts: Parts, stores: Stores) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        return await source_status(pool), await open_findings(pool, findings)
+
+    sources, found = _with_register(_config(context), look)
+    if as_json:
+        print(json.dumps({"sources": sources, "findings": found}, default=str))
+    else:
+        show_status(sources)
+        for finding in found:
+            colour = "red" if finding["severity"] == "error" else "yellow"
+            out.print(f"[{colour}]{finding['code']}[/] {finding['source']}: {escape(finding['message'])}")
+            out.print(f"  [dim]{escape(finding['detail'] or '')}[/] [green]→[/] {escape(finding['hint'] or '')}")
+    bad = any(s["paused"] or s["state"] in ("failed", "held", "incomplete") for s in sources if s["configured"])
+    raise typer.Exit(1 if bad else 0)
+
+
+@app.command()
+def work(context: typer.Context) -> None:
+    """Run a worker: schedules what is due and carries out runs, until stopped."""
+    from workers.app import WorkerApp
+
+    config = _config(context)
+
+    async def work_until_stopped(pool: Pool, parts: Parts, stores: Stores) -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        worker = WorkerApp(pool, stores.redis_url, parts.specs, parts.schedule, parts.policy)
+        err.print(f"worker for {', '.join(parts.specs) or 'no source'}; Ctrl-C stops it")
+        await worker.run(stop)
+
+    _with_register(config, work_until_stopped)
+
+
+@app.command()
+def serve(context: typer.Context) -> None:
+    """Serve the API; with embedded stores a worker runs beside it."""
+    from portbook.serving import serve as serve_api
+
+    config = _config(context)
+    with _stores(config) as stores:
+        asyncio.run(migrate_schema(stores.database_url))
+        asyncio.run(_register_sources(stores, config))
+        serve_api(config, stores)
+
+
+@app.command(name="map")
+def map_record(
+    mapping: Annotated[Path, typer.Argument(help="A mapping file, or the name of a built-in one's kind (jira).")],
+    record: Annotated[Path, typer.Argument(help="A record as JSON.")],
+    stream: Annotated[str | None, typer.Option(help="The kind of record; default: the mapping's first.")] = None,
+) -> None:
+    """Show the rows that a record becomes under a mapping, and what could not be understood."""
+    from portbook.mapping_trial import try_mapping
+
+    raise typer.Exit(0 if try_mapping(mapping, record, stream) else 1)
+
+
+@app.command()
+def schema(what: Annotated[str, typer.Argument(help="`config` (JSON Schema for editors) or `register`.")]) -> None:
+    """Print a schema as JSON."""
+    match what:
+        case "config":
+            print(json.dumps(config_schema(KINDS), indent=2))
+        case "register":
+            from gateway.schema import register_schema
+
+            print(json.dumps(register_schema(), indent=2, default=str))
+        case _:
+            raise SettingsInvalid(f"there is no schema {what!r}", hint="Write `config` or `register`.")
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Stop after the summary.")] = False,
+    folder: Annotated[Path, typer.Option(help="Where the demo lives.")] = Path(".portbook/demo"),
+) -> None:
+    """Fill a register from a pretended Jira and a PMO workbook, and serve it."""
+    from portbook.demo import run_demo
+
+    run_demo(folder, once=once)
+
+
+@keys_app.command("create")
+def create_key(
+    context: typer.Context,
+    name: str,
+    scope: Annotated[list[str] | None, typer.Option(help="read (default) or admin.")] = None,
+) -> None:
+    """Make a key for a caller; it is shown once."""
+    from register import keys
+
+    async def create(pool: Pool, parts: Parts, stores: Stores) -> str:
+        return await keys.create_key(pool, name, scopes=scope or ["read"], actor="command")
+
+    out.print(_with_register(_config(context), create), soft_wrap=True)
+    err.print("Keep it now: only its hash is stored.")
+
+
+@keys_app.command("list")
+def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
+    """List keys; never the keys themselves."""
+    from register import keys
+
+    async def look(pool: Pool, parts: Parts, stores: Stores) -> list[dict[str, Any]]:
+        return await keys.list_keys(pool)
+
+    found = _with_register(_config(context), look)
+    if as_json:
+        print(json.dumps(found, default=str))
+    else:
+        columns = ("name", "prefix", "scopes", "created_at", "expires_at", "revoked_at")
+        out.print(table("", columns, [[key.get(column) for column in columns] for key in found]))
+
+
+@keys_app.command("revoke")
+def revoke_key(context: typer.Context, name: str) -> None:
+    """Withdraw a key, by its name or prefix."""
+    from register import keys
+
+    async def revoke(pool: Pool, parts: Parts, stores: Stores) -> int:
+        return await keys.revoke_key(pool, name, actor="command")
+
+    count = _with_register(_config(context), revoke)
+    out.print(f"{count} key{'' if count == 1 else 's'} revoked.")
+    raise typer.Exit(0 if count else 1)
+
+
+def _config(context: typer.Context) -> Config:
+    return read_config(context.obj)
+
+
+def read_config(path: Path | None) -> Config:
+    """The configuration, checked against every kind of tool and the register's fields."""
+    known = {name: list(fields) for name, fields in entities().items()}
+    return load_config(config_path(path), KINDS, known)
+
+
+@contextlib.contextmanager
+def _stores(config: Config) -> Iterator[Stores]:
+    register = config.register
+    with open_stores(
+        register.database.get_secret_value(),
+        register.redis.get_secret_value(),
+        register.data_dir,
+        database_port=register.database_port,
+    ) as stores:
+        yield stores
+
+
+@contextlib.asynccontextmanager
+async def _register(stores: Stores, config: Config) -> AsyncIterator[tuple[Pool, Parts]]:
+    parts = wire(config)
+    pool = await open_pool(stores.database_url, size=6, name="portbook-worker")
+    try:
+        await runs.register_sources(pool, parts.settings)
+        yield pool, parts
+    finally:
+        await pool.close()
+
+
+async def _register_sources(stores: Stores, config: Config) -> None:
+    async with _register(stores, config):
+        pass
+
+
+def _with_register(config: Config, body: Callable[[Pool, Parts, Stores], Awaitable[T]]) -> T:
+    """Run `body` with the stores open and the register in this version's schema."""
+
+    async def inside(stores: Stores) -> T:
+        if config.register.database.get_secret_value() == "embedded":
+            await migrate_schema(stores.database_url)
+        else:
+            await require_current(stores.database_url)
+        async with _register(stores, config) as (pool, parts):
+            return await body(pool, parts, stores)
+
+    with _stores(config) as stores:
+        return asyncio.run(inside(stores))
+
+
+def _quiet_logs() -> None:
+    """Warnings and worse, as lines on standard error: results go to standard output."""
+    level = logging.getLevelNamesMapping().get(os.environ.get("PORTBOOK_LOG", "WARNING").upper(), logging.WARNING)
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+
+

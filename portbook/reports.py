@@ -1,0 +1,138 @@
+"""What the command line tells about sources, runs and tenants."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rich.markup import escape
+
+from adapters.base import Stream
+from mapping.load import FieldRule, MappingSet
+from portbook.terminal import ago, coloured, out, table
+from register.db import Pool
+
+_COUNTS = ("seen", "stored", "unchanged", "quarantined", "vanished", "rows_changed")
+
+
+async def run_outcomes(pool: Pool, runs: Mapping[str, int]) -> list[dict[str, Any]]:
+    """How these runs ended, by source, as JSON-ready documents."""
+    rows = await pool.fetch(
+        f"SELECT id, source, mode, state, {', '.join(_COUNTS)}, error_code, error FROM run WHERE id = ANY($1::bigint[])",  # noqa: S608
+        list(runs.values()),
+    )
+    found = {row["source"]: dict(row) for row in rows}
+    return [found[name] for name in runs if name in found]
+
+
+def show_outcomes(outcomes: list[dict[str, Any]]) -> None:
+    """A table of runs, and the reason beside each that did not succeed."""
+    rows = [
+        (o["source"], o["mode"], coloured(o["state"]), *(f"{o[name]:,}" for name in _COUNTS)) for o in outcomes
+    ]
+    columns = ("source", "run", "state", "seen", "stored", "unchanged", "set aside", "vanished", "rows written")
+    out.print(table("", columns, rows, right=columns[3:]))
+    for outcome in outcomes:
+        if outcome["error"]:
+            out.print(f"[bold]{outcome['source']}[/] {escape(outcome['error_code'] or '')}: {escape(outcome['error'])}")
+
+
+async def source_status(pool: Pool) -> list[dict[str, Any]]:
+    """Every source with its last run, its freshness, and what waits for a person."""
+    rows = await pool.fetch(
+        """
+        SELECT s.key AS source, s.kind, s.url, s.configured, coalesce(s.paused, false) AS paused, s.pause_reason,
+               s.account, s.fresh_at, s.complete_at, s.next_run_at, s.next_sweep_at,
+               r.id AS run, r.mode, r.state, r.seen, r.stored, r.unchanged, r.quarantined, r.error_code, r.error,
+               (SELECT count(*) FROM source_record c WHERE c.source = s.key AND c.presence = 'present') AS records,
+               (SELECT count(*) FROM finding f WHERE f.source = s.key AND f.closed_at IS NULL) AS findings,
+               (SELECT count(*) FROM rejection j WHERE j.source = s.key AND j.resolved_at IS NULL) AS set_aside
+        FROM source s
+        LEFT JOIN LATERAL (SELECT * FROM run WHERE run.source = s.key ORDER BY id DESC LIMIT 1) r ON true
+        ORDER BY s.configured DESC, s.key
+        """
+    )
+    return [dict(row) for row in rows]
+
+
+def show_status(sources: list[dict[str, Any]]) -> None:
+    """The state of every source at a glance."""
+    rows = []
+    for s in sources:
+        state = "paused" if s["paused"] else ("not configured" if not s["configured"] else s["state"] or "never run")
+        rows.append(
+            (s["source"], s["kind"], coloured(state), ago(s["fresh_at"]), f"{s['records']:,}", s["findings"], s["set_aside"], ago(s["next_run_at"]) if s["next_run_at"] else "")
+        )  # fmt: skip
+    columns = ("source", "kind", "state", "fresh", "records", "findings", "set aside", "next run")
+    out.print(table("", columns, rows, right=("records", "findings", "set aside")))
+    for s in sources:
+        reason = s["pause_reason"] if s["paused"] else s["error"]
+        if reason:
+            out.print(f"[bold]{s['source']}[/]: {escape(reason)}")
+
+
+async def open_findings(pool: Pool, limit: int) -> list[dict[str, Any]]:
+    """Open findings, the newest of each kind first."""
+    rows = await pool.fetch(
+        """
+        SELECT source, code, severity, message, detail, hint FROM finding WHERE closed_at IS NULL
+        ORDER BY severity, opened_at DESC, id LIMIT $1
+        """,
+        limit,
+    )
+    return [dict(row) for row in rows]
+
+
+def show_streams(streams: list[Stream], mapping: MappingSet, aliases: Mapping[str, str]) -> None:
+    """What a tenant has, and what the mapping does with each field."""
+    for stream in streams:
+        uses = field_uses(mapping, stream.name, aliases)
+        rows = []
+        for field in stream.fields:
+            used = uses.get(field.path)
+            does = f"[green]{escape(used)}[/]" if used else "[dim]kept as sent, not mapped[/]"
+            samples = "; ".join(_short(sample) for sample in field.samples)
+            rows.append((escape(field.path), escape(field.title), escape(field.kind), does, f"[dim]{escape(samples)}[/]"))
+        into = ", ".join(sorted({rule.into for rule in mapping.rules if rule.stream == stream.name})) or "nothing"
+        out.print(table(f"{stream.name} ({escape(stream.title)}) → {into}", ("path", "name", "type", "becomes", "samples"), rows))
+        for name, values in stream.values.items():
+            out.print(f"  [bold]{name}[/]: {escape(', '.join(map(str, values)))}")
+        out.print()
+
+
+def field_uses(mapping: MappingSet, stream: str, aliases: Mapping[str, str]) -> dict[str, str]:
+    """Path in the record → the register fields that are read from it or from below it."""
+    uses: dict[str, list[str]] = {}
+    for rule in mapping.rules:
+        if rule.stream != stream:
+            continue
+        for field in (*rule.fields.values(), *rule.custom.values()):
+            for path in _paths(field, aliases):
+                base = f"{rule.each}[]." if rule.each else ""
+                uses.setdefault(base + path, []).append(f"{rule.into}.{field.name}")
+    found: dict[str, str] = {}
+    for path, fields in uses.items():
+        steps = path.split(".")
+        for end in range(1, len(steps) + 1):
+            prefix = ".".join(steps[:end])
+            before = found.get(prefix, "")
+            found[prefix] = ", ".join(dict.fromkeys(filter(None, (*before.split(", "), *fields))))
+    return found
+
+
+def _paths(field: FieldRule, aliases: Mapping[str, str]) -> list[str]:
+    if field.path is None:
+        return []
+    found = []
+    for part in field.path.split("||"):
+        path = part.strip().removeprefix("record.")
+        name = path.removeprefix("custom.").strip('"')
+        found.append(aliases.get(name, path) if path.startswith("custom.") else path)
+    return found
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = " ".join(text.split())
+    return text if len(text) <= 40 else text[:39] + "…"

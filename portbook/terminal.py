@@ -1,0 +1,127 @@
+"""What people see: tables, colours and bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from portbook.errors import Problem
+from register.db import Pool
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+STATE_STYLE = {
+    "succeeded": "green",
+    "running": "cyan",
+    "queued": "cyan",
+    "held": "yellow",
+    "incomplete": "yellow",
+    "failed": "red",
+    "paused": "red",
+}
+RAG_STYLE = {"red": "bold white on red", "amber": "black on yellow", "green": "black on green", "blue": "white on blue"}
+
+
+def show_problem(problem: Problem) -> None:
+    """One problem: what happened, where, what to do next."""
+    err.print(f"[bold red]{problem.code}[/] {escape(problem.message)}")
+    for line in filter(None, problem.detail.splitlines()):
+        err.print(f"  [dim]{escape(line)}[/]", soft_wrap=True)
+    if problem.hint:
+        err.print(f"  [green]→[/] {escape(problem.hint)}", soft_wrap=True)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> Table:
+    """A table; columns named in `right` are right-aligned. Cells may hold rich markup."""
+    found = Table(title=title or None, title_justify="left", title_style="bold", header_style="bold", pad_edge=False)
+    for column in columns:
+        found.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        found.add_row(*("" if cell is None else str(cell) for cell in row))
+    return found
+
+
+def coloured(state: str) -> str:
+    """A state in its colour."""
+    style = STATE_STYLE.get(state)
+    return f"[{style}]{escape(state)}[/]" if style else escape(state)
+
+
+def rag_cell(value: str | None) -> str:
+    """A RAG word on its own colour."""
+    style = RAG_STYLE.get(value or "")
+    return f"[{style}] {value} [/]" if style else escape(value or "")
+
+
+def ago(moment: datetime | None, now: datetime | None = None) -> str:
+    """How long ago, in the largest sensible unit."""
+    if moment is None:
+        return "never"
+    seconds = int(((now or datetime.now(UTC)) - moment).total_seconds())
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if abs(seconds) >= size:
+            return f"{seconds // size} {unit} ago" if seconds >= 0 else f"in {-seconds // size} {unit}"
+    return "just now" if seconds >= 0 else f"in {-seconds} s"
+
+
+@contextlib.asynccontextmanager
+async def sync_progress(pool: Pool, runs: Mapping[str, int], *, quiet: bool = False) -> AsyncIterator[None]:
+    """Bars for runs, by source, read from the register: they move whichever worker does the work.
+
+    Elsewhere than on a terminal, a line for each source as it ends; with `quiet`, nothing.
+    """
+    if quiet:
+        yield
+        return
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("[bold]{task.fields[source]:<14}"),
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        TextColumn("[dim]{task.description}"),
+        TimeElapsedColumn(),
+        console=err,
+        disable=not err.is_terminal,
+    ) as bars:
+        tasks = {name: bars.add_task("waiting", source=name, total=None) for name in runs}
+        watching = asyncio.create_task(_follow(pool, runs, bars, tasks))
+        try:
+            yield
+        finally:
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
+            await _update(pool, runs, bars, tasks)
+
+
+async def _follow(pool: Pool, runs: Mapping[str, int], bars: Progress, tasks: Mapping[str, TaskID]) -> None:
+    while True:
+        await _update(pool, runs, bars, tasks)
+        await asyncio.sleep(0.25)
+
+
+async def _update(pool: Pool, runs: Mapping[str, int], bars: Progress, tasks: Mapping[str, TaskID]) -> None:
+    rows = await pool.fetch(
+        """
+        SELECT r.source, r.mode, r.state, r.seen,
+               coalesce(sum(greatest(p.expected, p.seen)) FILTER (WHERE p.expected IS NOT NULL), 0)
+               + coalesce(sum(p.seen) FILTER (WHERE p.expected IS NULL), 0) AS expected,
+               count(p.name) AS begun, count(p.name) FILTER (WHERE p.done) AS done
+        FROM run r LEFT JOIN run_partition p ON p.run_id = r.id WHERE r.id = ANY($1::bigint[]) GROUP BY r.id
+        """,
+        list(runs.values()),
+    )
+    for source, mode, state, seen, expected, begun, done in rows:
+        ended = state not in ("queued", "running")
+        total = seen if ended else max(int(expected), seen) or None
+        what = coloured(state) if ended else f"{mode}, {done} of {begun} parts read"
+        bars.update(tasks[source], completed=seen, total=total, description=what)

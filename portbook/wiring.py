@@ -1,0 +1,108 @@
+"""From the configuration to working parts: the one place that knows every kind of tool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel
+
+from adapters.base import Adapter
+from adapters.jira import JiraAdapter, JiraOptions
+from adapters.spreadsheet import SpreadsheetAdapter, SpreadsheetOptions
+from mapping.apply import Mapper
+from mapping.load import Entities, MappingSet, load_mapping
+from mapping.verbs import Locale
+from portbook.config import Config, Source, read_secrets
+from register.catalog import catalog
+from register.ids import derive_id
+from register.policy import Policy
+from register.runs import SourceSetting
+from workers.schedule import Due
+from workers.sync import SourceSpec
+
+KINDS: Mapping[str, type[BaseModel]] = {"jira": JiraOptions, "spreadsheet": SpreadsheetOptions}
+"""Kind of tool → what a person fills in. An adapter joins the product by joining this and `open_adapter`."""
+
+
+def open_adapter(source: Source) -> Adapter:
+    """The adapter of a source, ready to be entered. Reads its secrets, and names each that is missing."""
+    read_secrets(source.options)
+    match source.options:
+        case JiraOptions() as options:
+            return JiraAdapter(options, refresh=_secret_of(options.auth))
+        case SpreadsheetOptions() as options:
+            return SpreadsheetAdapter(options)
+        case _:
+            raise AssertionError(f"no adapter for {source.kind}")
+
+
+def entities() -> Entities:
+    """What mappings may fill: entity → fields by the name a mapping uses."""
+    return {name: entity.mappable for name, entity in catalog().items() if entity.enveloped}
+
+
+def source_mapping(source: Source, aliases: Mapping[str, str]) -> MappingSet:
+    """The source's mapping: the built-in one with the administrator's file over it."""
+    return load_mapping(source.kind, entities(), override=source.mapping, aliases=aliases)
+
+
+def build_mapper(source: Source, aliases: Mapping[str, str]) -> Mapper:
+    """The source's mapping, compiled for its tenant. Raises MappingInvalid."""
+
+    def own_id(stream: str, source_id: str) -> str:
+        return derive_id(source.name, stream, source_id)
+
+    locale = Locale(getattr(source.options, "locale", None) or "", ZoneInfo(getattr(source.options, "timezone", None) or "UTC"))
+    return Mapper(source_mapping(source, aliases), own_id, locale=locale, aliases=aliases)
+
+
+class Parts(NamedTuple):
+    """What workers need to know of the configuration."""
+
+    specs: Mapping[str, SourceSpec]
+    schedule: Mapping[str, Due]
+    policy: Policy
+    settings: list[SourceSetting]
+
+
+def wire(config: Config) -> Parts:
+    """The configuration as working parts. Opens nothing yet."""
+    zone = ZoneInfo(config.register.timezone)
+    return Parts(
+        specs={source.name: _spec(source) for source in config.sources},
+        schedule={source.name: Due(source.every, source.sweep, zone) for source in config.sources},
+        policy=Policy(
+            sources=tuple(source.name for source in config.sources),
+            precedence=config.precedence,
+            links={"project": config.identity.projects.links, "person": config.identity.people.links},
+            match={"project": config.identity.projects.match, "person": config.identity.people.match},
+        ),
+        settings=[
+            SourceSetting(s.name, s.kind, _address(s), int(s.every / timedelta(seconds=1)), s.sweep.isoformat("minutes"))
+            for s in config.sources
+        ],
+    )
+
+
+def _spec(source: Source) -> SourceSpec:
+    return SourceSpec(
+        source.name,
+        lambda: open_adapter(source),
+        lambda aliases: build_mapper(source, aliases),
+        concurrency=getattr(source.options, "concurrency", 2),
+    )
+
+
+def _address(source: Source) -> str | None:
+    options = source.options
+    found = getattr(options, "url", None) or ", ".join(getattr(options, "files", ()))
+    return str(found) or None
+
+
+def _secret_of(auth: Any) -> Callable[[], str]:
+    """Reads the secret anew, so that one that was rotated is found without a restart."""
+    secret = getattr(auth, "token", None) or auth.password
+    return lambda: str(secret.get_secret_value())

@@ -1,0 +1,136 @@
+"""The one query value: what every grammar parses into, before any name is looked up.
+
+Each node remembers where it stands: `at` counts characters from 0 in the parameter it was read from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal as Word
+
+MAX_DEPTH = 4
+"""Relations below one another."""
+MAX_RELATIONS = 8
+"""Relations in a request: selected, followed by a filter or an order."""
+MAX_COMPARISONS = 100
+MAX_VALUES = 1_000
+"""Values in one list of a filter."""
+MAX_TEXT = 16_000
+"""Characters in one parameter."""
+MAX_LIMIT = 1_000
+DEFAULT_LIMIT = 100
+MAX_NESTED_LIMIT = 200
+DEFAULT_NESTED_LIMIT = 50
+
+Operator = Word["=", "!=", "<", "<=", ">", ">=", "~", "in", "null"]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a piece of text stands in the request: errors point there."""
+
+    parameter: str
+    text: str
+    offset: int = 0
+
+    def at(self, position: int) -> int:
+        return self.offset + position
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A name, or several with dots between: `programme.key`."""
+
+    names: tuple[str, ...]
+    at: int
+    origin: Origin
+
+    @property
+    def text(self) -> str:
+        return ".".join(self.names)
+
+    def at_name(self, index: int) -> int:
+        """Where the name of this index starts."""
+        return self.at + sum(len(name) + 1 for name in self.names[:index])
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value as written. `raw` is text of no declared kind: the right side of `status=open` in the address."""
+
+    kind: Word["text", "number", "boolean", "today", "now", "raw"]
+    text: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    path: Path
+    operator: Operator
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """At least one row at the end of `path`, and `condition` holds for it."""
+
+    path: Path
+    condition: Condition | None
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """All parts hold."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """One part holds."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The exact opposite: an empty field is no third answer."""
+
+    part: Condition
+
+
+Condition = Compare | Some | Every | Either | Not
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One field to order by."""
+
+    path: Path
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A field or relation asked for, under the name it gets in the answer."""
+
+    name: str
+    alias: str
+    at: int
+    origin: Origin
+    children: tuple[Selected, ...] | None = None
+    filter: Condition | None = None
+    order: tuple[Term, ...] = ()
+    limit: int | None = None
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A request for rows of one collection. Empty `fields` and `order` mean the collection's own."""
+
+    collection: str
+    fields: tuple[Selected, ...] = ()
+    filter: Condition | None = None
+    order: tuple[Term, ...] = ()
+    limit: int = DEFAULT_LIMIT

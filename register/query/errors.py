@@ -1,0 +1,43 @@
+"""What can be wrong with a query.
+
+    QueryInvalid             400, pointing at the character
+    ├─ NameUnknown           400, with the name that was probably meant
+    ├─ QueryTooLarge         400, a limit of the API, refused before any work
+    └─ CursorInvalid         400, start again from the first page
+    QueryTooSlow             503
+    RowAmbiguous             409, names the ids
+"""
+
+from __future__ import annotations
+
+from register.errors import QueryInvalid, RegisterError
+
+
+class NameUnknown(QueryInvalid):
+    """The register has no field, relation or collection of this name."""
+
+    code = "QRY002"
+
+
+class QueryTooLarge(QueryInvalid):
+    """The query goes past a limit of the API."""
+
+    code = "QRY003"
+
+
+class CursorInvalid(QueryInvalid):
+    """The cursor is not one of ours, or belongs to another query."""
+
+    code = "QRY004"
+
+
+class QueryTooSlow(RegisterError):
+    """The database did not finish in the time a request may take."""
+
+    code = "QRY005"
+
+
+class RowAmbiguous(RegisterError):
+    """Several rows have this key."""
+
+    code = "REG005"

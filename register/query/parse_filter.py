@@ -1,0 +1,301 @@
+"""`status = 'open' AND any(milestones, slip_days > 10)` → a condition. Also `-budget,key` → order terms.
+
+    or       := and ("OR" and)*
+    and      := not ("AND" not)*
+    not      := "NOT"* primary
+    primary  := "(" or ")" | ("any" | "none") "(" path ["," or] ")" | path test
+    test     := operator value | ["NOT"] "IN" "(" value ("," value)* ")" | "IS" ["NOT"] "NULL"
+    operator := = != <> < <= > >= ~ | eq ne lt le gt ge
+    value    := 'text' | number | true | false | null | today([±n d|w|m|y]) | now([±n h|d|w|m|y])
+
+Words may be written in either case. Limits are enforced while reading, so that hostile text is refused quickly.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple, NoReturn
+
+from register.errors import QueryInvalid
+from register.query.ast import (
+    MAX_COMPARISONS,
+    MAX_TEXT,
+    MAX_VALUES,
+    Compare,
+    Condition,
+    Either,
+    Every,
+    Not,
+    Operator,
+    Origin,
+    Path,
+    Some,
+    Term,
+    Value,
+)
+from register.query.errors import QueryTooLarge
+
+_MAX_NESTING = 40
+_TOKEN = re.compile(
+    r"""\s*(?:
+      (?P<text>'(?:[^']|'')*')
+    | (?P<span>[+-]?\d{1,9}[hdwmyHDWMY]\b)
+    | (?P<number>[+-]?\d{1,40}(?:\.\d{1,40})?(?![\w.]))
+    | (?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)
+    | (?P<operator><=|>=|!=|<>|=|<|>|~)
+    | (?P<mark>[(),])
+    | (?P<end>\Z)
+    )""",
+    re.VERBOSE | re.ASCII,
+)
+_OPERATORS: dict[str, Operator] = {
+    "=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">=", "~": "~",
+    "eq": "=", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=",
+}  # fmt: skip
+_PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
+
+
+class Token(NamedTuple):
+    kind: str
+    text: str
+    at: int
+
+    @property
+    def word(self) -> str:
+        return self.text.lower() if self.kind == "name" else ""
+
+
+def parse_filter(text: str, origin: Origin | None = None) -> Condition:
+    """The condition that `text` says. Raises QueryInvalid at the character that cannot be understood."""
+    return _Reader(text, origin or Origin("filter", text)).condition()
+
+
+def parse_order(text: str, origin: Origin | None = None) -> tuple[Term, ...]:
+    """`-budget,programme.key` → terms, the first counting most."""
+    origin = origin or Origin("order", text)
+    check_text(text, origin)
+    terms = []
+    at = 0
+    for piece in text.split(","):
+        word = piece.strip()
+        start = at + len(piece) - len(piece.lstrip())
+        name = word.lstrip("+-") if word[:2] not in ("--", "++", "+-", "-+") else word
+        if not _PATH.fullmatch(name):
+            raise QueryInvalid(
+                f"{word[:60]!r} is not a field to order by",
+                position=origin.at(start),
+                parameter=origin.parameter,
+                text=origin.text,
+                hint="Write fields with commas between, a minus before those that go down: -budget,key.",
+            )
+        path = Path(tuple(name.split(".")), origin.at(start + len(word) - len(name)), origin)
+        terms.append(Term(path, word.startswith("-")))
+        at += len(piece) + 1
+    return tuple(terms)
+
+
+def check_text(text: str, origin: Origin) -> None:
+    """Refuse what no parser should see: too long, or characters that PostgreSQL cannot hold."""
+    if len(text) > MAX_TEXT:
+        raise QueryTooLarge(
+            f"`{origin.parameter}` has {len(text):,} characters; {MAX_TEXT:,} are allowed",
+            position=origin.at(MAX_TEXT),
+            parameter=origin.parameter,
+        )
+    for position, character in enumerate(text) if not text.isprintable() else ():
+        if character == "\0" or "\ud800" <= character <= "\udfff":
+            raise QueryInvalid(
+                f"`{origin.parameter}` holds a character that no text in the register can hold",
+                position=origin.at(position),
+                parameter=origin.parameter,
+            )
+
+
+class _Reader:
+    """Recursive descent over the tokens; how deep it may go is bounded."""
+
+    def __init__(self, text: str, origin: Origin) -> None:
+        check_text(text, origin)
+        self._text = text
+        self._origin = origin
+        self._next = 0
+        self._comparisons = 0
+        self._depth = 0
+        self._token = self._read()
+
+    def condition(self) -> Condition:
+        found = self._or()
+        if self._token.kind != "end":
+            self._fail(f"{self._shown()} is not expected here", "Join two conditions with AND or OR.")
+        return found
+
+    def _or(self) -> Condition:
+        self._depth += 1
+        if self._depth > _MAX_NESTING:
+            self._too_large(f"the filter is nested deeper than {_MAX_NESTING} levels")
+        parts = [self._and()]
+        while self._token.word == "or":
+            self._advance()
+            parts.append(self._and())
+        self._depth -= 1
+        return parts[0] if len(parts) == 1 else Either(tuple(parts))
+
+    def _and(self) -> Condition:
+        parts = [self._not()]
+        while self._token.word == "and":
+            self._advance()
+            parts.append(self._not())
+        return parts[0] if len(parts) == 1 else Every(tuple(parts))
+
+    def _not(self) -> Condition:
+        negated = False
+        while self._token.word == "not":
+            self._advance()
+            negated = not negated
+        part = self._primary()
+        return Not(part) if negated else part
+
+    def _primary(self) -> Condition:
+        if self._token.text == "(":
+            self._advance()
+            inner = self._or()
+            self._expect(")")
+            return inner
+        if self._token.kind != "name":
+            self._fail(f"a field is expected, not {self._shown()}", "A condition starts with a field: status = 'open'.")
+        head = self._advance()
+        if head.word in ("any", "none") and self._token.text == "(":
+            return self._some(head)
+        return self._test(self._path(head))
+
+    def _some(self, head: Token) -> Condition:
+        self._count()
+        self._advance()
+        if self._token.kind != "name":
+            self._fail(f"a relation is expected, not {self._shown()}", "Write any(milestones, slip_days > 10).")
+        path = self._path(self._advance())
+        inner = None
+        if self._token.text == ",":
+            self._advance()
+            inner = self._or()
+        self._expect(")")
+        found = Some(path, inner)
+        return found if head.word == "any" else Not(found)
+
+    def _test(self, path: Path) -> Condition:
+        self._count()
+        token = self._token
+        if token.word == "is":
+            self._advance()
+            negated = self._accept("not")
+            if not self._accept("null"):
+                self._fail(f"NULL is expected, not {self._shown()}", "Write IS NULL or IS NOT NULL.")
+            return _negate(Compare(path, "null", ()), negated)
+        negated = self._accept("not")
+        if self._accept("in"):
+            return _negate(Compare(path, "in", self._list()), negated)
+        operator = _OPERATORS.get(self._token.word or self._token.text)
+        if negated or operator is None:
+            self._fail(
+                f"an operator is expected after `{path.text}`, not {self._shown()}",
+                "Use = != < <= > >= ~, IN (…) or IS NULL.",
+            )
+        self._advance()
+        if operator in ("=", "!=") and self._accept("null"):
+            return _negate(Compare(path, "null", ()), operator == "!=")
+        return Compare(path, operator, (self._value(),))
+
+    def _list(self) -> tuple[Value, ...]:
+        self._expect("(")
+        values = [self._value()]
+        while self._token.text == ",":
+            self._advance()
+            if len(values) == MAX_VALUES:
+                self._too_large(f"the list has more than {MAX_VALUES:,} values")
+            values.append(self._value())
+        self._expect(")")
+        return tuple(values)
+
+    def _value(self) -> Value:
+        token = self._token
+        at = self._origin.at(token.at)
+        if token.kind == "text":
+            self._advance()
+            return Value("text", token.text[1:-1].replace("''", "'"), at)
+        if token.kind == "number":
+            self._advance()
+            return Value("number", token.text, at)
+        if token.word in ("true", "false"):
+            self._advance()
+            return Value("boolean", token.word, at)
+        if token.word in ("today", "now"):
+            self._advance()
+            self._expect("(")
+            span = self._advance().text.lower() if self._token.kind == "span" else ""
+            self._expect(")")
+            return Value("today" if token.word == "today" else "now", span, at)
+        if token.kind == "name":
+            self._fail(
+                f"{self._shown()} is not a value",
+                f"Put text in single quotes: '{token.text[:40]}'." if token.word != "null" else "Write IS NULL.",
+            )
+        self._fail(f"a value is expected, not {self._shown()}", "Text goes in single quotes, doubled inside: 'it''s'.")
+
+    def _path(self, token: Token) -> Path:
+        return Path(tuple(token.text.split(".")), self._origin.at(token.at), self._origin)
+
+    def _count(self) -> None:
+        self._comparisons += 1
+        if self._comparisons > MAX_COMPARISONS:
+            self._too_large(f"the filter has more than {MAX_COMPARISONS} comparisons")
+
+    def _accept(self, word: str) -> bool:
+        if self._token.word != word:
+            return False
+        self._advance()
+        return True
+
+    def _expect(self, mark: str) -> None:
+        if self._token.text != mark:
+            self._fail(f"`{mark}` is expected, not {self._shown()}", "")
+        self._advance()
+
+    def _advance(self) -> Token:
+        token = self._token
+        self._token = self._read()
+        return token
+
+    def _read(self) -> Token:
+        match = _TOKEN.match(self._text, self._next)
+        if match is None:
+            start = self._next + len(self._text[self._next :]) - len(self._text[self._next :].lstrip())
+            self._token = Token("unknown", self._text[start : start + 1], start)
+            if self._token.text == "'":
+                self._fail("the text that starts here does not end", "Close it with a single quote.")
+            if self._token.text == '"':
+                self._fail("a double quote is not understood here", "Text goes in single quotes: 'open'.")
+            self._fail(f"{self._shown()} is not understood here", "")
+        kind = match.lastgroup or ""
+        self._next = match.end()
+        return Token(kind, match.group(kind), match.start(kind))
+
+    def _shown(self) -> str:
+        return "the end" if self._token.kind == "end" else f"`{self._token.text[:40]}`"
+
+    def _fail(self, message: str, hint: str) -> NoReturn:
+        raise QueryInvalid(
+            message,
+            position=self._origin.at(self._token.at),
+            parameter=self._origin.parameter,
+            text=self._origin.text,
+            hint=hint,
+        )
+
+    def _too_large(self, message: str) -> NoReturn:
+        raise QueryTooLarge(
+            message, position=self._origin.at(self._token.at), parameter=self._origin.parameter, text=self._origin.text
+        )
+
+
+def _negate(condition: Condition, negated: bool) -> Condition:
+    return Not(condition) if negated else condition
