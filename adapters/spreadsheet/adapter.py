@@ -173,7 +173,12 @@ class SpreadsheetAdapter:
         opened or a sheet is missing."""
         try:
             for file in (await self._find()).files:
-                await self._entries(await self._snapshot(file), stream)
+                copy = await self._snapshot(file)
+                names = [normal_key(name) for name, _ in await self._sheets(copy)]
+                for entry in await self._entries(copy, stream):
+                    wanted = normal_key(entry.sheet)
+                    if not entry.optional and wanted not in names and not fnmatch.filter(names, wanted):
+                        return {}
         except SourceError:
             return {}
         return dict.fromkeys(ids, Presence.DELETED)
