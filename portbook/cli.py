@@ -23,6 +23,7 @@ from rich.markup import escape
 from portbook import __version__
 from portbook.config import Config, config_path, config_schema, load_config
 from portbook.errors import Problem, SettingsInvalid
+from portbook.reports import open_findings, run_outcomes, show_outcomes, show_status, show_streams, source_status
 from portbook.stores import Stores, open_stores
 from portbook.terminal import err, out, show_problem, sync_progress, table
 from portbook.wiring import KINDS, Parts, build_mapper, entities, open_adapter, source_mapping, wire
@@ -30,6 +31,8 @@ from register import runs
 from register.db import Pool, open_pool
 from register.schema import migrate as migrate_schema
 from register.schema import require_current
+from workers.app import WorkerApp, work_until_idle
+from workers.queue import ring
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 keys_app = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke.")
@@ -118,8 +121,6 @@ def check(context: typer.Context, source: Annotated[str | None, typer.Argument(h
 @app.command()
 def discover(context: typer.Context, source: str) -> None:
     """Show what this tenant really has: every field with samples, and what the mapping does with it."""
-    from portbook.reports import show_streams
-
     item = _config(context).source(source)
 
     async def look() -> None:
@@ -143,29 +144,20 @@ def sync(
     as_json: AsJson = False,
 ) -> None:
     """Bring the register up to date, with progress bars."""
-    from portbook.reports import run_outcomes, show_outcomes
-
     config = _config(context)
     names = [config.source(name).name for name in sources] if sources else [s.name for s in config.sources]
     mode = "full" if full or approve else "incremental"
 
-    async def synchronise(pool: Pool, parts: Parts, stores: Stores) -> list[dict[str, Any]]:
-        asked = {}
-        for name in names:
-            await runs.resume(pool, name)
-            asked[name] = await runs.request_run(pool, name, mode, requested_by="command", approved=approve)
-        if not wait:
-            from workers.queue import ring
-
+    async def ask_and_work(pool: Pool, parts: Parts, stores: Stores) -> list[dict[str, Any]]:
+        asked = await ask_for_runs(pool, names, mode, approved=approve)
+        if wait:
+            async with sync_progress(pool, asked, quiet=as_json):
+                await work_until_idle(pool, parts.specs, parts.policy, names)
+        else:
             await ring(stores.redis_url)
-            return await run_outcomes(pool, asked)
-        from workers.app import work_until_idle
-
-        async with sync_progress(pool, asked, quiet=as_json):
-            await work_until_idle(pool, parts.specs, parts.policy, names)
         return await run_outcomes(pool, asked)
 
-    outcomes = _with_register(config, synchronise)
+    outcomes = with_register(config, ask_and_work)
     if as_json:
         print(json.dumps(outcomes, default=str))
     else:
@@ -181,12 +173,10 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show every source: its last run, how fresh it is, and what waits for a person."""
-    from portbook.reports import open_findings, show_status, source_status
-
     async def look(pool: Pool, parts: Parts, stores: Stores) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         return await source_status(pool), await open_findings(pool, findings)
 
-    sources, found = _with_register(_config(context), look)
+    sources, found = with_register(_config(context), look)
     if as_json:
         print(json.dumps({"sources": sources, "findings": found}, default=str))
     else:
@@ -202,8 +192,6 @@ def status(
 @app.command()
 def work(context: typer.Context) -> None:
     """Run a worker: schedules what is due and carries out runs, until stopped."""
-    from workers.app import WorkerApp
-
     config = _config(context)
 
     async def work_until_stopped(pool: Pool, parts: Parts, stores: Stores) -> None:
@@ -214,7 +202,7 @@ def work(context: typer.Context) -> None:
         err.print(f"worker for {', '.join(parts.specs) or 'no source'}; Ctrl-C stops it")
         await worker.run(stop)
 
-    _with_register(config, work_until_stopped)
+    with_register(config, work_until_stopped)
 
 
 @app.command()
@@ -278,7 +266,7 @@ def create_key(
     async def create(pool: Pool, parts: Parts, stores: Stores) -> str:
         return await keys.create_key(pool, name, scopes=scope or ["read"], actor="command")
 
-    out.print(_with_register(_config(context), create), soft_wrap=True)
+    out.print(with_register(_config(context), create), soft_wrap=True)
     err.print("Keep it now: only its hash is stored.")
 
 
@@ -290,7 +278,7 @@ def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
     async def look(pool: Pool, parts: Parts, stores: Stores) -> list[dict[str, Any]]:
         return await keys.list_keys(pool)
 
-    found = _with_register(_config(context), look)
+    found = with_register(_config(context), look)
     if as_json:
         print(json.dumps(found, default=str))
     else:
@@ -306,7 +294,7 @@ def revoke_key(context: typer.Context, name: str) -> None:
     async def revoke(pool: Pool, parts: Parts, stores: Stores) -> int:
         return await keys.revoke_key(pool, name, actor="command")
 
-    count = _with_register(_config(context), revoke)
+    count = with_register(_config(context), revoke)
     out.print(f"{count} key{'' if count == 1 else 's'} revoked.")
     raise typer.Exit(0 if count else 1)
 
@@ -349,7 +337,16 @@ async def _register_sources(stores: Stores, config: Config) -> None:
         pass
 
 
-def _with_register(config: Config, body: Callable[[Pool, Parts, Stores], Awaitable[T]]) -> T:
+async def ask_for_runs(pool: Pool, names: list[str], mode: str, *, approved: bool = False) -> dict[str, int]:
+    """Ask for a run of each source, resuming those that are paused: who asks has seen why. Source → run."""
+    asked = {}
+    for name in names:
+        await runs.resume(pool, name)
+        asked[name] = await runs.request_run(pool, name, mode, requested_by="command", approved=approved)
+    return asked
+
+
+def with_register(config: Config, body: Callable[[Pool, Parts, Stores], Awaitable[T]]) -> T:
     """Run `body` with the stores open and the register in this version's schema."""
 
     async def inside(stores: Stores) -> T:

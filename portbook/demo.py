@@ -1,0 +1,250 @@
+"""`portbook demo`: from nothing to a filled register in one command.
+
+The tools are pretended, the rest is real: PostgreSQL and Valkey from their wheels, a Jira on a port of its own that
+speaks the wire format, a PMO workbook as a small PMO keeps it, a sync, the API. What it makes stays in its folder,
+and a second run uses it again; `portbook --config FOLDER/portbook.yaml …` works on it like on any other register.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+import urllib.request
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from rich.markup import escape
+from rich.panel import Panel
+
+from adapters.jira import JiraOptions
+from portbook.cli import ask_for_runs, read_config, with_register
+from portbook.config import Config, config_schema
+from portbook.demo_workbook import write_pmo_workbook
+from portbook.errors import Problem
+from portbook.reports import run_outcomes, show_outcomes
+from portbook.serving import serving_in_background, worker_beside
+from portbook.stores import open_stores
+from portbook.terminal import err, out, rag_cell, sync_progress, table
+from portbook.wiring import KINDS, Parts
+from register.db import Pool
+from register.keys import create_key
+from workers.app import work_until_idle
+
+TOKEN = "demo-token"  # noqa: S105 - the pretended Jira accepts this and nothing else
+CONFIG = """\
+# yaml-language-server: $schema=./portbook.schema.json
+register: {{database: embedded, redis: embedded, data_dir: data}}
+gateway: {{listen: 127.0.0.1:{gateway_port}}}
+
+sources:
+  - name: delivery                     # a pretended Jira that runs as long as the demo does
+    kind: jira
+    url: http://127.0.0.1:{jira_port}
+    auth: {{kind: api_token, email: pmo@acme.example, token: {{file: jira-token}}}}
+    select: {{projects: [PAY, WEB, DWH]}}   # it also has OPS
+    every: 1m
+
+  - name: pmo                          # the standard workbook: its sheets are recognised by their names
+    kind: spreadsheet
+    files: [registers/pmo.xlsx]
+    every: 1m
+
+identity:
+  projects: {{match: [code]}}            # the workbook's PAY and Jira's PAY are one project
+  people: {{match: [email]}}
+precedence:
+  project: {{default: [pmo, delivery]}}  # where both speak, the PMO's word counts
+"""
+QUESTIONS = (
+    (
+        "The portfolio, worst first",
+        "projects?fields=key,title,rag_reported,manager{title},budget,forecast_cost&filter=rag_reported IN ('red','amber')"
+        "&order=-budget",
+    ),
+    (
+        "Projects with a milestone that slipped more than ten working days, and what is at risk there",
+        "projects?fields=key,milestones(filter:\"slip_days > 10\",order:\"-slip_days\"){title,baseline_on,forecast_on,"
+        'slip_days},risks(filter:"status = \'open\'",order:"-score",limit:3){title,score}'
+        "&filter=any(milestones, slip_days > 10)",
+    ),
+    (
+        "Overdue work, whoever's tool it is in",
+        "work_items?fields=key,title,due_on,assignee{title},project{key}"
+        "&filter=due_on < today() AND status NOT IN ('done','cancelled')&order=due_on&limit=10",
+    ),
+)
+PORTFOLIO = (
+    "projects?fields=key,title,programme{title},stage,rag_reported,percent_complete,finish_baseline_on,"
+    "finish_forecast_on,budget,forecast_cost,currency,risks(filter:\"status = 'open'\",limit:200){score},"
+    'milestones(filter:"actual_on IS NULL",order:"forecast_on",limit:1){title,forecast_on,slip_days}&order=key'
+)
+
+
+def run_demo(folder: Path, *, once: bool) -> None:
+    """Set up what is missing, sync, show the portfolio, then serve until stopped (or stop, with `once`)."""
+    folder = folder.absolute()
+    config = _prepare(folder)
+    out.print(f"[bold]Portbook demo[/] in {folder}")
+    register = config.register
+    stores = open_stores(register.database.get_secret_value(), register.redis.get_secret_value(), register.data_dir)
+    with _pretended_jira(config), stores as stores:
+        key = with_register(config, lambda pool, parts, _: _sync(pool, parts, folder / "api-key"))
+        with serving_in_background(config, stores):
+            address = f"http://{config.gateway.listen}/api/v1/"
+            _show_portfolio(address, key)
+            _show_questions(address, key, folder)
+            if not once:
+                with worker_beside(config.path), contextlib.suppress(KeyboardInterrupt):
+                    err.print(f"Serving at [bold]{address}[/] and syncing every minute; Ctrl-C stops it.")
+                    threading.Event().wait()
+
+
+async def _sync(pool: Pool, parts: Parts, key_file: Path) -> str:
+    """Sync everything with bars; returns a key for the API, the same as last time where there was one."""
+    names = list(parts.specs)
+    asked = await ask_for_runs(pool, names, "incremental")
+    async with sync_progress(pool, asked):
+        await work_until_idle(pool, parts.specs, parts.policy, names)
+    outcomes = await run_outcomes(pool, asked)
+    show_outcomes(outcomes)
+    if any(outcome["state"] != "succeeded" for outcome in outcomes):
+        raise Problem("the demo's sync did not succeed", hint="The reason stands above.")
+    if not key_file.exists():
+        key = await create_key(pool, "demo", scopes=["read"], actor="demo")
+        key_file.touch(mode=0o600)
+        key_file.write_text(key + "\n")
+    return key_file.read_text().strip()
+
+
+def _prepare(folder: Path) -> Config:
+    """Write what is not there yet; a configuration that somebody edited is left alone."""
+    (folder / "registers").mkdir(parents=True, exist_ok=True)
+    token = folder / "jira-token"
+    if not token.exists():
+        token.touch(mode=0o600)
+        token.write_text(TOKEN + "\n")
+    workbook = folder / "registers" / "pmo.xlsx"
+    if not workbook.exists():
+        write_pmo_workbook(workbook, date.today())  # noqa: DTZ011 - the day of the person in front of it
+    path = folder / "portbook.yaml"
+    if not path.exists():
+        path.write_text(CONFIG.format(gateway_port=_free_port(8080), jira_port=_free_port(8099)))
+        (folder / "portbook.schema.json").write_text(json.dumps(config_schema(KINDS), indent=1))
+    return read_config(path)
+
+
+def _free_port(wanted: int) -> int:
+    for port in (wanted, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise Problem("no port is free on 127.0.0.1")
+
+
+@contextlib.contextmanager
+def _pretended_jira(config: Config) -> Iterator[None]:
+    """The Jira that the configuration's first local Jira source points at."""
+    try:
+        from tests.fakes.jira import FakeJira
+        from tests.fakes.jira.generate import believable
+    except ImportError:
+        raise Problem(
+            "the demo's pretended Jira is not installed", hint="Run the demo from a clone of the repository."
+        ) from None
+    urls = [urlsplit(s.options.url) for s in config.sources if isinstance(s.options, JiraOptions)]
+    port = next((url.port for url in urls if url.hostname == "127.0.0.1" and url.port), None)
+    if port is None:
+        yield
+        return
+    world = believable(date.today())  # noqa: DTZ011
+    world.add_project("OPS", "Operations")
+    for title in ("Rotate the certificates", "Replace the tape library", "Patch the payment gateway"):
+        world.add_issue("OPS", title)
+    try:
+        with FakeJira(world, port=port, secret=TOKEN):
+            yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise Problem(
+            f"the pretended Jira cannot listen on port {port}: {error.strerror}",
+            detail=str(config.path),
+            hint="Another demo may be running; else change the port in `url:`.",
+        ) from None
+
+
+def ask(address: str, key: str, question: str) -> dict[str, Any]:
+    """One request to the API, as any client would make it."""
+    request = urllib.request.Request(  # noqa: S310 - our own address
+        address + quote(question, safe="?&=,(){}:'\"><-_.!").replace('"', "%22"),
+        headers={"Authorization": f"Bearer {key}"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        found: dict[str, Any] = json.load(answer)
+        return found
+
+
+def _show_portfolio(address: str, key: str) -> None:
+    rows = []
+    for p in ask(address, key, PORTFOLIO)["data"]:
+        next_one = (p["milestones"] or [{}])[0]
+        slip = next_one.get("slip_days")
+        late = f" [red]+{slip} d[/]" if slip and slip > 0 else ""
+        worst = max((r["score"] or 0 for r in p["risks"]), default=0)
+        rows.append(
+            (
+                f"[bold]{escape(p['key'] or '')}[/]",
+                escape(p["title"] or ""),
+                escape((p["programme"] or {}).get("title") or ""),
+                escape(p["stage"] or ""),
+                rag_cell(p["rag_reported"]),
+                "" if p["percent_complete"] is None else f"{p['percent_complete']:.0f} %",
+                _shift(p["finish_baseline_on"], p["finish_forecast_on"]),
+                _money(p["budget"], p["currency"]),
+                _overrun(p["budget"], p["forecast_cost"]),
+                f"{len(p['risks'])}" + (f" [red](worst {worst})[/]" if worst >= 15 else ""),
+                f"{escape(next_one.get('title') or '')}{late}",
+            )
+        )
+    columns = ("key", "project", "programme", "stage", "RAG", "done", "finish", "budget", "forecast", "open risks", "next milestone")
+    out.print(table("The portfolio, from GET /api/v1/projects", columns, rows, right=("done", "budget", "forecast")))
+
+
+def _shift(baseline: str | None, forecast: str | None) -> str:
+    if not forecast or not baseline or forecast == baseline:
+        return forecast or baseline or ""
+    return f"{forecast} [{'red' if forecast > baseline else 'green'}](was {baseline})[/]"
+
+
+def _money(amount: float | None, currency: str | None) -> str:
+    return "" if amount is None else f"{amount / 1000:,.0f} k{f' {currency}' if currency else ''}"
+
+
+def _overrun(budget: float | None, forecast: float | None) -> str:
+    if budget is None or forecast is None or not budget:
+        return _money(forecast, None)
+    share = (forecast - budget) / budget
+    return f"{_money(forecast, None)} [{'red' if share > 0.05 else 'green'}]{share:+.0%}[/]"
+
+
+def _show_questions(address: str, key: str, folder: Path) -> None:
+    lines = []
+    for title, question in QUESTIONS:
+        path, _, query = question.partition("?")
+        parts = " \\\n     ".join(
+            "--data-urlencode " + _shell(part) for part in query.split("&")
+        )
+        lines.append(f"[bold]{title}[/]\n[cyan]curl -sG -H 'Authorization: Bearer {key}' {address}{path} \\\n     {escape(parts)}[/]")
+        ask(address, key, question)  # what is printed works, or the demo fails
+    lines.append(f"The whole schema: [cyan]{address}schema[/]   Your own sources: [cyan]{folder / 'portbook.yaml'}[/]")
+    out.print(Panel("\n\n".join(lines), title="Ask it yourself", title_align="left"), soft_wrap=False)
+
+
+def _shell(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"

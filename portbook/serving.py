@@ -1,0 +1,87 @@
+"""Serving: the gateway in this process and, with embedded stores, a worker in a child beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+
+from gateway.app import create_app
+from portbook.config import Config
+from portbook.stores import Stores
+from portbook.terminal import err
+
+RESTART_AFTER_S = 3.0
+POOL_SIZE = 8
+
+
+def serve(config: Config, stores: Stores) -> None:
+    """Answer until stopped. A worker that dies is started again: its runs go on where their last page ended."""
+    with contextlib.ExitStack() as stack:
+        if config.register.database.get_secret_value() == "embedded":
+            stack.enter_context(worker_beside(config.path))
+        err.print(f"Portbook answers at http://{config.gateway.listen}/api/v1/ - Ctrl-C stops it")
+        server(config, stores).run()
+
+
+def server(config: Config, stores: Stores) -> uvicorn.Server:
+    """The gateway, ready to run."""
+    host, _, port = config.gateway.listen.rpartition(":")
+    app = create_app(database_url=stores.database_url, pool_size=POOL_SIZE)
+    return uvicorn.Server(
+        uvicorn.Config(
+            app, host=host.strip("[]"), port=int(port), log_level="warning", access_log=False, server_header=False
+        )
+    )
+
+
+@contextlib.contextmanager
+def worker_beside(config_path: Path) -> Iterator[None]:
+    """`portbook work` as a child, so that decoding pages never delays an answer."""
+    command = [sys.executable, "-m", "portbook", "--config", str(config_path), "work"]
+    ended = threading.Event()
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - our own command
+
+    def keep_alive() -> None:
+        nonlocal child
+        while not ended.is_set():
+            if child.poll() is not None and not ended.wait(RESTART_AFTER_S):
+                err.print(f"[yellow]the worker ended with {child.returncode}; starting it again[/]")
+                child = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603
+            ended.wait(0.5)
+
+    watcher = threading.Thread(target=keep_alive, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+        child.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(15)
+        if child.poll() is None:
+            child.kill()
+
+
+@contextlib.contextmanager
+def serving_in_background(config: Config, stores: Stores) -> Iterator[uvicorn.Server]:
+    """The gateway on a thread, answering once this yields."""
+    running = server(config, stores)
+    thread = threading.Thread(target=running.run, daemon=True)
+    thread.start()
+    try:
+        for _ in range(200):
+            if running.started or not thread.is_alive():
+                break
+            time.sleep(0.05)
+        yield running
+    finally:
+        running.should_exit = True
+        thread.join(10)
