@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
-import importlib.util
 import itertools
 import shutil
 import subprocess
@@ -22,6 +20,7 @@ import pytest
 from portbook.stores import open_stores
 from portbook.stores.external import ask_postgres
 from portbook.stores.postgres import programs
+from register.schema import migrate
 
 _TEMPLATE = "portbook_template"
 _numbers = itertools.count(1)
@@ -64,10 +63,7 @@ def postgres(embedded_stores: Any) -> str:
 def migrated_template(postgres: str) -> str:
     """Name of a database with the register's schema and no rows. Nobody may stay connected to it."""
     ask_postgres(postgres, f"CREATE DATABASE {_TEMPLATE}")
-    if importlib.util.find_spec("register.db") is not None:
-        migrate = getattr(importlib.import_module("register.db"), "migrate", None)
-        if migrate is not None:
-            run_apart(migrate(on(postgres, _TEMPLATE)))
+    run_apart(migrate(on(postgres, _TEMPLATE)))
     return _TEMPLATE
 
 
