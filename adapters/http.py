@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import random
-import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
@@ -116,6 +115,8 @@ class Http:
             timeout=self._timeout,
             transport=self._transport,
             follow_redirects=False,
+            # Plain http needs no certificates, and loading them takes longer than a request.
+            verify=self.base_url.startswith("https:"),
             # A proxy set for the machine has no business between us and a tool on this same machine.
             trust_env=not is_loopback(urlsplit(self.base_url).hostname or ""),
             limits=httpx.Limits(
@@ -277,7 +278,7 @@ class Http:
             if "json" not in kind.lower():
                 raise self._problem(
                     SourceMisbehaved,
-                    f"the tool answered {status} with {kind.split(';')[0] or 'no content type'} instead of JSON",
+                    f"the tool answered {status} with {kind.split(';')[0] or 'no type'} instead of JSON",
                     method,
                     path,
                     stream,
@@ -294,8 +295,9 @@ class Http:
                 method,
                 path,
                 stream,
-                hint="Redirects are not followed, so that credentials go nowhere else. Put the final address, "
-                "with its context path, into `url`; a redirect to a login page means that we are not signed in.",
+                hint="Redirects are not followed, so that credentials go nowhere else. Put the final "
+                "address, with its context path, into `url`; a redirect to a login page means that we are "
+                "not signed in.",
             )
         said = self._clean(answer.said())
         text = f"the tool answered {status}" + (f": {said}" if said else "")
@@ -325,39 +327,6 @@ class Http:
             if secret:
                 text = text.replace(secret, "***")
         return text
-
-
-def loads(body: bytes) -> Any:
-    """Decode JSON that a tool sent, also where its text holds what no text may: lone surrogates (`\\ud800`)
-    and broken UTF-8 become U+FFFD. Raises ValueError for what is not JSON at all."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        data = _lenient(body)
-    return data
-
-
-def _lenient(body: bytes) -> Any:
-    import json  # only hostile text comes this way
-
-    text = body.decode("utf-8", "replace")
-    try:
-        return _without_surrogates(json.loads(text, strict=False))
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
-_SURROGATES = re.compile("[\ud800-\udfff]")
-
-
-def _without_surrogates(value: Any) -> Any:
-    if isinstance(value, str):
-        return _SURROGATES.sub("�", value)
-    if isinstance(value, dict):
-        return {_SURROGATES.sub("�", key): _without_surrogates(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
-    return value
 
 
 def error_text(body: bytes) -> str:
@@ -443,71 +412,3 @@ def _is_private(host: str) -> bool:
         # A name without a dot, or under a suffix that never resolves outside, is an internal host or a
         # container.
         return "." not in host or host.endswith((".local", ".internal", ".lan", ".test"))
-
-
-def split_array(body: bytes, name: str) -> tuple[list[bytes], bytes]:
-    """The elements of the top-level array `name` as sent, and the body with that array emptied.
-
-    For bodies that the fast decoders refuse as a whole because one element is hostile: it looks at strings
-    and brackets only and does not recurse. Raises ValueError when the body is cut short."""
-    depth, start, inside, expecting = 0, 0, False, f'"{name}"'.encode()
-    cuts: list[tuple[int, int]] = []
-    opened = closed = -1
-    previous = b""
-    for token in _TOKENS.finditer(body):
-        text = token[0]
-        if text in b"{[":
-            depth += 1
-            if depth == 2 and text == b"[" and previous == expecting and opened < 0:
-                inside, opened, start = True, token.end(), token.end()
-        elif text in b"}]":
-            depth -= 1
-            if inside and depth == 1:
-                cuts.append((start, token.start()))
-                inside, closed = False, token.start()
-        elif text == b"," and inside and depth == 2:
-            cuts.append((start, token.start()))
-            start = token.end()
-        previous = text
-    if depth != 0 or opened < 0 or closed < 0:
-        raise ValueError("the answer is cut short" if depth else f"the answer holds no list {name!r}")
-    elements = [part for a, b in cuts if (part := body[a:b].strip())]
-    return elements, body[:opened] + body[closed:]
-
-
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
-
-
-def page_decoder(shape: type[T], name: str) -> Callable[[bytes], T]:
-    """Decode a page whose list `name` is declared `list[msgspec.Raw]`, keeping each element as it was sent
-    also when one of them is hostile."""
-    fast = msgspec.json.Decoder(shape)
-
-    def decode(body: bytes) -> T:
-        try:
-            return fast.decode(body)
-        except msgspec.ValidationError:
-            raise
-        except (msgspec.DecodeError, RecursionError):
-            elements, rest = split_array(body, name)
-            page = msgspec.convert(loads(rest), shape)
-            setattr(page, name, [msgspec.Raw(element) for element in elements])
-            return page
-
-    return decode
-
-
-def list_decoder() -> Callable[[bytes], Sequence[msgspec.Raw]]:
-    """The same for a body that is a bare array."""
-    fast = msgspec.json.Decoder(list[msgspec.Raw])
-
-    def decode(body: bytes) -> Sequence[msgspec.Raw]:
-        try:
-            return fast.decode(body)
-        except msgspec.ValidationError:
-            raise
-        except (msgspec.DecodeError, RecursionError):
-            elements, _ = split_array(b'{"list":' + body + b"}", "list")
-            return [msgspec.Raw(element) for element in elements]
-
-    return decode

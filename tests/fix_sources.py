@@ -55,7 +55,7 @@ def adapter_of() -> Callable[..., JiraAdapter]:
 async def read_pages(
     adapter: JiraAdapter, name: str, cursor: Any = None, *, full: bool = True, stop_after: int | None = None
 ) -> list[Page]:
-    """The pages of one partition; with `stop_after`, the reader goes away after so many, as a killed run does."""
+    """The pages of one partition; with `stop_after`, the reader goes away after so many, as a killed run."""
     (partition,) = [found for found in await adapter.partitions() if found.name == name]
     pages = []
     reading = adapter.read(partition, cursor, full=full)

@@ -70,7 +70,7 @@ class JiraAdapter:
         warnings = []
         wanted = {
             "BROWSE_PROJECTS": "Browse Projects: issues of projects without it are simply absent",
-            "USER_PICKER": "Browse users and groups: people are then known only from the issues that name them",
+            "USER_PICKER": "Browse users and groups: people are then known from the issues that name them",
         }
         answer = await self._http.json(
             "GET",
@@ -91,7 +91,8 @@ class JiraAdapter:
             warnings.append("boards are not visible: no sprints, and story points only by field name")
         if server.zone is None:
             warnings.append(
-                f"the account's time zone ({server.zone_name or 'none'}) is unknown here: every run re-reads a day"
+                f"the account's time zone ({server.zone_name or 'none'}) is unknown here: "
+                "every run re-reads a day"
             )
         product = f"Jira {'Cloud' if server.cloud else 'Data Center'} {server.version}"
         return Identity(server.account, product, server.zone_name, tuple(warnings))
@@ -140,7 +141,7 @@ class JiraAdapter:
                         f"project {project_id} is not visible to the account any more",
                         stream="issue",
                         detail=self._options.url,
-                        hint="The next run notices by itself. If that is not meant, give Browse Projects back.",
+                        hint="The next run notices by itself. If it is not meant, give Browse Projects back.",
                     )
                 pages = self._issues.pages(project, cursor, full=full)
             case _:

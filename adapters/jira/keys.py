@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
-from adapters.http import loads
 from adapters.jira.search import decode_search
 from adapters.jira.site import Site, as_object
+from adapters.json_body import loads
 
 CHUNK = 100
 _ASKED = ("project", "archiveddate")

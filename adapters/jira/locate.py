@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapters.base import Presence
-from adapters.http import loads
 from adapters.jira.keys import find_issues
 from adapters.jira.site import Once, Site
+from adapters.json_body import loads
 
 
 class Locator:

@@ -12,9 +12,9 @@ import orjson
 
 from adapters.base import RawRecord
 from adapters.errors import RecordRejected
-from adapters.http import loads
 from adapters.jira.fields import Fields
 from adapters.jira.site import user_id, with_portbook
+from adapters.json_body import loads
 
 _FIRST_ID = re.compile(rb'"id"\s*:\s*"?(\d+)')
 

@@ -10,11 +10,11 @@ import msgspec
 
 from adapters.base import Cursor, Page, RawRecord
 from adapters.errors import SourceMisbehaved
-from adapters.http import loads
 from adapters.jira.keys import find_issues
 from adapters.jira.payload import record
 from adapters.jira.people import People
 from adapters.jira.site import Site, decode_list, user_id
+from adapters.json_body import loads
 
 WHOLE: Cursor = {"read": "whole"}
 """The cursor of what has no change date: it is read whole every time."""

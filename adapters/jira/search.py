@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from adapters.errors import SourceMisbehaved, SourceRefused
-from adapters.http import Http, page_decoder
+from adapters.http import Http
 from adapters.jira.payload import decode
 from adapters.jira.site import Server
+from adapters.json_body import page_decoder
 
 OVERLAP = timedelta(minutes=5)
 """Index lag, JQL's minutes and differing clocks together stay below this."""

@@ -13,17 +13,18 @@ import msgspec
 import orjson
 
 from adapters.errors import SourceMisbehaved, SourceRefused
-from adapters.http import Http, list_decoder, loads, page_decoder
+from adapters.http import Http
 from adapters.jira.fields import Fields, sort_fields
 from adapters.jira.options import JiraOptions
+from adapters.json_body import list_decoder, loads, page_decoder
 
 T = TypeVar("T")
 
 HINTS = {
     401: "Check the account and its token: it may be expired, revoked or meant for another address "
     "(scoped tokens and OAuth work on api.atlassian.com/ex/jira/<cloud id> only).",
-    403: "The account lacks a permission or the token a scope. On Data Center, too many failed logins ask for a "
-    "CAPTCHA first: sign in once with a browser.",
+    403: "The account lacks a permission or the token a scope. On Data Center, too many failed logins ask "
+    "for a CAPTCHA first: sign in once with a browser.",
     404: "Check `url`: is the context path (such as /jira) missing?",
     410: "This Jira no longer has the interface that was asked for.",
     429: "Jira limits requests. Lower `concurrency` or `per_second`, or run less often.",

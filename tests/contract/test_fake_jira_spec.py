@@ -24,9 +24,10 @@ pytestmark = pytest.mark.skipif(
     reason=f"Atlassian's API documents are not beside the repository ({SPECS})",
 )
 
+
 def documented(path: str, answer: Any) -> Any:
-    """The answer without what the document describes in words only: `expand=projectKeys` adds a member that the
-    schema of a project does not list."""
+    """The answer without what the document describes in words only: `expand=projectKeys` adds a member that
+    the schema of a project does not list."""
     if path.endswith("/project/search"):
         for project in answer["values"]:
             project.pop("projectKeys", None)
@@ -74,7 +75,11 @@ def _with_nulls(schema: Any) -> Any:
         return [_with_nulls(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    plain = {key: _with_nulls(value) for key, value in schema.items() if key not in ("nullable", "example", "format")}
+    plain = {
+        key: _with_nulls(value)
+        for key, value in schema.items()
+        if key not in ("nullable", "example", "format")
+    }
     if schema.get("nullable") is True and isinstance(plain.get("type"), str):
         plain["type"] = [plain["type"], "null"]
     return plain
@@ -123,12 +128,19 @@ def calls() -> list[Call]:
 def test_every_request_of_the_adapter_is_documented(documents: Documents, calls: list[Call]) -> None:
     for call in calls:
         operation, document = documents.operation(call)
-        known = {parameter["name"]: parameter for parameter in operation.get("parameters", ()) if "name" in parameter}
+        known = {
+            parameter["name"]: parameter
+            for parameter in operation.get("parameters", ())
+            if "name" in parameter
+        }
         queried = {name for name, parameter in known.items() if parameter["in"] == "query"}
         assert set(call.query) <= queried, f"{call.method} {call.path}: {set(call.query) - queried}"
         for name, values in call.query.items():
             allowed = known[name].get("schema", {}).get("items", known[name].get("schema", {})).get("enum")
-            assert not allowed or {part for value in values for part in value.split(",")} <= set(allowed), (call, allowed)
+            assert not allowed or {part for value in values for part in value.split(",")} <= set(allowed), (
+                call,
+                allowed,
+            )
         if call.method == "POST":
             schema = operation["requestBody"]["content"]["application/json"]["schema"]
             assert documents.errors(schema, document, call.body) == [], f"{call.path} {call.body}"
@@ -139,10 +151,14 @@ def test_every_answer_of_the_fake_has_the_documented_shape(documents: Documents,
     wrong: dict[str, list[str]] = {}
     for call in calls:
         operation, document = documents.operation(call)
-        declared = operation["responses"].get(str(call.status), {}).get("content", {}).get("application/json", {})
+        declared = (
+            operation["responses"].get(str(call.status), {}).get("content", {}).get("application/json", {})
+        )
         if call.status != 200 or "schema" not in declared:
             continue
-        found = documents.errors(declared["schema"], document, documented(call.path, orjson.loads(call.answer)))
+        found = documents.errors(
+            declared["schema"], document, documented(call.path, orjson.loads(call.answer))
+        )
         if found:
             wrong.setdefault(f"{call.method} {call.path}", found[:5])
     assert wrong == {}

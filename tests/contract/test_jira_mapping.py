@@ -41,7 +41,9 @@ async def test_the_demo_projects_map_without_a_single_finding(rules: MappingSet,
         found = await mapped(fake, rules)
     assert [problem for result in found.values() for problem in result.problems] == []
     rows = [row for result in found.values() for row in result.rows]
-    count = Counter({entity: len({row.id for row in rows if row.entity == entity}) for entity in {r.entity for r in rows}})
+    count = Counter(
+        {entity: len({row.id for row in rows if row.entity == entity}) for entity in {r.entity for r in rows}}
+    )
     assert count["project"] == 3
     assert count["person"] == 10
     assert count["milestone"] == 12
@@ -68,14 +70,29 @@ async def test_an_issue_becomes_a_work_item_with_every_field(jira: FakeJira, rul
     sprint = world.add_sprint(board, "Sprint 1", startDate="2025-06-01T07:00:00.000Z")
     version = world.add_version("PAY", "1.0", releaseDate="2025-09-30", released=True)
     world.clock = 1_750_000_000_000
-    parent: dict[str, Any] = {"parent": {"id": str(epic.id)}} if world.cloud else {"customfield_10014": epic.key}
+    parent: dict[str, Any] = (
+        {"parent": {"id": str(epic.id)}} if world.cloud else {"customfield_10014": epic.key}
+    )
     issue = jira.add_issue(
-        "PAY", "Pay by\n card", kind="Bug", status="Done", resolution={"name": "Won't Do"}, duedate="2025-07-31",
-        resolutiondate="2025-07-01T23:30:00.000+0200", labels=["a", "b"], components=[{"id": "1", "name": "Civil"}],
-        fixVersions=[version], timeoriginalestimate=28800, timespent=5400, timeestimate=0, customfield_10016=5.0,
-        customfield_10020=world.sprint_value(sprint), customfield_10015="2025-06-02", **parent,
+        "PAY",
+        "Pay by\n card",
+        kind="Bug",
+        status="Done",
+        resolution={"name": "Won't Do"},
+        duedate="2025-07-31",
+        resolutiondate="2025-07-01T23:30:00.000+0200",
+        labels=["a", "b"],
+        components=[{"id": "1", "name": "Civil"}],
+        fixVersions=[version],
+        timeoriginalestimate=28800,
+        timespent=5400,
+        timeestimate=0,
+        customfield_10016=5.0,
+        customfield_10020=world.sprint_value(sprint),
+        customfield_10015="2025-06-02",
+        **parent,
         progress={"progress": 5400, "total": 28800, "percent": 18},
-    )  # fmt: skip
+    )
     found = await mapped(jira, rules)
     values = found["issue", str(issue.id)].rows[0].values
     people = {name: values.pop(name) for name in ("assignee_id", "reporter_id")}

@@ -172,7 +172,7 @@ async def test_story_points_come_from_the_field_that_the_projects_board_uses(jir
         for number in (10001, 10002, 10003, 10004):
             (record,) = records_of(await read_pages(adapter, f"issues:{number}")).values()
             points[record.data["key"]] = record.data["portbook"]["points"]
-    # No board: the site's own kind of field. A board that estimates in hours: the same. Empty there: the other.
+    # No board: the site's own kind of field. A board that estimates in hours: the same. Empty: the other.
     assert points == {"PAY-1": 3.0, "WEB-1": 8.0, "DWH-1": 3.0, "OPS-1": 8.0}
 
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.http import error_text, list_decoder, loads, page_decoder, retry_after, split_array, usable_base_url
+from adapters.http import error_text, retry_after, usable_base_url
+from adapters.json_body import list_decoder, loads, page_decoder, split_array
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
@@ -26,8 +27,13 @@ class Found(msgspec.Struct):
     total: int | None = None
 
 
-@given(st.lists(JSON, max_size=6), st.dictionaries(st.text().filter(lambda name: name != "issues"), JSON, max_size=3))
-def test_a_list_is_split_into_its_elements_as_they_were_sent(items: list[Any], others: dict[str, Any]) -> None:
+@given(
+    st.lists(JSON, max_size=6),
+    st.dictionaries(st.text().filter(lambda name: name != "issues"), JSON, max_size=3),
+)
+def test_a_list_is_split_into_its_elements_as_they_were_sent(
+    items: list[Any], others: dict[str, Any]
+) -> None:
     body = orjson.dumps({**others, "issues": items})
     elements, rest = split_array(body, "issues")
     assert elements == [orjson.dumps(item) for item in items]
@@ -72,7 +78,9 @@ def test_retry_after_is_read_in_every_spelling() -> None:
     assert retry_after({"retry-after": "7"}) == 7
     assert retry_after({"retry-after": "0"}) == 0
     assert 55 < (retry_after({"retry-after": format_datetime(soon, usegmt=True)}) or 0) < 61
-    assert 55 < (retry_after({"x-ratelimit-reset": soon.strftime("%Y-%m-%dT%H:%MZ")}) or 60) < 61 or soon.second
+    assert (
+        55 < (retry_after({"x-ratelimit-reset": soon.strftime("%Y-%m-%dT%H:%MZ")}) or 60) < 61 or soon.second
+    )
     assert 55 < (retry_after({"x-ratelimit-reset": str(soon.timestamp())}) or 0) < 61
     assert retry_after({"x-ratelimit-reset": "soon"}) is None
     assert retry_after({}) is None
@@ -86,12 +94,16 @@ def test_the_tools_words_are_found_in_every_shape_of_error() -> None:
     assert error_text(b"[1]") == ""
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:8080/jira/", "http://10.1.2.3", "http://jira:8080", "https://a.example"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8080/jira/", "http://10.1.2.3", "http://jira:8080", "https://a.example"]
+)
 def test_plain_http_is_for_this_machine_and_private_addresses(url: str) -> None:
     assert usable_base_url(url) == url.rstrip("/")
 
 
-@pytest.mark.parametrize("url", ["http://93.184.216.34", "http://jira.example.org", "https://a.example?x=1", "https://"])
+@pytest.mark.parametrize(
+    "url", ["http://93.184.216.34", "http://jira.example.org", "https://a.example?x=1", "https://"]
+)
 def test_an_address_that_would_leak_or_not_work_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="must"):
         usable_base_url(url)

@@ -21,8 +21,12 @@ from adapters.jira.site import with_portbook
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Pacific/Apia"]
 
 
-@given(st.datetimes(datetime(1990, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC)), st.sampled_from(ZONES))
-def test_no_reading_of_a_jql_date_lies_after_the_instant_it_was_made_from(moment: datetime, zone: str) -> None:
+@given(
+    st.datetimes(datetime(1990, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC)), st.sampled_from(ZONES)
+)
+def test_no_reading_of_a_jql_date_lies_after_the_instant_it_was_made_from(
+    moment: datetime, zone: str
+) -> None:
     written = datetime.strptime(jql_minute(moment, ZoneInfo(zone)), "%Y-%m-%d %H:%M")
     for fold in (0, 1):
         read = written.replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC)
@@ -32,7 +36,9 @@ def test_no_reading_of_a_jql_date_lies_after_the_instant_it_was_made_from(moment
 
 def test_a_clock_change_costs_an_hour_and_no_issue() -> None:
     berlin = ZoneInfo("Europe/Berlin")
-    before = datetime(2025, 10, 26, 0, 30, tzinfo=UTC)  # 02:30 in summer time; an hour later it is 02:30 again
+    before = datetime(
+        2025, 10, 26, 0, 30, tzinfo=UTC
+    )  # 02:30 in summer time; an hour later it is 02:30 again
     assert jql_minute(before, berlin) == "2025-10-26 01:30"
     assert jql_minute(before + timedelta(hours=1), berlin) == "2025-10-26 02:30"
     assert jql_minute(datetime(2025, 6, 3, 7, 58, 59, tzinfo=UTC), berlin) == "2025-06-03 09:58"
@@ -61,7 +67,10 @@ def test_the_current_sprint_is_the_active_one_else_the_latest() -> None:
     def sprint(number: int, state: str, start: str | None) -> dict[str, Any]:
         return {"id": number, "state": state, "startDate": start}
 
-    old, new = sprint(1, "closed", "2025-01-01T00:00:00.000Z"), sprint(2, "closed", "2025-02-01T00:00:00.000Z")
+    old, new = (
+        sprint(1, "closed", "2025-01-01T00:00:00.000Z"),
+        sprint(2, "closed", "2025-02-01T00:00:00.000Z"),
+    )
     future = sprint(9, "future", None)
     assert sprint_ids([new, old]) == (["1", "2"], "2")
     assert sprint_ids([{**old, "state": "active"}, future, new]) == (["1", "2", "9"], "1")
@@ -138,8 +147,16 @@ def test_findings_are_added_behind_what_was_sent(data: dict[str, int]) -> None:
 
 
 def test_fields_are_known_by_their_schema_and_volatile_ones_not_asked_for() -> None:
-    rank = {"id": "customfield_9", "name": "Rang", "schema": {"custom": "com.pyxis.greenhopper.jira:gh-lexo-rank"}}
-    sprint = {"id": "customfield_8", "name": "Etappe", "schema": {"custom": "com.pyxis.greenhopper.jira:gh-sprint"}}
+    rank = {
+        "id": "customfield_9",
+        "name": "Rang",
+        "schema": {"custom": "com.pyxis.greenhopper.jira:gh-lexo-rank"},
+    }
+    sprint = {
+        "id": "customfield_8",
+        "name": "Etappe",
+        "schema": {"custom": "com.pyxis.greenhopper.jira:gh-sprint"},
+    }
     fields = sort_fields([rank, sprint, {"id": "summary", "name": "Summary", "custom": False}])
     assert fields.sprint == ("customfield_8",)
     assert "-customfield_9" in fields.asked
@@ -172,5 +189,7 @@ def test_every_option_is_described_and_secrets_stay_hidden() -> None:
     for model in (schema, *schema["$defs"].values()):
         for name, field in model["properties"].items():
             assert name == "kind" or field.get("description"), name
-    options = JiraOptions.model_validate({"url": "https://j.example", "auth": {"kind": "pat", "token": "s3cret"}})
+    options = JiraOptions.model_validate(
+        {"url": "https://j.example", "auth": {"kind": "pat", "token": "s3cret"}}
+    )
     assert "s3cret" not in f"{options!r} {options} {options.model_dump()} {options.model_dump_json()}"

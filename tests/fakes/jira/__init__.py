@@ -39,9 +39,14 @@ class FakeJira:
         listening.listen(128)
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         config = uvicorn.Config(
-            build(self.state), log_config=None, access_log=False, lifespan="off", ws="none", log_level="critical",
+            build(self.state),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            log_level="critical",
             timeout_graceful_shutdown=1,
-        )  # fmt: skip
+        )
         self._server = uvicorn.Server(config)
         self._socket = listening
         self._thread = threading.Thread(target=self._server.run, args=([listening],), daemon=True)
@@ -54,7 +59,7 @@ class FakeJira:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._server.should_exit = True
+        self._server.should_exit = self._server.force_exit = True
         self._thread.join(10)
         self._socket.close()
 

@@ -81,7 +81,7 @@ class State:
     broken_tokens: bool = False
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - an answer, not a failure of ours
     def __init__(self, status: int, *messages: str) -> None:
         super().__init__(*messages)
         self.status = status
@@ -210,18 +210,28 @@ def _spoil_after(state: State, request: Request, content: bytes, response: Respo
 def server_info(state: State, request: Request, body: Any) -> Any:
     world = state.world
     return {
-        "baseUrl": SITE, "version": "1001.0.0-SNAPSHOT" if world.cloud else "10.3.1",
+        "baseUrl": SITE,
+        "version": "1001.0.0-SNAPSHOT" if world.cloud else "10.3.1",
         "versionNumbers": [1001, 0, 0] if world.cloud else [10, 3, 1],
-        "deploymentType": "Cloud" if world.cloud else "Server", "buildNumber": 100275,
-        "buildDate": "2025-01-01T00:00:00.000+0000", "serverTime": text_of(world.now(), world.zone),
-        "scmInfo": "0000", "serverTitle": "Jira",
-    }  # fmt: skip
+        "deploymentType": "Cloud" if world.cloud else "Server",
+        "buildNumber": 100275,
+        "buildDate": "2025-01-01T00:00:00.000+0000",
+        "serverTime": text_of(world.now(), world.zone),
+        "scmInfo": "0000",
+        "serverTitle": "Jira",
+    }
 
 
 def myself(state: State, request: Request, body: Any) -> Any:
     world = state.world
-    me = {"self": f"{SITE}/me", "emailAddress": "pmo@acme.example", "displayName": "PMO reader", "active": True,
-          "timeZone": world.zone_name, "locale": "en_GB"}  # fmt: skip
+    me = {
+        "self": f"{SITE}/me",
+        "emailAddress": "pmo@acme.example",
+        "displayName": "PMO reader",
+        "active": True,
+        "timeZone": world.zone_name,
+        "locale": "en_GB",
+    }
     return me | (
         {"accountId": "reader", "accountType": "atlassian"} if world.cloud else {"name": "pmo", "key": "pmo"}
     )
@@ -234,17 +244,31 @@ def mypermissions(state: State, request: Request, body: Any) -> Any:
     names = asked.split(",") if asked else ["BROWSE_PROJECTS", "USER_PICKER", "CREATE_ISSUES"]
     return {
         "permissions": {
-            name: {"id": str(n), "key": name, "name": name.title(), "type": "GLOBAL", "description": "",
-                   "havePermission": not (name == "USER_PICKER" and state.faults.no_user_browsing)}
+            name: {
+                "id": str(n),
+                "key": name,
+                "name": name.title(),
+                "type": "GLOBAL",
+                "description": "",
+                "havePermission": not (name == "USER_PICKER" and state.faults.no_user_browsing),
+            }
             for n, name in enumerate(names)
         }
-    }  # fmt: skip
+    }
 
 
 def _shown(state: State, home: Any, expand: str) -> dict[str, Any]:
-    shown = {"self": f"{SITE}/rest/api/3/project/{home.id}", "id": str(home.id), "key": home.key, "name": home.name,
-             "projectTypeKey": "software", "style": "classic", "simplified": False, "isPrivate": False,
-             **home.data}  # fmt: skip
+    shown = {
+        "self": f"{SITE}/rest/api/3/project/{home.id}",
+        "id": str(home.id),
+        "key": home.key,
+        "name": home.name,
+        "projectTypeKey": "software",
+        "style": "classic",
+        "simplified": False,
+        "isPrivate": False,
+        **home.data,
+    }
     if not state.world.cloud:
         for name in ("style", "simplified", "isPrivate"):
             shown.pop(name)
@@ -274,8 +298,14 @@ def project_search(state: State, request: Request, body: Any) -> Any:
     ]
     homes.sort(key=lambda home: home.key)
     shown = [_shown(state, home, query.get("expand", "")) for home in homes[start : start + size]]
-    return {"self": f"{SITE}/search", "maxResults": size, "startAt": start, "total": len(homes),
-            "isLast": start + len(shown) >= len(homes), "values": shown}  # fmt: skip
+    return {
+        "self": f"{SITE}/search",
+        "maxResults": size,
+        "startAt": start,
+        "total": len(homes),
+        "isLast": start + len(shown) >= len(homes),
+        "values": shown,
+    }
 
 
 def project_list(state: State, request: Request, body: Any) -> Any:
@@ -349,7 +379,7 @@ def search_jql(state: State, request: Request, body: Any) -> bytes:
     }
     if unknown := set(body) - allowed:
         raise Refusal(400, f"Invalid request payload: unknown {sorted(unknown)}")
-    query, rows = _searched(state, body, bounded=True)
+    _, rows = _searched(state, body, bounded=True)
     faults = state.faults
     # Jira serves thousands only when next to nothing is asked for.
     size = min(int(body.get("maxResults", 50)), 5000 if len(body.get("fields") or ()) <= 2 else 250)
@@ -393,7 +423,7 @@ def _token_page(bodies: list[bytes], token: str) -> bytes:
 def search(state: State, request: Request, body: Any) -> bytes:
     if state.world.cloud:
         raise Refusal(410, GONE)
-    query, rows = _searched(state, body, bounded=False)
+    _, rows = _searched(state, body, bounded=False)
     start, size = int(body.get("startAt", 0)), min(int(body.get("maxResults", 50)), 1000)
     if state.faults.page_limit:
         size = min(size, state.faults.page_limit)
@@ -402,8 +432,11 @@ def search(state: State, request: Request, body: Any) -> bytes:
     asked = tuple(body.get("fields") or ("*all",))
     bodies = [state.world.body(state.world.issues[number], asked) for _, number in rows[start : start + size]]
     return b'{"expand":"schema,names","startAt":%d,"maxResults":%d,"total":%d,"issues":[%b]}' % (
-        start, size, len(rows), b",".join(bodies),
-    )  # fmt: skip
+        start,
+        size,
+        len(rows),
+        b",".join(bodies),
+    )
 
 
 def _searched(state: State, body: Any, bounded: bool) -> tuple[Query, Any]:
@@ -481,8 +514,11 @@ def _changes(state: State, request: Request, moments: dict[int, int]) -> Any:
     until = page[-1][0] if page else since
     answer = {
         "values": [{"worklogId": number, "updatedTime": at, "properties": []} for at, number in page],
-        "since": since, "until": until, "self": f"{SITE}/worklogs?since={since}", "lastPage": not rest,
-    }  # fmt: skip
+        "since": since,
+        "until": until,
+        "self": f"{SITE}/worklogs?since={since}",
+        "lastPage": not rest,
+    }
     if rest:
         answer["nextPage"] = f"{SITE}/worklogs?since={until}"
     return answer
@@ -548,8 +584,12 @@ def _board(state: State, request: Request) -> dict[str, Any]:
 def board_configuration(state: State, request: Request, body: Any) -> Any:
     board = _board(state, request)
     estimation = state.world.estimation[board["id"]]
-    found: dict[str, Any] = {"id": board["id"], "name": board["name"], "type": board["type"],
-                             "columnConfig": {"columns": [], "constraintType": "issueCount"}}  # fmt: skip
+    found: dict[str, Any] = {
+        "id": board["id"],
+        "name": board["name"],
+        "type": board["type"],
+        "columnConfig": {"columns": [], "constraintType": "issueCount"},
+    }
     found["estimation"] = (
         {"type": "field", "field": {"fieldId": estimation, "displayName": "Points"}}
         if estimation

@@ -22,15 +22,44 @@ from tests.fakes.jira.world import (
     text_of,
 )
 
-_WORDS = ["payment", "gateway", "ledger", "retry", "timeout", "customer", "portal", "invoice", "settlement", "batch", "warehouse", "column", "mapping", "token", "review", "scope", "migration", "cutover", "supplier", "contract", "interface", "latency", "audit", "archive", "nightly", "export", "screen", "field"]
+_WORDS = [
+    "payment",
+    "gateway",
+    "ledger",
+    "retry",
+    "timeout",
+    "customer",
+    "portal",
+    "invoice",
+    "settlement",
+    "batch",
+    "warehouse",
+    "column",
+    "mapping",
+    "token",
+    "review",
+    "scope",
+    "migration",
+    "cutover",
+    "supplier",
+    "contract",
+    "interface",
+    "latency",
+    "audit",
+    "archive",
+    "nightly",
+    "export",
+    "screen",
+    "field",
+]
 _FILLERS = 128
 
 
 def make_issues(
     world: World, count: int, *, seed: int = 1, size_bytes: int = 6000, hours: int = 20_000
 ) -> Iterator[Issue]:
-    """`count` issues spread evenly over the world's projects, about `size_bytes` each on the wire, the same for
-    the same seed. The description's text is shared between issues, so 100,000 of them take some 400 MB."""
+    """`count` issues spread evenly over the world's projects, about `size_bytes` each on the wire, the same
+    for the same seed. The description's text is shared between issues: 100,000 take some 400 MB."""
     rng = random.Random(seed)
     people = list(world.users.values())
     types = [world.issue_types[name] for name in ("Story", "Story", "Task", "Bug")]
@@ -75,9 +104,14 @@ def make_issues(
             POINTS: float(rng.randrange(1, 14)),
         }
         head = orjson.dumps(
-            {"expand": "renderedFields", "id": str(issue_id), "self": f"https://acme.atlassian.net/i/{issue_id}",
-             "key": key, "fields": fields}
-        )  # fmt: skip
+            {
+                "expand": "renderedFields",
+                "id": str(issue_id),
+                "self": f"https://acme.atlassian.net/i/{issue_id}",
+                "key": key,
+                "fields": fields,
+            }
+        )
         if not fillers:
             room = max(size_bytes - len(head) - 40, 200)
             fillers = [_filler(random.Random(n), room, world.cloud) for n in range(_FILLERS)]
@@ -110,37 +144,138 @@ def bulk_world(
 
 
 PEOPLE = (
-    "Mia Krystof", "Ana Díaz", "Tomasz Zieliński", "Priya Raman", "Jonas Weber", "Aoife Byrne", "Kenji Mori",
-    "Lena Öztürk", "Samuel Adeyemi", "Chloé Martin",
-)  # fmt: skip
+    "Mia Krystof",
+    "Ana Díaz",
+    "Tomasz Zieliński",
+    "Priya Raman",
+    "Jonas Weber",
+    "Aoife Byrne",
+    "Kenji Mori",
+    "Lena Öztürk",
+    "Samuel Adeyemi",
+    "Chloé Martin",
+)
 
 _PROJECTS: tuple[tuple[str, str, str, str, tuple[tuple[str, tuple[str, ...]], ...]], ...] = (
-    ("PAY", "Payments platform", "Core banking", "Card, wallet and bank payments on one platform.", (
-        ("Card acquiring", ("Authorise a card payment", "Capture in part", "Refund to the card", "3-D Secure step-up",
-                            "Decline reasons for the shop", "Chargeback inbox")),
-        ("Settlement", ("Nightly settlement run", "Reconcile with the bank file", "Fees per merchant",
-                        "Hold payouts on risk", "Settlement report as CSV")),
-        ("Wallets", ("Apple Pay in checkout", "Google Pay in checkout", "Token vault rotation", "Wallet refunds")),
-        ("Resilience", ("Second data centre", "Retry without double booking", "Load test at 400 payments/s",
-                        "Runbook for the night shift")),
-    )),
-    ("WEB", "Customer portal", "Digital sales", "One place for customers to see orders, invoices and support.", (
-        ("Sign-in", ("Sign in with e-mail", "Two-factor by app", "Forgotten password", "Single sign-on for companies",
-                     "Session list")),
-        ("Orders and invoices", ("Order history", "Invoice as PDF", "Pay an open invoice", "Download for accountants",
-                                 "Dispute an invoice")),
-        ("Accessibility", ("Keyboard through checkout", "Contrast of the palette", "Screen reader names",
-                           "Accessibility statement")),
-        ("Support", ("Chat hand-over", "Ticket status page", "Search in help texts", "Feedback after closing")),
-    )),
-    ("DWH", "Data warehouse", "Data office", "Finance and sales figures from one governed source.", (
-        ("Ingestion", ("Load the ledger", "Load payments events", "Late arriving facts", "Schema change alarm",
-                       "Personal data inventory")),
-        ("Finance marts", ("Revenue by product", "Margin by region", "Accruals at month end", "Audit trail to source")),
-        ("Self-service", ("Semantic model for sales", "Certified reports", "Row level security", "Training for analysts")),
-        ("Retire the old cube", ("Compare old and new figures", "Freeze the cube", "Archive for ten years")),
-    )),
-)  # fmt: skip
+    (
+        "PAY",
+        "Payments platform",
+        "Core banking",
+        "Card, wallet and bank payments on one platform.",
+        (
+            (
+                "Card acquiring",
+                (
+                    "Authorise a card payment",
+                    "Capture in part",
+                    "Refund to the card",
+                    "3-D Secure step-up",
+                    "Decline reasons for the shop",
+                    "Chargeback inbox",
+                ),
+            ),
+            (
+                "Settlement",
+                (
+                    "Nightly settlement run",
+                    "Reconcile with the bank file",
+                    "Fees per merchant",
+                    "Hold payouts on risk",
+                    "Settlement report as CSV",
+                ),
+            ),
+            (
+                "Wallets",
+                ("Apple Pay in checkout", "Google Pay in checkout", "Token vault rotation", "Wallet refunds"),
+            ),
+            (
+                "Resilience",
+                (
+                    "Second data centre",
+                    "Retry without double booking",
+                    "Load test at 400 payments/s",
+                    "Runbook for the night shift",
+                ),
+            ),
+        ),
+    ),
+    (
+        "WEB",
+        "Customer portal",
+        "Digital sales",
+        "One place for customers to see orders, invoices and support.",
+        (
+            (
+                "Sign-in",
+                (
+                    "Sign in with e-mail",
+                    "Two-factor by app",
+                    "Forgotten password",
+                    "Single sign-on for companies",
+                    "Session list",
+                ),
+            ),
+            (
+                "Orders and invoices",
+                (
+                    "Order history",
+                    "Invoice as PDF",
+                    "Pay an open invoice",
+                    "Download for accountants",
+                    "Dispute an invoice",
+                ),
+            ),
+            (
+                "Accessibility",
+                (
+                    "Keyboard through checkout",
+                    "Contrast of the palette",
+                    "Screen reader names",
+                    "Accessibility statement",
+                ),
+            ),
+            (
+                "Support",
+                ("Chat hand-over", "Ticket status page", "Search in help texts", "Feedback after closing"),
+            ),
+        ),
+    ),
+    (
+        "DWH",
+        "Data warehouse",
+        "Data office",
+        "Finance and sales figures from one governed source.",
+        (
+            (
+                "Ingestion",
+                (
+                    "Load the ledger",
+                    "Load payments events",
+                    "Late arriving facts",
+                    "Schema change alarm",
+                    "Personal data inventory",
+                ),
+            ),
+            (
+                "Finance marts",
+                ("Revenue by product", "Margin by region", "Accruals at month end", "Audit trail to source"),
+            ),
+            (
+                "Self-service",
+                (
+                    "Semantic model for sales",
+                    "Certified reports",
+                    "Row level security",
+                    "Training for analysts",
+                ),
+            ),
+            (
+                "Retire the old cube",
+                ("Compare old and new figures", "Freeze the cube", "Archive for ten years"),
+            ),
+        ),
+    ),
+)
 
 
 def believable(today: date, *, flavour: str = "cloud", seed: int = 7) -> World:
@@ -163,10 +298,16 @@ def believable(today: date, *, flavour: str = "cloud", seed: int = 7) -> World:
         stories[key] = []
         for order, (title, tasks) in enumerate(epics):
             epic = world.add_issue(
-                key, title, kind="Epic", status="In Progress", assignee=team[0], reporter=team[0],
-                created=ms_of(noon - timedelta(days=200 - 10 * order)), duedate=_day(today, 20 + 35 * order),
+                key,
+                title,
+                kind="Epic",
+                status="In Progress",
+                assignee=team[0],
+                reporter=team[0],
+                created=ms_of(noon - timedelta(days=200 - 10 * order)),
+                duedate=_day(today, 20 + 35 * order),
                 **{START: _day(today, -180 + 40 * order)},
-            )  # fmt: skip
+            )
             for task in tasks:
                 stories[key] += _story(world, rng, key, epic, task, team, sprints, versions, noon, field)
             for defect in rng.sample(_BUGS, 4):
@@ -197,10 +338,15 @@ def believable(today: date, *, flavour: str = "cloud", seed: int = 7) -> World:
 
 
 _BUGS = (
-    "Button does nothing on a slow line", "Amount is rounded twice", "Umlauts are lost in the export",
-    "Page stays empty after the session ends", "Time zone shifts the due date", "Wrong currency in the heading",
-    "Double entry after a retry", "Filter forgets its value",
-)  # fmt: skip
+    "Button does nothing on a slow line",
+    "Amount is rounded twice",
+    "Umlauts are lost in the export",
+    "Page stays empty after the session ends",
+    "Time zone shifts the due date",
+    "Wrong currency in the heading",
+    "Double entry after a retry",
+    "Filter forgets its value",
+)
 
 
 def _sprint(world: World, board: int, place: int, noon: datetime) -> dict[str, Any]:
@@ -219,17 +365,35 @@ def _sprint(world: World, board: int, place: int, noon: datetime) -> dict[str, A
 
 def _versions(world: World, key: str, today: date, number: int) -> list[dict[str, Any]]:
     return [
-        world.add_version(key, "1.0 Pilot", startDate=_day(today, -190), releaseDate=_day(today, -60 - number), released=True),
-        world.add_version(key, "1.1 First customers", startDate=_day(today, -60), releaseDate=_day(today, -4 + 9 * number)),
-        world.add_version(key, "2.0 All customers", startDate=_day(today, 10), releaseDate=_day(today, 75 + 10 * number)),
+        world.add_version(
+            key,
+            "1.0 Pilot",
+            startDate=_day(today, -190),
+            releaseDate=_day(today, -60 - number),
+            released=True,
+        ),
+        world.add_version(
+            key, "1.1 First customers", startDate=_day(today, -60), releaseDate=_day(today, -4 + 9 * number)
+        ),
+        world.add_version(
+            key, "2.0 All customers", startDate=_day(today, 10), releaseDate=_day(today, 75 + 10 * number)
+        ),
         world.add_version(key, "0.9 Trial", archived=True, releaseDate=_day(today, -120)),
-    ]  # fmt: skip
+    ]
 
 
 def _story(
-    world: World, rng: random.Random, key: str, epic: Issue, title: str, team: Any, sprints: Any, versions: Any,
-    noon: datetime, field: str,
-) -> list[Issue]:  # fmt: skip
+    world: World,
+    rng: random.Random,
+    key: str,
+    epic: Issue,
+    title: str,
+    team: Any,
+    sprints: Any,
+    versions: Any,
+    noon: datetime,
+    field: str,
+) -> list[Issue]:
     found = [_item(world, rng, key, title, "Story", team, sprints, versions, noon, field, epic)]
     found += [
         _item(world, rng, key, f"{title}: {part}", "Task", team, sprints, versions, noon, field, epic)
@@ -238,16 +402,26 @@ def _story(
     parent = found[0]
     for part in ("test with users", "documentation")[: rng.randrange(1, 3)]:
         sub = _item(world, rng, key, f"{title}: {part}", "Sub-task", team, [], versions, noon, field, None)
-        assert sub.fields is not None and parent.fields is not None
+        assert sub.fields is not None
+        assert parent.fields is not None
         sub.fields["parent"] = {"id": str(parent.id), "key": parent.key, "fields": {"summary": title}}
         found.append(sub)
     return found
 
 
 def _item(
-    world: World, rng: random.Random, key: str, title: str, kind: str, team: Any, sprints: Any, versions: Any,
-    noon: datetime, field: str, epic: Issue | None,
-) -> Issue:  # fmt: skip
+    world: World,
+    rng: random.Random,
+    key: str,
+    title: str,
+    kind: str,
+    team: Any,
+    sprints: Any,
+    versions: Any,
+    noon: datetime,
+    field: str,
+    epic: Issue | None,
+) -> Issue:
     status = rng.choices(("Done", "In Review", "In Progress", "To Do"), (45, 8, 17, 30))[0]
     age = rng.randrange(20, 170)
     created = noon - timedelta(days=age, minutes=rng.randrange(600))

@@ -34,8 +34,13 @@ def add_hostile(world: World, project: str) -> dict[str, str]:
     made["unknown status"] = str(world.add_issue(project, "unknown status").id)
     world.edit(made["unknown status"], silently=True, status=status)
     add("year 0001", duedate="0001-01-01", resolutiondate="0001-01-01T00:00:00.000+0200")
-    strange = {"type": "doc", "version": 9, "content": [{"type": "hologram", "attrs": {"w": [[[]]]},
-               "content": [{"type": "text", "text": "inside"}]}]}  # fmt: skip
+    strange = {
+        "type": "doc",
+        "version": 9,
+        "content": [
+            {"type": "hologram", "attrs": {"w": [[[]]]}, "content": [{"type": "text", "text": "inside"}]}
+        ],
+    }
     add("an ADF node never seen", description=strange)
     add("odd names", summary="'; DROP TABLE work_item; -- \u202e🙈 ﷽", labels=["=cmd()", "a,b", "\t"])
     add("no fields but the null ones")
@@ -48,12 +53,16 @@ def add_hostile(world: World, project: str) -> dict[str, str]:
     add_raw(
         "a raw control character", b'{"id":"%ID%","key":"%KEY%","fields":{%FIELDS%,"environment":"a\x01b"}}'
     )
-    add_raw("nested too deeply",
-            b'{"id":"%ID%","key":"%KEY%","fields":{"deep":' + b"[" * 100_000 + b"]" * 100_000 + b"}}")  # fmt: skip
+    add_raw(
+        "nested too deeply",
+        b'{"id":"%ID%","key":"%KEY%","fields":{"deep":' + b"[" * 100_000 + b"]" * 100_000 + b"}}",
+    )
     add_raw("not an object", b'["%ID%"]')
     add_raw("no fields", b'{"id":"%ID%","key":"%KEY%"}')
-    add_raw("links of an unknown shape",
-            b'{"id":"%ID%","key":"%KEY%","fields":{%FIELDS%,"issuelinks":["what"],"fixVersions":[7]}}')  # fmt: skip
+    add_raw(
+        "links of an unknown shape",
+        b'{"id":"%ID%","key":"%KEY%","fields":{%FIELDS%,"issuelinks":["what"],"fixVersions":[7]}}',
+    )
     add_raw(
         "a member twice",
         b'{"id":"%ID%","key":"%KEY%","fields":{%FIELDS%,"summary":"first","summary":"second"}}',

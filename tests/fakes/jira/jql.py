@@ -13,7 +13,7 @@ _SORT = re.compile(r"^(created|updated|id|key)(?:\s+(asc|desc))?$", re.IGNORECAS
 _DATE = re.compile(r'^"(\d{4}-\d{2}-\d{2} \d{2}:\d{2})"$')
 
 
-class BadJql(Exception):
+class BadJql(Exception):  # noqa: N818 - the fake answers 400 with it
     pass
 
 
@@ -69,7 +69,8 @@ def parse(jql: str, zone: ZoneInfo, bounded: bool) -> Query:
             date = _DATE.match(value)
             if not date:
                 raise BadJql(
-                    f"Date value {value} for field '{field}' is invalid. Valid formats include 'yyyy-MM-dd HH:mm'."
+                    f"Date value {value} for field '{field}' is invalid. "
+                    "Valid formats include 'yyyy-MM-dd HH:mm'."
                 )
             moment = datetime.strptime(date[1], "%Y-%m-%d %H:%M").replace(tzinfo=zone)
             (since if verb == ">=" else before).append((field, int(moment.timestamp() * 1000)))

@@ -24,8 +24,11 @@ POINTS, OLD_POINTS, SPRINT, START = (
     "customfield_10015",
 )
 FLAGGED, EPIC_LINK, PARENT_LINK, RANK = (
-    "customfield_10021", "customfield_10014", "customfield_10018", "customfield_10019",
-)  # fmt: skip
+    "customfield_10021",
+    "customfield_10014",
+    "customfield_10018",
+    "customfield_10019",
+)
 VALUE, SPONSOR, SLA = "customfield_10050", "customfield_10051", "customfield_10070"
 
 CATEGORIES = {
@@ -230,8 +233,15 @@ class World:
     def add_sprint(self, board: int, name: str, state: str = "active", **more: Any) -> dict[str, Any]:
         with self.lock:
             number = 37 + len(self.sprints)
-            sprint = {"id": number, "self": f"{SITE}/s/{number}", "state": state, "name": name,
-                      "originBoardId": board, "goal": "", **more}  # fmt: skip
+            sprint = {
+                "id": number,
+                "self": f"{SITE}/s/{number}",
+                "state": state,
+                "name": name,
+                "originBoardId": board,
+                "goal": "",
+                **more,
+            }
             self.sprints[number] = sprint
             return sprint
 
@@ -255,8 +265,16 @@ class World:
         with self.lock:
             home = self.project(project)
             number = 10_100 + sum(len(p.versions) for p in self.projects.values())
-            version = {"self": f"{SITE}/v/{number}", "id": str(number), "name": name, "description": "",
-                       "archived": False, "released": False, "projectId": home.id, **more}  # fmt: skip
+            version = {
+                "self": f"{SITE}/v/{number}",
+                "id": str(number),
+                "name": name,
+                "description": "",
+                "archived": False,
+                "released": False,
+                "projectId": home.id,
+                **more,
+            }
             home.versions.append(version)
             return version
 
@@ -265,10 +283,16 @@ class World:
             number = 100_000 + len(self.worklogs) + len(self.worklog_deletions) + 1
             at = self.now()
             self.worklogs[number] = {
-                "self": f"{SITE}/w/{number}", "id": str(number), "issueId": str(issue.id), "author": author,
-                "started": text_of(started, self.zone), "timeSpent": f"{seconds // 3600}h",
-                "timeSpentSeconds": seconds, "created": text_of(at, self.zone), "updated": text_of(at, self.zone),
-            }  # fmt: skip
+                "self": f"{SITE}/w/{number}",
+                "id": str(number),
+                "issueId": str(issue.id),
+                "author": author,
+                "started": text_of(started, self.zone),
+                "timeSpent": f"{seconds // 3600}h",
+                "timeSpentSeconds": seconds,
+                "created": text_of(at, self.zone),
+                "updated": text_of(at, self.zone),
+            }
             self.worklog_changes[number] = at
             return number
 
@@ -278,7 +302,8 @@ class World:
             self.next_link += 1
             name, what = str(self.next_link), self.link_types[kind]
             for one, other, side in ((source, target, "outwardIssue"), (target, source, "inwardIssue")):
-                assert one.fields is not None and other.fields is not None
+                assert one.fields is not None
+                assert other.fields is not None
                 shown = {k: other.fields[k] for k in ("summary", "status", "priority", "issuetype")}
                 one.fields["issuelinks"].append(
                     {"id": name, "type": what, side: {"id": str(other.id), "key": other.key, "fields": shown}}
@@ -420,8 +445,12 @@ class World:
             return b"".join(issue.parts)
         if issue.encoded is not None and issue.encoded[0] == asked:
             return issue.encoded[1]
-        head = {"expand": "renderedFields,names", "id": str(issue.id), "self": f"{SITE}/rest/api/3/issue/{issue.id}",
-                "key": issue.key}  # fmt: skip
+        head = {
+            "expand": "renderedFields,names",
+            "id": str(issue.id),
+            "self": f"{SITE}/rest/api/3/issue/{issue.id}",
+            "key": issue.key,
+        }
         fields: dict[str, Any] = {}
         if asked is None or asked:
             fields = (
@@ -429,8 +458,11 @@ class World:
                 if issue.fields is not None
                 else orjson.loads(b"".join(issue.parts or ()))["fields"]
             )
-            fields = {**fields, "created": text_of(issue.created, self.zone),
-                      "updated": text_of(issue.updated, self.zone)}  # fmt: skip
+            fields = {
+                **fields,
+                "created": text_of(issue.created, self.zone),
+                "updated": text_of(issue.updated, self.zone),
+            }
             if asked is not None and "*all" not in asked:
                 fields = {name: fields[name] for name in asked if name in fields}
             elif asked is not None:
@@ -462,8 +494,13 @@ _RESOLUTIONS = ("Done", "Won't Do", "Duplicate", "Cannot Reproduce", "Declined")
 
 
 def default_statuses() -> list[dict[str, Any]]:
-    names = (("To Do", "new"), ("In Progress", "indeterminate"), ("In Review", "indeterminate"), ("Done", "done"),
-             ("Rückfrage", "undefined"))  # fmt: skip
+    names = (
+        ("To Do", "new"),
+        ("In Progress", "indeterminate"),
+        ("In Review", "indeterminate"),
+        ("Done", "done"),
+        ("Rückfrage", "undefined"),
+    )
     return [
         {
             "self": f"{SITE}/status/{n}",
@@ -480,8 +517,13 @@ def default_issue_types(cloud: bool) -> dict[str, dict[str, Any]]:
     levels = {"Epic": 1, "Story": 0, "Task": 0, "Bug": 0, "Sub-task": -1}
     types: dict[str, dict[str, Any]] = {}
     for number, (name, level) in enumerate(levels.items(), 10_000):
-        types[name] = {"self": f"{SITE}/type/{number}", "id": str(number), "name": name, "description": "",
-                       "subtask": level < 0}  # fmt: skip
+        types[name] = {
+            "self": f"{SITE}/type/{number}",
+            "id": str(number),
+            "name": name,
+            "description": "",
+            "subtask": level < 0,
+        }
         if cloud:
             types[name]["hierarchyLevel"] = level
     return types
@@ -489,15 +531,32 @@ def default_issue_types(cloud: bool) -> dict[str, dict[str, Any]]:
 
 def default_fields() -> list[dict[str, Any]]:
     fields = [
-        {"id": name, "key": name, "name": title, "custom": False, "navigable": True, "searchable": True,
-         "orderable": True, "clauseNames": [name], "schema": {"type": kind, "system": name}}
+        {
+            "id": name,
+            "key": name,
+            "name": title,
+            "custom": False,
+            "navigable": True,
+            "searchable": True,
+            "orderable": True,
+            "clauseNames": [name],
+            "schema": {"type": kind, "system": name},
+        }
         for name, title, kind in (
-            ("summary", "Summary", "string"), ("issuetype", "Issue Type", "issuetype"), ("status", "Status", "status"),
-            ("priority", "Priority", "priority"), ("assignee", "Assignee", "user"), ("reporter", "Reporter", "user"),
-            ("duedate", "Due date", "date"), ("labels", "Labels", "array"), ("description", "Description", "string"),
-            ("created", "Created", "datetime"), ("updated", "Updated", "datetime"), ("comment", "Comment", "comments-page"),
+            ("summary", "Summary", "string"),
+            ("issuetype", "Issue Type", "issuetype"),
+            ("status", "Status", "status"),
+            ("priority", "Priority", "priority"),
+            ("assignee", "Assignee", "user"),
+            ("reporter", "Reporter", "user"),
+            ("duedate", "Due date", "date"),
+            ("labels", "Labels", "array"),
+            ("description", "Description", "string"),
+            ("created", "Created", "datetime"),
+            ("updated", "Updated", "datetime"),
+            ("comment", "Comment", "comments-page"),
         )
-    ]  # fmt: skip
+    ]
     custom = (
         (POINTS, "Story point estimate", "number", GREENHOPPER + "jsw-story-points"),
         (OLD_POINTS, "Story Points", "number", STANDARD + "float"),
@@ -514,8 +573,16 @@ def default_fields() -> list[dict[str, Any]]:
         (SLA, "Time to resolution", "sd-servicelevelagreement", "com.atlassian.servicedesk:sd-sla-field"),
     )
     return fields + [
-        {"id": name, "key": name, "name": title, "custom": True, "navigable": True, "searchable": True,
-         "orderable": True, "clauseNames": [f"cf[{name[12:]}]", title],
-         "schema": {"type": kind, "custom": what, "customId": int(name[12:])}}
+        {
+            "id": name,
+            "key": name,
+            "name": title,
+            "custom": True,
+            "navigable": True,
+            "searchable": True,
+            "orderable": True,
+            "clauseNames": [f"cf[{name[12:]}]", title],
+            "schema": {"type": kind, "custom": what, "customId": int(name[12:])},
+        }
         for name, title, kind, what in custom
-    ]  # fmt: skip
+    ]
