@@ -50,14 +50,15 @@ NAMED_FIELDS = {
         finish_planned_on finish_baseline_on finish_forecast_on finish_actual_on
     """,
     "work_item": """
-        project_id parent_id type type_source status is_blocked priority assignee_id reporter_id iteration_id labels
-        wbs level percent_complete estimate_hours spent_hours remaining_hours points is_critical total_float_days
-        resolved_at due_on
+        project_id parent_id type type_source status is_blocked priority assignee_id reporter_id iteration_id
+        labels wbs level percent_complete estimate_hours spent_hours remaining_hours points is_critical
+        total_float_days resolved_at due_on
     """,
     "milestone": "project_id kind baseline_on planned_on forecast_on actual_on status slip_days owner_id",
     "dependency": "kind lag_days need_by_on promised_on status",
     "risk": """
-        kind cause event effect category probability impact score proximity response owner_id cost_impact status
+        kind cause event effect category probability impact score proximity response owner_id cost_impact
+        status
     """,
     "deliverable": "ci_status owner_id accepted_on location_url last_audit_on audit_result",
     "gate_review": "gate planned_on held_on rating outcome",
