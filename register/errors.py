@@ -1,11 +1,11 @@
 """What can go wrong in the register.
 
-    Problem
-    ├─ RegisterError
-    │  ├─ SchemaMismatch     run `portbook migrate`
-    │  ├─ LeaseLost          somebody else writes for this source now: drop everything, quietly
-    │  └─ RowNotFound        404
-    └─ QueryInvalid(position) 400, pointing at the character
+Problem
+├─ RegisterError
+│  ├─ SchemaMismatch     run `portbook migrate`
+│  ├─ LeaseLost          somebody else writes for this source now: drop everything, quietly
+│  └─ RowNotFound        404
+└─ QueryInvalid(position) 400, pointing at the character
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """What can be wrong with a query.
 
-    QueryInvalid             400, pointing at the character
-    ├─ NameUnknown           400, with the name that was probably meant
-    ├─ QueryTooLarge         400, a limit of the API, refused before any work
-    └─ CursorInvalid         400, start again from the first page
-    QueryTooSlow             503
-    RowAmbiguous             409, names the ids
+QueryInvalid             400, pointing at the character
+├─ NameUnknown           400, with the name that was probably meant
+│  └─ CollectionUnknown  404
+├─ QueryTooLarge         400, a limit of the API, refused before any work
+└─ CursorInvalid         400, start again from the first page
+QueryTooSlow             503
+RowAmbiguous             409, names the ids
 """
 
 from __future__ import annotations
@@ -17,6 +18,12 @@ class NameUnknown(QueryInvalid):
     """The register has no field, relation or collection of this name."""
 
     code = "QRY002"
+
+
+class CollectionUnknown(NameUnknown):
+    """The register has no such collection."""
+
+    code = "QRY006"
 
 
 class QueryTooLarge(QueryInvalid):

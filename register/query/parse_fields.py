@@ -25,7 +25,9 @@ from register.query.parse_filter import check_text, parse_filter, parse_order
 
 _MAX_TOKENS = 4_000
 _MAX_ALIAS = 60  # PostgreSQL cuts names at 63 bytes; a name cut short would be another name
-_BRACKETS = re.compile(r'"""(?:\\"""|(?!""").)*(?:"""|\Z)|"(?:\\.|[^"\\\n])*"?|\#[^\n\r]*|[{}\[\]()]', re.DOTALL)
+_BRACKETS = re.compile(
+    r'"""(?:\\"""|(?!""").)*(?:"""|\Z)|"(?:\\.|[^"\\\n])*"?|\#[^\n\r]*|[{}\[\]()]', re.DOTALL
+)
 _HINT = "Write fields with commas between, relations with braces: key,title,manager{title}."
 
 
@@ -89,7 +91,10 @@ def _selections(selection_set: SelectionSetNode, origin: Origin) -> tuple[Select
         selected = _selected(node, at, origin)
         if selected.alias in chosen:
             raise _invalid(
-                f"`{selected.alias}` is asked for twice", at, origin, f"Give one another name: other:{selected.name}."
+                f"`{selected.alias}` is asked for twice",
+                at,
+                origin,
+                f"Give one another name: other:{selected.name}.",
             )
         if len(selected.alias) > _MAX_ALIAS:
             raise _invalid(f"a name may have {_MAX_ALIAS} characters", at, origin)

@@ -162,7 +162,10 @@ class _Reader:
             self._expect(")")
             return inner
         if self._token.kind != "name":
-            self._fail(f"a field is expected, not {self._shown()}", "A condition starts with a field: status = 'open'.")
+            self._fail(
+                f"a field is expected, not {self._shown()}",
+                "A condition starts with a field: status = 'open'.",
+            )
         head = self._advance()
         if head.word in ("any", "none") and self._token.text == "(":
             return self._some(head)
@@ -172,7 +175,9 @@ class _Reader:
         self._count()
         self._advance()
         if self._token.kind != "name":
-            self._fail(f"a relation is expected, not {self._shown()}", "Write any(milestones, slip_days > 10).")
+            self._fail(
+                f"a relation is expected, not {self._shown()}", "Write any(milestones, slip_days > 10)."
+            )
         path = self._path(self._advance())
         inner = None
         if self._token.text == ",":
@@ -237,9 +242,14 @@ class _Reader:
         if token.kind == "name":
             self._fail(
                 f"{self._shown()} is not a value",
-                f"Put text in single quotes: '{token.text[:40]}'." if token.word != "null" else "Write IS NULL.",
+                f"Put text in single quotes: '{token.text[:40]}'."
+                if token.word != "null"
+                else "Write IS NULL.",
             )
-        self._fail(f"a value is expected, not {self._shown()}", "Text goes in single quotes, doubled inside: 'it''s'.")
+        self._fail(
+            f"a value is expected, not {self._shown()}",
+            "Text goes in single quotes, doubled inside: 'it''s'.",
+        )
 
     def _path(self, token: Token) -> Path:
         return Path(tuple(token.text.split(".")), self._origin.at(token.at), self._origin)
@@ -293,7 +303,10 @@ class _Reader:
 
     def _too_large(self, message: str) -> NoReturn:
         raise QueryTooLarge(
-            message, position=self._origin.at(self._token.at), parameter=self._origin.parameter, text=self._origin.text
+            message,
+            position=self._origin.at(self._token.at),
+            parameter=self._origin.parameter,
+            text=self._origin.text,
         )
 
 

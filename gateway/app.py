@@ -1,0 +1,60 @@
+"""The gateway: HTTP in front of the register."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from gateway import problems, rest
+from register.db import Pool, open_pool
+from register.keys import Keyring
+
+STATEMENT_TIMEOUT_MS = 5_000
+
+
+def create_app(
+    pool: Pool | None = None,
+    *,
+    database_url: str | None = None,
+    pool_size: int = 8,
+    secret: bytes | None = None,
+    version: str = "0",
+    statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
+) -> FastAPI:
+    """The application for an ASGI server.
+
+    Give either a `pool`, which stays the caller's, or a `database_url`: then the app opens a pool of `pool_size`
+    connections when it starts and closes it when it ends. `secret` signs cursors: gateways that answer for one
+    another need the same; without one, cursors end with the process.
+    """
+    if (pool is None) == (database_url is None):
+        raise ValueError("give a pool or a database_url")
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        opened = None
+        if database_url is not None:
+            opened = await open_pool(
+                database_url,
+                size=pool_size,
+                statement_timeout_ms=statement_timeout_ms,
+                name="portbook gateway",
+            )
+        app.state.pool = opened or pool
+        app.state.keyring = Keyring(app.state.pool)
+        try:
+            yield
+        finally:
+            if opened is not None:
+                await opened.close()
+
+    app = FastAPI(
+        title="Portbook", version=version, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
+    )
+    app.state.secret = secret or secrets.token_bytes(32)
+    problems.install(app)
+    app.router.routes.extend(rest.routes)
+    return app

@@ -1,0 +1,43 @@
+"""Who is calling, and what they may do."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+
+from fastapi import Request
+
+from gateway.errors import NotAllowed, NotSignedIn
+from register.keys import Caller, Keyring
+
+
+async def signed_in(request: Request, scope: str = "read") -> Caller:
+    """The caller of this request. Raises NotSignedIn or NotAllowed."""
+    keyring: Keyring = request.app.state.keyring
+    header = request.headers.get("authorization")
+    if not header:
+        raise NotSignedIn("this needs a key")
+    caller = await keyring.caller(_key(header))
+    if caller is None:
+        raise NotSignedIn("the key is unknown, was withdrawn or has ended")
+    if not caller.may(scope):
+        raise NotAllowed(f"the key {caller.name!r} lacks the scope `{scope}`", "Ask for a key that has it.")
+    if caller.scoped_rows:
+        # Row scopes cannot be enforced yet: showing nothing is the only safe reading of one.
+        raise NotAllowed(
+            f"the key {caller.name!r} is restricted to some rows, which this version cannot enforce",
+            "Ask for a key without a row scope.",
+        )
+    return caller
+
+
+def _key(header: str) -> str:
+    scheme, _, credentials = header.partition(" ")
+    credentials = credentials.strip()
+    if scheme.lower() == "bearer":
+        return credentials
+    if scheme.lower() == "basic":
+        try:
+            return b64decode(credentials, validate=True).decode().partition(":")[2]
+        except ValueError:
+            return ""
+    return ""

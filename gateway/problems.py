@@ -1,0 +1,110 @@
+"""Problem → application/problem+json (RFC 9457): the one shape of every error that leaves the gateway."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+
+from gateway.errors import HttpProblem, NotSignedIn
+from portbook.errors import Problem
+from register.errors import QueryInvalid, RowNotFound, SchemaMismatch
+from register.query import CollectionUnknown, QueryTooSlow, RowAmbiguous
+
+MEDIA_TYPE = "application/problem+json"
+
+_log = logging.getLogger("portbook.gateway")
+
+# The first that fits; what is not listed is the register's trouble, not the caller's.
+_STATUS: tuple[tuple[type[Problem], int], ...] = (
+    (CollectionUnknown, 404),
+    (QueryInvalid, 400),
+    (RowNotFound, 404),
+    (RowAmbiguous, 409),
+    (QueryTooSlow, 503),
+    (SchemaMismatch, 503),
+    (Problem, 503),
+)
+_TITLES = {
+    400: "The request cannot be understood",
+    401: "Who is asking?",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Ambiguous",
+    500: "Something is wrong here",
+    503: "Not available just now",
+}
+
+
+def problem_response(problem: Problem) -> Response:
+    """The answer that says this problem."""
+    status = problem.status if isinstance(problem, HttpProblem) else _status(problem)
+    body: dict[str, Any] = {
+        "type": f"urn:portbook:problem:{problem.code}",
+        "title": _TITLES.get(status, "Refused"),
+        "status": status,
+        "detail": f"{problem.message} ({problem.detail})" if problem.detail else problem.message,
+        "code": problem.code,
+    }
+    if isinstance(problem, QueryInvalid):
+        if problem.parameter:
+            body["parameter"] = problem.parameter
+        if problem.position is not None:
+            body["position"] = problem.position
+    if problem.hint:
+        body["hint"] = problem.hint
+    headers: Mapping[str, str] = {}
+    if isinstance(problem, NotSignedIn):
+        headers = {"WWW-Authenticate": 'Bearer realm="portbook", Basic realm="portbook", charset="UTF-8"'}
+    elif status == 503:
+        headers = {"Retry-After": "5"}
+    # A hostile name may hold a lone surrogate, which no JSON text can.
+    content = orjson.dumps(_clean(body))
+    return Response(content, status_code=status, media_type=MEDIA_TYPE, headers=dict(headers))
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the app leave as a problem."""
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_crash)
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return problem_response(error)
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    message = "There is nothing at this address." if error.status_code == 404 else str(error.detail)
+    hint = "GET /api/v1/schema lists the collections." if error.status_code == 404 else ""
+    response = problem_response(HttpProblem(message, status=error.status_code, hint=hint))
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _on_crash(request: Request, error: Exception) -> Response:
+    # The server logs the traceback; the caller gets none of it.
+    _log.error("unhandled error in %s %s", request.method, request.url.path)
+    return problem_response(
+        HttpProblem(
+            "an unexpected error; it is in the gateway's log", status=500, hint="Report it with the time."
+        )
+    )
+
+
+def _status(problem: Problem) -> int:
+    return next(status for kind, status in _STATUS if isinstance(problem, kind))
+
+
+def _clean(body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+        for name, value in body.items()
+    }

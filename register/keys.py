@@ -1,0 +1,165 @@
+"""Callers' keys: shown once, kept as a hash, told apart by their first characters."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+
+from register.db import Connection, Pool
+from register.errors import RegisterError
+
+SCOPES = ("read", "admin")
+"""`admin` may do what `read` may."""
+
+_PREFIX = "pb_"
+_CACHE_S = 5.0
+_CACHE_SIZE = 10_000
+
+
+class KeyUnknown(RegisterError):
+    """No key that is still in force has this name or prefix."""
+
+    code = "REG006"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is asking, and what for."""
+
+    key_id: UUID
+    name: str
+    scopes: frozenset[str]
+    scoped_rows: bool
+    """Restricted to some portfolios, programmes or projects."""
+
+    def may(self, scope: str) -> bool:
+        return scope in self.scopes or "admin" in self.scopes
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInfo:
+    """A key as lists show it."""
+
+    id: UUID
+    name: str
+    prefix: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+async def create_key(
+    pool: Pool,
+    name: str,
+    *,
+    scopes: Sequence[str] = ("read",),
+    expires_at: datetime | None = None,
+    actor: str = "command line",
+) -> str:
+    """Make a key and return it; it cannot be shown again."""
+    unknown = [scope for scope in scopes if scope not in SCOPES]
+    if unknown or not scopes:
+        raise RegisterError(
+            f"there is no scope {', '.join(unknown) or 'given'}", hint=f"Scopes are {', '.join(SCOPES)}."
+        )
+    key = _PREFIX + secrets.token_urlsafe(32)
+    key_id = uuid4()
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(
+            "INSERT INTO api_key (id, name, hash, prefix, scopes, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
+            key_id,
+            name,
+            _hash(key),
+            key[:10],
+            list(scopes),
+            expires_at,
+        )
+        await _note(connection, actor, "key created", key_id, {"name": name, "scopes": list(scopes)})
+    return key
+
+
+async def list_keys(pool: Pool) -> list[KeyInfo]:
+    """Every key there ever was, newest last."""
+    rows = await pool.fetch(
+        "SELECT id, name, prefix, scopes, created_at, expires_at, revoked_at FROM api_key ORDER BY created_at, id"
+    )
+    return [KeyInfo(*row[:3], tuple(row[3] or ()), *row[4:]) for row in rows]
+
+
+async def revoke_key(pool: Pool, which: str, *, actor: str = "command line") -> list[KeyInfo]:
+    """Withdraw the key of this id, prefix or name; returns what was withdrawn. A gateway notices within seconds.
+
+    Raises KeyUnknown where there is none in force.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        rows = await connection.fetch(
+            """
+            UPDATE api_key SET revoked_at = now() WHERE revoked_at IS NULL AND $1 IN (id::text, prefix, name)
+            RETURNING id, name, prefix, scopes, created_at, expires_at, revoked_at
+            """,
+            which,
+        )
+        if not rows:
+            raise KeyUnknown(f"no key in force is called {which!r}", hint="`portbook keys list` shows them.")
+        for row in rows:
+            await _note(connection, actor, "key revoked", row["id"], {"name": row["name"]})
+    return [KeyInfo(*row[:3], tuple(row[3] or ()), *row[4:]) for row in rows]
+
+
+class Keyring:
+    """Looks keys up and remembers those in force for a few seconds. Unknown ones are asked for each time."""
+
+    def __init__(self, pool: Pool, *, remember_s: float = _CACHE_S) -> None:
+        self._pool = pool
+        self._remember_s = remember_s
+        self._known: dict[bytes, tuple[Caller, float]] = {}
+
+    async def caller(self, key: str) -> Caller | None:
+        """Whose key this is; None when it is unknown, withdrawn or has ended."""
+        if not key.startswith(_PREFIX) or len(key) > 200:
+            return None
+        digest = _hash(key)
+        known = self._known.get(digest)
+        if known is not None and known[1] > time.monotonic():
+            return known[0]
+        row = await self._pool.fetchrow(
+            """
+            SELECT id, name, scopes, row_scope IS NOT NULL AND row_scope <> '{}' AS scoped FROM api_key
+            WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+            """,
+            digest,
+        )
+        if row is None:
+            self._known.pop(digest, None)
+            return None
+        if len(self._known) >= _CACHE_SIZE:
+            self._known.clear()
+        caller = Caller(row["id"], row["name"], frozenset(row["scopes"] or ()), row["scoped"])
+        self._known[digest] = (caller, time.monotonic() + self._remember_s)
+        return caller
+
+
+def _hash(key: str) -> bytes:
+    # Keys are 256 random bits: a slow hash would protect nothing more.
+    return sha256(key.encode("utf-8", "surrogatepass")).digest()
+
+
+async def _note(
+    connection: Connection, actor: str, action: str, key_id: UUID, detail: dict[str, Any]
+) -> None:
+    await connection.execute(
+        "INSERT INTO audit (actor, action, subject, detail) VALUES ($1, $2, $3, $4)",
+        actor,
+        action,
+        f"api_key {key_id}",
+        orjson.dumps(detail).decode(),
+    )

@@ -1,0 +1,45 @@
+"""Questions to the register: text → query → plan → one SQL statement → JSON.
+
+parse_fields, parse_filter    grammar      text → ast.Query          positions kept
+check                         names        Query → Level             catalog, kinds, limits
+compile                       SQL          Level → Statement         values bound
+read, cursor                  running it   Statement → Answer        bytes passed through
+"""
+
+from register.query.ast import DEFAULT_LIMIT, MAX_LIMIT, Query
+from register.query.check import Level, check, entity_of
+from register.query.cursor import shape_of
+from register.query.errors import (
+    CollectionUnknown,
+    CursorInvalid,
+    NameUnknown,
+    QueryTooLarge,
+    QueryTooSlow,
+    RowAmbiguous,
+)
+from register.query.parse_fields import parse_fields
+from register.query.parse_filter import parse_filter, parse_order
+from register.query.read import Answer, Prepared, read_page, read_row
+
+__all__ = [
+    "DEFAULT_LIMIT",
+    "MAX_LIMIT",
+    "Answer",
+    "CollectionUnknown",
+    "CursorInvalid",
+    "Level",
+    "NameUnknown",
+    "Prepared",
+    "Query",
+    "QueryTooLarge",
+    "QueryTooSlow",
+    "RowAmbiguous",
+    "check",
+    "entity_of",
+    "parse_fields",
+    "parse_filter",
+    "parse_order",
+    "read_page",
+    "read_row",
+    "shape_of",
+]

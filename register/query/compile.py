@@ -1,0 +1,349 @@
+"""A plan becomes one SQL statement that builds the answer's JSON inside PostgreSQL.
+
+How the SQL is spelled was measured (docs/api.md, bench/query). In short: JSON is made by `json_agg` of a narrow row, with the order
+inside the aggregate; related rows are correlated subselects; limits are literals, because the planner distrusts a
+statement whose LIMIT it cannot see and would plan it anew each time. Values are always bound. Names come from the
+catalog, except aliases, which the GraphQL grammar holds to letters, digits and underscores, and which are quoted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from register.catalog import Entity, FieldDef, Kind, Relation, catalog
+from register.query.check import (
+    Branch,
+    Exists,
+    Group,
+    Hops,
+    Level,
+    Opposite,
+    OrderBy,
+    Rule,
+    Test,
+    mentions_presence,
+)
+from register.query.values import Known, Moment
+
+_CASTS = {
+    Kind.TEXT: "text",
+    Kind.TEXTS: "text",
+    Kind.DATE: "date",
+    Kind.INSTANT: "timestamptz",
+    Kind.NUMBER: "numeric",
+    Kind.INTEGER: "int8",
+    Kind.BOOLEAN: "boolean",
+    Kind.ID: "uuid",
+    Kind.IDS: "uuid",
+}
+_META = """(SELECT json_object_agg(s.key, s.fresh_at) FROM source s WHERE s.configured) AS freshness, to_json(now()) AS as_of"""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL and what to bind to it. `places` is how many order values a page's row carries after the fixed columns."""
+
+    sql: str
+    parameters: tuple[Any, ...]
+    places: int = 0
+
+
+def compile_page(level: Level, after: Sequence[str | None] | None = None) -> Statement:
+    """One page: columns data (json), more, freshness (json), as_of (json), then the last row's order values as text.
+
+    `after` holds such values: the page starts behind that row.
+    """
+    builder = _Builder()
+    rows = builder.rows(level, "TRUE", after, extra=1)
+    last = "".join(
+        f", min(r._o{i}::text) FILTER (WHERE r._n = {level.limit}) AS _o{i}" for i in range(len(level.order))
+    )
+    sql = (
+        f"SELECT json_agg(t ORDER BY r._n) FILTER (WHERE r._n <= {level.limit}) AS data, "
+        f"max(r._n) > {level.limit} AS more, {_META}{last} "
+        f"FROM ({rows}) r CROSS JOIN LATERAL (SELECT {builder.shown(level, 'r')}) t"
+    )
+    return Statement(sql, tuple(builder.parameters), len(level.order))
+
+
+def compile_row(level: Level, reference: str, row_id: Any | None) -> Statement:
+    """One row by id or key, whatever its presence: columns data (text), ids (text[]), freshness, as_of.
+
+    An id that was absorbed by another row leads to that row. Several ids: the key is ambiguous; of rows with one key
+    those still present go first, so that a key used anew leads to its present owner.
+    """
+    builder = _Builder()
+    entity = level.entity
+    ways = []
+    if row_id is not None:
+        bound = builder.bind(row_id, "int8" if isinstance(row_id, int) else "uuid")
+        if entity.enveloped:
+            name = builder.bind(entity.name, "text")
+            ways.append(
+                f"e.id = coalesce((SELECT l.entity_id FROM link l WHERE l.id = {bound} AND l.entity = {name}), {bound})"
+            )
+        else:
+            ways.append(f"e.id = {bound}")
+    if "key" in entity.fields:
+        ways.append(f"e.key = {builder.bind(reference, 'text')}")
+    absent = "e.presence <> 'present'" if entity.enveloped else "false"
+    conditions = [f"({' OR '.join(ways) or 'false'})", *builder.visible(entity, "e", any_presence=True)]
+    sql = (
+        "SELECT min(row_to_json(t)::text) AS data, array_agg(r.id::text ORDER BY r.id) AS ids, "
+        f"{_META} FROM (SELECT {builder.columns(level, 'e')}, rank() OVER (ORDER BY {absent}) AS _n "
+        f"FROM {builder.table(entity)} e WHERE {' AND '.join(conditions)} LIMIT 50) r "
+        f"CROSS JOIN LATERAL (SELECT {builder.shown(level, 'r')}) t WHERE r._n = 1"
+    )
+    return Statement(sql, tuple(builder.parameters))
+
+
+class _Builder:
+    """Collects parameters and names tables while the text grows."""
+
+    def __init__(self) -> None:
+        self.parameters: list[Any] = []
+        self._aliases = 0
+
+    # The two doors to a table: a past state (`as_of`) would be another table here, and what a caller may see would
+    # be another condition. Nothing below reads a table in any other way.
+
+    def table(self, entity: Entity) -> str:
+        return _quoted(entity.table.name)
+
+    def visible(self, entity: Entity, alias: str, *, any_presence: bool) -> list[str]:
+        return [f"{alias}.presence = 'present'"] if entity.enveloped and not any_presence else []
+
+    def bind(self, value: Any, cast: str) -> str:
+        self.parameters.append(value)
+        return f"${len(self.parameters)}::{cast}"
+
+    def alias(self) -> str:
+        self._aliases += 1
+        return f"a{self._aliases}"
+
+    def shown(self, level: Level, owner: str) -> str:
+        """The output columns of a row, in the order asked for."""
+        return ", ".join(f"{self._shown(item, owner)} AS {_quoted(alias)}" for alias, item in level.items)
+
+    def _shown(self, item: FieldDef | Branch, owner: str) -> str:
+        if isinstance(item, FieldDef):
+            return f"{owner}.{_quoted(item.name)}"
+        relation, level = item.relation, item.level
+        if not relation.many:
+            one = self.alias()
+            conditions = [_joined(relation, owner, one), *self.visible(level.entity, one, any_presence=True)]
+            return (
+                f"(SELECT row_to_json(t) FROM (SELECT {self.shown(level, one)} FROM {self.table(level.entity)} {one} "
+                f"WHERE {' AND '.join(conditions)}) t)"
+            )
+        rows = self.alias()
+        order = ", ".join(_order(f"{rows}._o{i}", by.descending) for i, by in enumerate(level.order))
+        many = self.alias()
+        inner = self.rows(level, _joined(relation, owner, many), None, table_alias=many)
+        return (
+            f"(SELECT coalesce(json_agg(t ORDER BY {order}), '[]'::json) FROM ({inner}) {rows} "
+            f"CROSS JOIN LATERAL (SELECT {self.shown(level, rows)}) t)"
+        )
+
+    def columns(self, level: Level, alias: str) -> str:
+        """The table's columns that `shown` will ask for."""
+        names = {"id": None}
+        for _, item in level.items:
+            if isinstance(item, FieldDef):
+                names[item.name] = None
+            elif item.relation.column_on_owner:
+                names[item.relation.column] = None
+        return ", ".join(f"{alias}.{_quoted(name)}" for name in names)
+
+    def rows(
+        self,
+        level: Level,
+        joined: str,
+        after: Sequence[str | None] | None,
+        *,
+        extra: int | None = None,
+        table_alias: str = "e",
+    ) -> str:
+        """The rows of a level, ordered and limited: their columns and the order values `_o0` …; with `extra` rows
+        above the limit (of the outermost level) also their number `_n`."""
+        scope = _Scope(self, level.entity, table_alias)
+        terms = [scope.field(by.hops, by.field) for by in level.order]
+        conditions = [joined] if joined != "TRUE" else []
+        conditions += self.visible(level.entity, table_alias, any_presence=mentions_presence(level.rule))
+        if level.rule:
+            conditions.append(scope.rule(level.rule))
+        columns = [self.columns(level, table_alias), *(f"{term} AS _o{i}" for i, term in enumerate(terms))]
+        source = f"FROM {self.table(level.entity)} {table_alias}{scope.joins}"
+        limit = level.limit + (extra or 0)
+
+        def select(more: Iterable[str], orders: Sequence[str], columns: Sequence[str]) -> str:
+            where = " AND ".join([*conditions, *more])
+            return (
+                f"SELECT {', '.join(columns)} {source}{' WHERE ' + where if where else ''} "
+                f"ORDER BY {', '.join(orders)} LIMIT {limit}"
+            )
+
+        orders = [
+            _order(term, by.descending, _nullable(level.entity, by))
+            for term, by in zip(terms, level.order, strict=True)
+        ]
+        if extra is None:
+            return select((), orders, columns)
+        parts = self._segments(level, terms, after)
+        if len(parts) == 1:
+            number = f"row_number() OVER (ORDER BY {', '.join(orders)}) AS _n"
+            return select(parts[0], orders, [*columns, number])
+        filled = [_order(terms[0], level.order[0].descending, False), *orders[1:]]
+        both = (
+            f"({select(parts[0], filled, [*columns, '0 AS _s'])}) UNION ALL "
+            f"({select(parts[1], orders[1:], [*columns, '1 AS _s'])})"
+        )
+        outer = ", ".join(["u._s", *(_order(f"u._o{i}", by.descending) for i, by in enumerate(level.order))])
+        return f"SELECT u.*, row_number() OVER (ORDER BY {outer}) AS _n FROM ({both}) u ORDER BY {outer} LIMIT {limit}"
+
+    def _segments(
+        self, level: Level, terms: Sequence[str], after: Sequence[str | None] | None
+    ) -> list[list[str]]:
+        """Conditions of the parts the page is read from: rows that have the first order value, then rows that lack
+        it. Apart, each can walk an index in either direction; as one condition PostgreSQL would read from the start."""
+        first, by = terms[0], level.order[0]
+        nullable = _nullable(level.entity, by)
+        if after is None:
+            return [[f"{first} IS NOT NULL"], [f"{first} IS NULL"]] if nullable and by.descending else [[]]
+        bound = [
+            None if value is None else f"{self.bind(value, 'text')}::{_CASTS[order.field.kind]}"
+            for value, order in zip(after, level.order, strict=True)
+        ]
+        rest = self._behind(level, terms, bound, 1)
+        if bound[0] is None:
+            return [[f"{first} IS NULL", rest]]
+        sign = "<" if by.descending else ">"
+        here = [f"{first} {sign}= {bound[0]}", f"({first} {sign} {bound[0]} OR {rest})"]
+        return [here, [f"{first} IS NULL"]] if nullable else [here]
+
+    def _behind(self, level: Level, terms: Sequence[str], bound: Sequence[str | None], start: int) -> str:
+        """The rows behind the cursor's place, looking at the terms from `start` on. Empty values come last."""
+        if start == len(terms):
+            return "false"
+        term, value, by = terms[start], bound[start], level.order[start]
+        rest = self._behind(level, terms, bound, start + 1)
+        if value is None:
+            return f"({term} IS NULL AND {rest})"
+        empty = f" OR {term} IS NULL" if _nullable(level.entity, by) else ""
+        return f"({term} {'<' if by.descending else '>'} {value}{empty} OR ({term} = {value} AND {rest}))"
+
+
+class _Scope:
+    """One FROM: a table and the to-one relations that its conditions and order go over, each joined once."""
+
+    def __init__(self, builder: _Builder, entity: Entity, alias: str) -> None:
+        self._builder = builder
+        self._entity = entity
+        self._reached: dict[Hops, str] = {(): alias}
+        self.joins = ""
+
+    def field(self, hops: Hops, field: FieldDef) -> str:
+        return f"{self._reach(hops)}.{_quoted(field.name)}"
+
+    def _reach(self, hops: Hops) -> str:
+        found = self._reached.get(hops)
+        if found is None:
+            owner = self._reach(hops[:-1])
+            found = self._reached[hops] = self._builder.alias()
+            target = catalog()[hops[-1].target]
+            on = [_joined(hops[-1], owner, found), *self._builder.visible(target, found, any_presence=True)]
+            self.joins += f" LEFT JOIN {self._builder.table(target)} {found} ON {' AND '.join(on)}"
+        return found
+
+    def rule(self, rule: Rule) -> str:
+        match rule:
+            case Group(word, parts):
+                return "(" + f" {word} ".join(self.rule(part) for part in parts) + ")"
+            case Opposite(part):
+                return f"({self.rule(part)}) IS NOT TRUE"
+            case Exists(hops, inner):
+                return self._exists(self._reached[()], hops, inner)
+            case Test(hops, field, operator, values):
+                return self._test(self.field(hops, field), field, operator, values)
+
+    def _exists(self, owner: str, hops: Hops, inner: Rule | None) -> str:
+        relation, rest = hops[0], hops[1:]
+        target = catalog()[relation.target]
+        alias = self._builder.alias()
+        scope = _Scope(self._builder, target, alias)
+        free = not relation.many or (not rest and mentions_presence(inner))
+        conditions = [
+            _joined(relation, owner, alias),
+            *self._builder.visible(target, alias, any_presence=free),
+        ]
+        if rest:
+            conditions.append(scope._exists(alias, rest, inner))
+        elif inner is not None:
+            conditions.append(scope.rule(inner))
+        return f"EXISTS (SELECT FROM {self._builder.table(target)} {alias}{scope.joins} WHERE {' AND '.join(conditions)})"
+
+    def _test(self, column: str, field: FieldDef, operator: str, values: Sequence[Known]) -> str:
+        lists = field.kind in (Kind.TEXTS, Kind.IDS)
+        cast = _CASTS.get(field.kind, "text")
+        if operator == "null":
+            return f"coalesce(cardinality({column}), 0) = 0" if lists else f"{column} IS NULL"
+        if operator == "~":
+            pattern = self._builder.bind(f"%{_escaped(str(values[0]))}%", "text")
+            if lists:
+                return f"EXISTS (SELECT FROM unnest({column}) x WHERE x ILIKE {pattern})"
+            return f"{column} ILIKE {pattern}"
+        if operator == "in" and not any(isinstance(value, Moment) for value in values):
+            if any(isinstance(value, Decimal) for value in values):
+                cast, values = "numeric", [Decimal(str(value)) for value in values]
+            bound = self._builder.bind(list(values), f"{cast}[]")
+            return f"{column} && {bound}" if lists else f"{column} = ANY({bound})"
+        if operator == "in":
+            return "(" + " OR ".join(f"{column} = {self._value(value, cast)}" for value in values) + ")"
+        bound = self._value(values[0], cast)
+        if lists:
+            held = f"{column} @> ARRAY[{bound}]"
+            return held if operator == "=" else f"({held}) IS NOT TRUE"
+        return f"{column} IS DISTINCT FROM {bound}" if operator == "!=" else f"{column} {operator} {bound}"
+
+    def _value(self, value: Known, cast: str) -> str:
+        if isinstance(value, Moment):
+            start = "(now() AT TIME ZONE 'UTC')::date" if value.whole_day else "now()"
+            moved = f"({start} + make_interval({value.unit} => {self._builder.bind(value.amount, 'int4')}))"
+            if not value.whole_day:
+                return moved
+            return f"{moved}::date" if cast == "date" else f"({moved} AT TIME ZONE 'UTC')"
+        if isinstance(value, Decimal):
+            cast = "numeric"
+        assert not isinstance(value, datetime) or value.tzinfo is not None
+        return self._builder.bind(value, cast)
+
+
+def _joined(relation: Relation, owner: str, target: str) -> str:
+    column = _quoted(relation.column)
+    if relation.column_on_owner:
+        return f"{target}.id = ANY({owner}.{column})" if relation.array else f"{target}.id = {owner}.{column}"
+    # A containment, because an index on a list can answer that and not `= ANY`.
+    return f"{target}.{column} @> ARRAY[{owner}.id]" if relation.array else f"{target}.{column} = {owner}.id"
+
+
+def _nullable(entity: Entity, by: OrderBy) -> bool:
+    return bool(by.hops or entity.table.c[by.field.name].nullable)
+
+
+def _order(term: str, descending: bool, nullable: bool = True) -> str:
+    # Ascending, PostgreSQL puts empty values last by itself.
+    if not descending:
+        return term
+    return f"{term} DESC NULLS LAST" if nullable else f"{term} DESC"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
