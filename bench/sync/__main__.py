@@ -1,0 +1,251 @@
+"""`python -m bench.sync [--issues 50000] [--repeat 3]`: our sync beside a plain loop and a tuned limit.
+
+All of it happens on this machine, one after the other: a fake Jira in a process of its own, the embedded stores in a
+temporary folder, and each contender as a process that is waited for. Rounds are interleaved, so that a noisy minute
+meets everybody. Ratios within one run are the result; seconds are this machine's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import asyncpg
+import orjson
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from bench.sync.fake import EMAIL, TOKEN, Fake, fake_jira
+from portbook.stores import open_stores
+
+PLAIN_PROJECTS = 1
+"""The plain loop reads this many of the fake's eight projects, and is compared by issues per second."""
+
+CONFIG = """\
+register: {{database: "{database}", redis: "{redis}", data_dir: "{folder}"}}
+sources:
+  - name: delivery
+    kind: jira
+    url: {jira}
+    auth: {{kind: api_token, email: {email}, token: {{env: BENCH_JIRA_TOKEN}}}}
+"""
+
+
+class Result(NamedTuple):
+    issues: int
+    wall_s: float
+    worker_s: float
+    """CPU seconds of the contender's process, from its first instruction to its last."""
+    postgres_s: float
+    fake_s: float
+    rss_mb: float
+
+    @property
+    def per_second(self) -> float:
+        return self.issues / self.wall_s
+
+
+class Place(NamedTuple):
+    folder: Path
+    server: str
+    redis: str
+    postmaster: int
+    fake: Fake
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.sync", description=__doc__)
+    parser.add_argument("--issues", type=int, default=50_000)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--only", help="names of contenders, by commas: limit, full, plain")
+    parser.add_argument("--json", action="store_true", help="one JSON document in place of the table")
+    given = parser.parse_args()
+    chosen = set(given.only.split(",")) if given.only else {"limit", "full", "plain"}
+    results = measure(given.issues, given.repeat, chosen)
+    if given.json:
+        print(
+            orjson.dumps({name: [r._asdict() for r in rounds] for name, rounds in results.items()}).decode()
+        )
+    else:
+        show(given.issues, given.repeat, results)
+
+
+def measure(issues: int, repeat: int, chosen: set[str]) -> dict[str, list[Result]]:
+    results: dict[str, list[Result]] = defaultdict(list)
+    folder = Path(tempfile.mkdtemp(prefix="portbook-bench-"))
+    folder.chmod(0o755)
+    try:
+        with open_stores("embedded", "embedded", folder) as stores, fake_jira(issues) as fake:
+            postmaster = int(next(folder.rglob("postmaster.pid")).read_text().split("\n", 1)[0])
+            place = Place(folder, stores.database_url, stores.redis_url, postmaster, fake)
+            for _ in range(repeat):
+                if "limit" in chosen:
+                    results["limit"].append(_apart(place, "bench.sync.limit", fake.url))
+                if "full" in chosen:
+                    _ours(place, results)
+                if "plain" in chosen:
+                    results["plain"].append(_apart(place, "bench.sync.plain", fake.url, str(PLAIN_PROJECTS)))
+    finally:
+        shutil.rmtree(folder)
+    return results
+
+
+def _apart(place: Place, module: str, jira: str, *more: str) -> Result:
+    """A contender of the bench, in a database of its own."""
+    name = module.rpartition(".")[2]
+    database = _fresh(place, name)
+    told, result = _timed(place, [sys.executable, "-m", module, jira, database, *more])
+    _drop(place, name)
+    return result._replace(issues=told["issues"], wall_s=told["wall_s"])
+
+
+def _ours(place: Place, results: dict[str, list[Result]]) -> None:
+    """The product itself: `portbook sync`, with the times that its own runs are booked with."""
+    database = _fresh(place, "ours")
+    config = place.folder / "portbook.yaml"
+    config.write_text(
+        CONFIG.format(
+            database=database, redis=place.redis, folder=place.folder, jira=place.fake.url, email=EMAIL
+        )
+    )
+    command = [sys.executable, "-m", "portbook", "--config", str(config)]
+    _timed(place, [*command, "migrate"])
+    for name, arguments in (("full", ["--full"]), ("no change", [])):
+        outcomes, result = _timed(place, [*command, "sync", *arguments, "--wait", "--json"])
+        (outcome,) = outcomes
+        if outcome["state"] != "succeeded":
+            raise SystemExit(f"the {name} run ended as {outcome['state']}: {outcome['error']}")
+        if name == "no change" and outcome["rows_changed"]:
+            raise SystemExit(f"the run without changes changed {outcome['rows_changed']} rows")
+        issues, wall_s = asyncio.run(
+            _one(
+                database,
+                "SELECT (SELECT count(*) FROM work_item),"
+                " extract(epoch FROM finished_at - started_at)::float8 FROM run WHERE id = $1",
+                outcome["id"],
+            )
+        )
+        results[name].append(result._replace(issues=issues, wall_s=wall_s))
+    _drop(place, "ours")
+
+
+def _timed(place: Place, command: list[str]) -> tuple[Any, Result]:
+    """Run a command to its end. What it printed, and what it cost everybody."""
+    postgres, fake = _postgres_cpu(place.postmaster), _cpu(place.fake.pid)
+    environment = {**os.environ, "BENCH_JIRA_TOKEN": TOKEN}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
+    assert process.stdout is not None
+    printed = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command[1:4])} failed: {printed.decode()}")
+    result = Result(
+        0,
+        0.0,
+        usage.ru_utime + usage.ru_stime,
+        _postgres_cpu(place.postmaster) - postgres,
+        _cpu(place.fake.pid) - fake,
+        usage.ru_maxrss / 1024,
+    )
+    return orjson.loads(printed) if printed.startswith((b"{", b"[")) else None, result
+
+
+def _cpu(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
+
+
+def _postgres_cpu(postmaster: int) -> float:
+    """CPU seconds of the server: those of living processes, and of ended ones, which their parent remembers."""
+    process = psutil.Process(postmaster)
+    times = process.cpu_times()
+    total = times.user + times.system + times.children_user + times.children_system
+    for child in process.children():
+        try:
+            total += _cpu(child.pid)
+        except psutil.NoSuchProcess:
+            continue
+    return float(total)
+
+
+def _fresh(place: Place, name: str) -> str:
+    async def make() -> None:
+        connection = await asyncpg.connect(place.server)
+        await connection.execute(f"CREATE DATABASE bench_{name}")
+        # Nobody starts with the dirty pages of who came before.
+        await connection.execute("CHECKPOINT")
+        await connection.close()
+
+    asyncio.run(make())
+    before, _, after = place.server.partition("?")
+    return f"{before.rpartition('/')[0]}/bench_{name}?{after}"
+
+
+def _drop(place: Place, name: str) -> None:
+    async def drop() -> None:
+        connection = await asyncpg.connect(place.server)
+        await connection.execute(f"DROP DATABASE bench_{name} WITH (FORCE)")
+        await connection.close()
+
+    asyncio.run(drop())
+
+
+async def _one(database: str, sql: str, *args: Any) -> tuple[Any, ...]:
+    connection = await asyncpg.connect(database)
+    try:
+        return tuple(await connection.fetchrow(sql, *args))
+    finally:
+        await connection.close()
+
+
+def show(issues: int, repeat: int, results: dict[str, list[Result]]) -> None:
+    def median(name: str, column: str) -> float:
+        return statistics.median(getattr(result, column) for result in results[name])
+
+    table = Table(title=f"{issues:,} issues, medians of {repeat}; CPU in µs per issue")
+    for column in (
+        "",
+        "issues",
+        "wall s",
+        "issues/s",
+        "× limit",
+        "× plain",
+        "worker",
+        "PostgreSQL",
+        "fake",
+        "peak RSS MB",
+    ):
+        table.add_column(column, justify="left" if not column else "right")
+    for name in results:
+        count = median(name, "issues")
+        row = [name, f"{count:,.0f}", f"{median(name, 'wall_s'):.2f}", f"{median(name, 'per_second'):,.0f}"]
+        for other in ("limit", "plain"):
+            known = other in results and name != "no change"
+            row.append(f"{median(name, 'per_second') / median(other, 'per_second'):.2f}" if known else "")
+        for column in ("worker_s", "postgres_s", "fake_s"):
+            row.append(
+                f"{median(name, column) / count * 1e6:,.0f}"
+                if name != "no change"
+                else f"{median(name, column):.2f} s"
+            )
+        table.add_row(*row, f"{median(name, 'rss_mb'):.0f}")
+    console = Console()
+    console.print(table)
+    if "no change" in results:
+        share = median("no change", "wall_s") / median("full", "wall_s")
+        console.print(f"A run without changes takes {share:.1%} of a full one.")
+
+
+if __name__ == "__main__":
+    main()
