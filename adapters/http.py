@@ -253,11 +253,14 @@ class Http:
             if body is not None:
                 content = orjson.dumps(body)
                 headers["Content-Type"] = "application/json"
-            response = await self._client.request(
+            async with self._client.stream(
                 method, f"{self.base_url}/{path}", params=params, content=content, headers=headers
-            )
+            ) as response:
+                # Kept out of the response: a response is part of a cycle, so a body inside it would stay until
+                # the collector comes by. At a megabyte and more a page, that is hundreds of them.
+                answered = b"".join([part async for part in response.aiter_bytes()])
         self._watch(response)
-        return Answer(response.status_code, response.headers, response.content)
+        return Answer(response.status_code, response.headers, answered)
 
     def _watch(self, response: httpx.Response) -> None:
         """Learn from every answer: the tool's clock, and whether it wants us slower."""

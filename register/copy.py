@@ -6,13 +6,14 @@ PostgreSQL manual, COPY, "Text Format".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import cache
 from typing import Any
 
 import orjson
 
 from register.catalog import Kind, catalog
+from register.db import Connection
 
 NULL = "\\N"
 
@@ -75,15 +76,26 @@ class EntityRows:
         self._empty = [NULL] * len(kept)
 
     def encode(self, values: dict[str, Any]) -> str:
-        """One line, without its newline. `values` has the envelope's id, source, source_id and presence too."""
+        """One line. `values` has the envelope's id, source, source_id and presence too."""
         cells = self._empty.copy()
         places = self.places
         for name, value in values.items():
             at, encode = places[name]
             cells[at] = encode(value)
-        return "\t".join(cells)
+        return "\t".join(cells) + "\n"
 
 
 @cache
 def entity_rows(entity: str) -> EntityRows:
     return EntityRows(entity)
+
+
+async def copy_in(connection: Connection, table: str, columns: Sequence[str], lines: str) -> None:
+    """Append lines in the text format to a table."""
+    # Not as a file: asyncpg makes a class to read one, a class is part of a cycle, and so megabytes of lines would
+    # stay until the collector comes by.
+    await connection.copy_to_table(table, source=_whole(lines.encode()), columns=columns, format="text")
+
+
+async def _whole(content: bytes) -> AsyncIterator[bytes]:
+    yield content

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from io import BytesIO
 from typing import Any, NamedTuple
 
 import orjson
 
 from register.catalog import catalog
-from register.copy import NULL, entity_rows, text
+from register.copy import NULL, copy_in, entity_rows, text
 from register.db import Connection
 from register.derive import derive
 from register.ids import derive_id
@@ -81,10 +80,8 @@ async def merge_rows(
 async def insert_rows(connection: Connection, entity: str, rows: Iterable[dict[str, Any]]) -> None:
     """COPY new rows in. Computed fields are set here, as everywhere."""
     encoder = entity_rows(entity)
-    lines = "\n".join(encoder.encode(derive(entity, values)) for values in rows)
-    await connection.copy_to_table(
-        entity, source=BytesIO(lines.encode() + b"\n"), columns=encoder.columns, format="text"
-    )
+    lines = "".join([encoder.encode(derive(entity, values)) for values in rows])
+    await copy_in(connection, entity, encoder.columns, lines)
 
 
 async def write_events(connection: Connection, changes: Iterable[Change], *, cause: str, run_id: int | None) -> None:
@@ -97,12 +94,8 @@ async def write_events(connection: Connection, changes: Iterable[Change], *, cau
         for c in changes
     )
     if lines:
-        await connection.copy_to_table(
-            "event",
-            source=BytesIO(lines.encode()),
-            columns=("type", "entity", "entity_id", "version", "changed", "cause", "run_id"),
-            format="text",
-        )
+        columns = ("type", "entity", "entity_id", "version", "changed", "cause", "run_id")
+        await copy_in(connection, "event", columns, lines)
 
 
 def resolve_references(entity: str, values: dict[str, Any], links: Mapping[str, str]) -> dict[str, Any]:

@@ -10,12 +10,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from io import BytesIO
 from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from register.copy import NULL, text
+from register.copy import copy_in, text
 from register.db import Connection, Pool
 from register.findings import PER_VALUE, FindingDraft, close_findings, open_findings
 from register.identity import IDENTITY_LOCK, LinkCache, NeedsIdentity, Uniter, load_links
@@ -312,12 +311,8 @@ class PageWrite:
         if changed:
             lines += await self._replace_claims(changed, tail, mapping_version, touched)
         if lines:
-            await self.connection.copy_to_table(
-                "claim",
-                source=BytesIO("".join(lines).encode()),
-                columns=("record_id", "own_id", "entity", "entity_id", "source", "values", "mapping"),
-                format="text",
-            )
+            columns = ("record_id", "own_id", "entity", "entity_id", "source", "values", "mapping")
+            await copy_in(self.connection, "claim", columns, "".join(lines))
         return touched
 
     async def _replace_claims(
