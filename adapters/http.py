@@ -33,6 +33,7 @@ from adapters.errors import SourceError, SourceMisbehaved, SourceRefused, Source
 T = TypeVar("T")
 
 _TRANSIENT = frozenset({429, 500, 502, 503, 504})
+_SPENT = httpx.ByteStream(b"")
 
 
 class Credentials(Protocol):
@@ -253,14 +254,14 @@ class Http:
             if body is not None:
                 content = orjson.dumps(body)
                 headers["Content-Type"] = "application/json"
-            async with self._client.stream(
+            response = await self._client.request(
                 method, f"{self.base_url}/{path}", params=params, content=content, headers=headers
-            ) as response:
-                # Kept out of the response: a response is part of a cycle, so a body inside it would stay until
-                # the collector comes by. At a megabyte and more a page, that is hundreds of them.
-                answered = b"".join([part async for part in response.aiter_bytes()])
+            )
+        # A response and its stream refer to each other; with its body, a megabyte and more a page, it would stay
+        # until the collector comes by.
+        response.stream = _SPENT
         self._watch(response)
-        return Answer(response.status_code, response.headers, answered)
+        return Answer(response.status_code, response.headers, response.content)
 
     def _watch(self, response: httpx.Response) -> None:
         """Learn from every answer: the tool's clock, and whether it wants us slower."""

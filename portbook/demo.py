@@ -19,7 +19,6 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from rich.markup import escape
-from rich.panel import Panel
 
 from adapters.jira import JiraOptions
 from portbook.cli import ask_for_runs, read_config, with_register
@@ -68,7 +67,7 @@ QUESTIONS = (
     ),
     (
         "Projects with a milestone that slipped more than ten working days, and what is at risk there",
-        "projects?fields=key,milestones(filter:\"slip_days > 10\",order:\"-slip_days\"){title,baseline_on,forecast_on,"
+        'projects?fields=key,milestones(filter:"slip_days > 10",order:"-slip_days"){title,baseline_on,forecast_on,'
         'slip_days},risks(filter:"status = \'open\'",order:"-score",limit:3){title,score}'
         "&filter=any(milestones, slip_days > 10)",
     ),
@@ -91,7 +90,9 @@ def run_demo(folder: Path, *, once: bool) -> None:
     config = _prepare(folder)
     out.print(f"[bold]Portbook demo[/] in {folder}")
     register = config.register
-    stores = open_stores(register.database.get_secret_value(), register.redis.get_secret_value(), register.data_dir)
+    stores = open_stores(
+        register.database.get_secret_value(), register.redis.get_secret_value(), register.data_dir
+    )
     with _pretended_jira(config), stores as stores:
         key = with_register(config, lambda pool, parts, _: _sync(pool, parts, folder / "api-key"))
         with serving_in_background(config, stores):
@@ -191,35 +192,42 @@ def ask(address: str, key: str, question: str) -> dict[str, Any]:
 
 
 def _show_portfolio(address: str, key: str) -> None:
+    wide = out.width >= WIDE
     rows = []
     for p in ask(address, key, PORTFOLIO)["data"]:
         next_one = (p["milestones"] or [{}])[0]
-        slip = next_one.get("slip_days")
-        late = f" [red]+{slip} d[/]" if slip and slip > 0 else ""
+        slip = next_one.get("slip_days") or 0
+        late = f" [red]+{slip} d[/]" if slip > 0 else ""
         worst = max((r["score"] or 0 for r in p["risks"]), default=0)
-        rows.append(
-            (
-                f"[bold]{escape(p['key'] or '')}[/]",
-                escape(p["title"] or ""),
-                escape((p["programme"] or {}).get("title") or ""),
-                escape(p["stage"] or ""),
-                rag_cell(p["rag_reported"]),
-                "" if p["percent_complete"] is None else f"{p['percent_complete']:.0f} %",
-                _shift(p["finish_baseline_on"], p["finish_forecast_on"]),
-                _money(p["budget"], p["currency"]),
-                _overrun(p["budget"], p["forecast_cost"]),
-                f"{len(p['risks'])}" + (f" [red](worst {worst})[/]" if worst >= 15 else ""),
-                f"{escape(next_one.get('title') or '')}{late}",
-            )
-        )
-    columns = ("key", "project", "programme", "stage", "RAG", "done", "finish", "budget", "forecast", "open risks", "next milestone")
-    out.print(table("The portfolio, from GET /api/v1/projects", columns, rows, right=("done", "budget", "forecast")))
+        cells = {
+            "project": f"[bold]{escape(p['key'] or '')}[/] {escape(p['title'] or '')}",
+            "programme": escape((p["programme"] or {}).get("title") or ""),
+            "stage": escape(p["stage"] or ""),
+            "RAG": rag_cell(p["rag_reported"]),
+            "done": "" if p["percent_complete"] is None else f"{p['percent_complete']:.0f} %",
+            "finish": _shift(p["finish_baseline_on"], p["finish_forecast_on"], wide=wide),
+            "budget": _money(p["budget"], p["currency"]),
+            "forecast": _overrun(p["budget"], p["forecast_cost"]),
+            "risks": f"{len(p['risks'])}" + (f" [red](worst {worst})[/]" if wide and worst >= 15 else ""),
+            "next milestone": f"{escape(next_one.get('title') or '')}{late}",
+        }
+        rows.append({name: cell for name, cell in cells.items() if wide or name not in NARROW_WITHOUT})
+    columns = list(rows[0]) if rows else []
+    found = [list(row.values()) for row in rows]
+    right = [name for name in ("done", "budget", "forecast") if name in columns]
+    out.print(table("The portfolio, from GET /api/v1/projects", columns, found, right=right))
 
 
-def _shift(baseline: str | None, forecast: str | None) -> str:
+WIDE = 130
+"""Columns of a terminal from which the whole table fits."""
+NARROW_WITHOUT = ("programme", "stage", "done", "budget")
+
+
+def _shift(baseline: str | None, forecast: str | None, *, wide: bool) -> str:
     if not forecast or not baseline or forecast == baseline:
         return forecast or baseline or ""
-    return f"{forecast} [{'red' if forecast > baseline else 'green'}](was {baseline})[/]"
+    colour = "red" if forecast > baseline else "green"
+    return f"{forecast} [{colour}](was {baseline})[/]" if wide else f"[{colour}]{forecast}[/]"
 
 
 def _money(amount: float | None, currency: str | None) -> str:
@@ -227,23 +235,25 @@ def _money(amount: float | None, currency: str | None) -> str:
 
 
 def _overrun(budget: float | None, forecast: float | None) -> str:
-    if budget is None or forecast is None or not budget:
+    if not budget or forecast is None:
         return _money(forecast, None)
     share = (forecast - budget) / budget
     return f"{_money(forecast, None)} [{'red' if share > 0.05 else 'green'}]{share:+.0%}[/]"
 
 
 def _show_questions(address: str, key: str, folder: Path) -> None:
-    lines = []
+    """Commands to paste as they stand: no frame round them, no line broken."""
+    out.print("\n[bold]Ask it yourself[/] (each of these was just answered)")
+    out.print(f"[cyan]KEY={key}[/]", soft_wrap=True)
     for title, question in QUESTIONS:
-        path, _, query = question.partition("?")
-        parts = " \\\n     ".join(
-            "--data-urlencode " + _shell(part) for part in query.split("&")
-        )
-        lines.append(f"[bold]{title}[/]\n[cyan]curl -sG -H 'Authorization: Bearer {key}' {address}{path} \\\n     {escape(parts)}[/]")
         ask(address, key, question)  # what is printed works, or the demo fails
-    lines.append(f"The whole schema: [cyan]{address}schema[/]   Your own sources: [cyan]{folder / 'portbook.yaml'}[/]")
-    out.print(Panel("\n\n".join(lines), title="Ask it yourself", title_align="left"), soft_wrap=False)
+        path, _, query = question.partition("?")
+        parts = " \\\n  ".join(f"--data-urlencode {_shell(part)}" for part in query.split("&"))
+        out.print(f"\n[dim]# {title}[/]")
+        command = f'curl -sG -H "Authorization: Bearer $KEY" {address}{path} \\\n  {parts}'
+        out.print(f"[cyan]{escape(command)}[/]", soft_wrap=True)
+    out.print(f"\nEvery collection and field: {address}schema (with the key)", soft_wrap=True)
+    out.print(f"The sources it read: {folder / 'portbook.yaml'}", soft_wrap=True)
 
 
 def _shell(text: str) -> str:

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from portbook.errors import Problem
 from register.db import Pool
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+ELSEWHERE = 150
+"""Columns of a table that goes to a file or a pipe."""
+out = Console(highlight=False, width=None if sys.stdout.isatty() else ELSEWHERE)
+err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else ELSEWHERE)
 
 STATE_STYLE = {
     "succeeded": "green",
@@ -28,7 +39,12 @@ STATE_STYLE = {
     "failed": "red",
     "paused": "red",
 }
-RAG_STYLE = {"red": "bold white on red", "amber": "black on yellow", "green": "black on green", "blue": "white on blue"}
+RAG_STYLE = {
+    "red": "bold white on red",
+    "amber": "black on yellow",
+    "green": "black on green",
+    "blue": "white on blue",
+}
 
 
 def show_problem(problem: Problem) -> None:
@@ -40,9 +56,13 @@ def show_problem(problem: Problem) -> None:
         err.print(f"  [green]→[/] {escape(problem.hint)}", soft_wrap=True)
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> Table:
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()
+) -> Table:
     """A table; columns named in `right` are right-aligned. Cells may hold rich markup."""
-    found = Table(title=title or None, title_justify="left", title_style="bold", header_style="bold", pad_edge=False)
+    found = Table(
+        title=title or None, title_justify="left", title_style="bold", header_style="bold", pad_edge=False
+    )
     for column in columns:
         found.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:

@@ -102,8 +102,9 @@ class JiraAdapter:
 
     async def partitions(self) -> list[Partition]:
         found = [
-            Partition("projects", ("project",), "projects", first=True),
+            # People first: a project names its lead.
             Partition("users", ("user",), "people", first=True),
+            Partition("projects", ("project",), "projects", first=True),
             Partition("versions", ("version",), "versions"),
         ]
         if await self._site.has_boards():

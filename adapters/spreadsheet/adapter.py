@@ -27,6 +27,8 @@ _PAGE = 500
 _READER_VERSION = 1
 """Raised when rows come out differently from the same file: unchanged files are then read again."""
 
+REFERRED_TO = ("person", "portfolio", "programme", "project")
+
 
 class SpreadsheetAdapter:
     """Reads tables from workbooks. There is one partition per entity, holding its rows of every file and
@@ -98,7 +100,12 @@ class SpreadsheetAdapter:
                 raise refused or _no_standard_sheet(", ".join(self._options.files))
             streams = [entity for entity in dict.fromkeys(STANDARD_SHEETS.values()) if entity in present]
         names = ", ".join(self._options.files)
-        return [Partition(name, (name,), f"{name.replace('_', ' ')} rows of {names}") for name in streams]
+        # What other rows refer to comes first, in the order in which these refer to one another.
+        early = [name for name in REFERRED_TO if name in streams]
+        return [
+            Partition(name, (name,), f"{name.replace('_', ' ')} rows of {names}", first=name in early)
+            for name in [*early, *(name for name in streams if name not in early)]
+        ]
 
     async def read(self, partition: Partition, cursor: Cursor | None, *, full: bool) -> AsyncIterator[Page]:
         """Yield the partition's rows in the order of files, sheets and rows; all of them, or none when no
@@ -168,7 +175,9 @@ class SpreadsheetAdapter:
         """None: columns are called by their own names already."""
         return {}
 
-    async def locate(self, stream: str, ids: Sequence[str]) -> dict[str, Presence]:
+    async def locate(
+        self, stream: str, ids: Sequence[str], last_known: Mapping[str, Any]
+    ) -> dict[str, Presence]:
         """Rows that a complete read did not meet were deleted by someone. Unknown while a file cannot be
         opened or a sheet is missing."""
         try:

@@ -183,26 +183,26 @@ async def test_one_broken_file_does_not_keep_the_others_from_being_read(tmp_path
             await collect(adapter.read(partition, None, full=False), met)
         assert [len(page.records) for page in met] == [2]
         assert met[0].cursor is None
-        assert await adapter.locate("risk", ["r-009"]) == {}
+        assert await adapter.locate("risk", ["r-009"], {}) == {}
 
 
 async def test_rows_missing_from_a_readable_file_were_deleted(tmp_path: Path) -> None:
     write_xlsx(tmp_path / "b.xlsx", {"Risks": [RISK_HEADER, *risk_rows(2)]})
     async with SpreadsheetAdapter(options(tmp_path)) as adapter:
-        assert await adapter.locate("risk", ["r-009"]) == {"r-009": Presence.DELETED}
+        assert await adapter.locate("risk", ["r-009"], {}) == {"r-009": Presence.DELETED}
         (tmp_path / "b.xlsx").unlink()
-        assert await adapter.locate("risk", ["r-009"]) == {}
+        assert await adapter.locate("risk", ["r-009"], {}) == {}
 
 
 async def test_why_rows_are_missing_is_unknown_while_their_sheet_is(tmp_path: Path) -> None:
     path = write_xlsx(tmp_path / "b.xlsx", {"Risks": [RISK_HEADER, *risk_rows(2)]})
     entry = {"sheet": "Risks", "into": "risk"}
     async with SpreadsheetAdapter(options(tmp_path, sheets=[entry])) as adapter:
-        assert await adapter.locate("risk", ["r-009"]) == {"r-009": Presence.DELETED}
+        assert await adapter.locate("risk", ["r-009"], {}) == {"r-009": Presence.DELETED}
         write_xlsx(path, {"Risks 2026": [RISK_HEADER, *risk_rows(2)]})
-        assert await adapter.locate("risk", ["r-009"]) == {}
+        assert await adapter.locate("risk", ["r-009"], {}) == {}
         path.write_bytes(b"<html>sign in</html>")
-        assert await adapter.locate("risk", ["r-009"]) == {}
+        assert await adapter.locate("risk", ["r-009"], {}) == {}
 
 
 async def test_of_monthly_copies_only_the_newest_is_read_under_one_identity(tmp_path: Path) -> None:
