@@ -122,7 +122,14 @@ def _own_locale(data: Any) -> str | None:
 
 
 def _row(
-    compiled: _Compiled, row_id: str, source_id: str, element: Any, record: Any, mapped: Mapped, *, shared: bool
+    compiled: _Compiled,
+    row_id: str,
+    source_id: str,
+    element: Any,
+    record: Any,
+    mapped: Mapped,
+    *,
+    shared: bool,
 ) -> MappedRow:
     values: dict[str, Any] = {}
     references: list[Reference] = []
@@ -163,7 +170,9 @@ def _compile(
 def _constant(rule: FieldRule) -> _Fill:
     column, const = rule.column, rule.const
 
-    def fill(element: Any, record: Any, values: dict[str, Any], references: list[Reference], mapped: Mapped) -> None:
+    def fill(
+        element: Any, record: Any, values: dict[str, Any], references: list[Reference], mapped: Mapped
+    ) -> None:
         values[column] = const
 
     return fill
@@ -173,7 +182,9 @@ def _value(rule: FieldRule, convert: Callable[[Any], Any]) -> _Fill:
     column, get, default = rule.column, rule.get, rule.default
     assert get is not None
 
-    def fill(element: Any, record: Any, values: dict[str, Any], references: list[Reference], mapped: Mapped) -> None:
+    def fill(
+        element: Any, record: Any, values: dict[str, Any], references: list[Reference], mapped: Mapped
+    ) -> None:
         value = get(element, record)
         if value is None:
             if default is not None:
@@ -196,7 +207,8 @@ def _value(rule: FieldRule, convert: Callable[[Any], Any]) -> _Fill:
 
 def _reference(rule: FieldRule, stream: str, derive_id: DeriveId, locale: Locale) -> _Fill:
     column, entity, get, default = rule.column, rule.ref, rule.get, rule.default
-    assert get is not None and entity is not None
+    assert get is not None
+    assert entity is not None
     convert = _converter(rule, locale)
     memo: dict[str, str] = {}
 
@@ -209,7 +221,9 @@ def _reference(rule: FieldRule, stream: str, derive_id: DeriveId, locale: Locale
             row_id = memo[written] = derive_id(stream, written)
         return Reference(column, entity, row_id, written)
 
-    def fill(element: Any, record: Any, values: dict[str, Any], references: list[Reference], mapped: Mapped) -> None:
+    def fill(
+        element: Any, record: Any, values: dict[str, Any], references: list[Reference], mapped: Mapped
+    ) -> None:
         value = get(element, record)
         try:
             value = default if value is None else convert(value)
@@ -222,7 +236,9 @@ def _reference(rule: FieldRule, stream: str, derive_id: DeriveId, locale: Locale
             found = refer(value)
             references.append(found)
             values[column] = found.id
-        elif several := [refer(word) for word in (value if isinstance(value, list) else [value]) if word is not None]:
+        elif several := [
+            refer(word) for word in (value if isinstance(value, list) else [value]) if word is not None
+        ]:
             references.extend(several)
             values[column] = [found.id for found in several]
 

@@ -1,8 +1,8 @@
 """What can be wrong with a mapping file, and what it can make of a value.
 
-    Problem
-    ├─ MappingInvalid(file, line)     MAP001  refuse at load
-    └─ FieldUnmapped(path, value)     MAP1…   field empty, finding, go on
+Problem
+├─ MappingInvalid(file, line)     MAP001  refuse at load
+└─ FieldUnmapped(path, value)     MAP1…   field empty, finding, go on
 """
 
 from __future__ import annotations

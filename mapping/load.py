@@ -132,7 +132,7 @@ def parse_mapping(
     rules: dict[tuple[str, str, str | None], Rule] = {}
     lookups: dict[str, dict[str, Any]] = {}
     documents = [(name, _yaml(name, text)) for name, text in texts]
-    for name, document in documents:
+    for _, document in documents:
         for table, entries in (document.get("lookups") or {}).items():
             lookups.setdefault(table, {}).update(
                 {str(k).strip().casefold(): v for k, v in (entries or {}).items()}
@@ -140,7 +140,9 @@ def parse_mapping(
     for name, document in documents:
         reader = _Reader(name, entities, aliases, lookups, mistakes)
         for unknown in set(document) - {"source", "rules", "lookups"}:
-            reader.mistake(document, unknown, f"unknown key {unknown!r}{_meant(unknown, ('source', 'rules', 'lookups'))}")
+            reader.mistake(
+                document, unknown, f"unknown key {unknown!r}{_meant(unknown, ('source', 'rules', 'lookups'))}"
+            )
         if document.get("source") not in (None, kind):
             reader.mistake(document, "source", f"is for {document['source']!r}, this source is {kind!r}")
         for node in document.get("rules") or []:
@@ -159,12 +161,14 @@ def parse_mapping(
             rules[identity] = rule
     if mistakes:
         raise MappingInvalid(
-            "the mapping cannot be used" if len(mistakes) == 1 else f"the mapping has {len(mistakes)} mistakes",
+            "the mapping cannot be used"
+            if len(mistakes) == 1
+            else f"the mapping has {len(mistakes)} mistakes",
             detail="\n".join(mistakes),
             hint="docs/mapping.md explains each verb with an example.",
         )
     digest = hashlib.sha256()
-    for name, text in texts:
+    for _, text in texts:
         digest.update(text.encode())
     digest.update(repr(sorted(aliases.items())).encode())
     return MappingSet(kind, tuple(rules.values()), digest.hexdigest()[:12])
@@ -179,7 +183,7 @@ def _yaml(name: str, text: str) -> CommentedMap:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
         raise MappingInvalid(f"not YAML: {error.problem}", detail=f"{name}{line}") from None
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the parser lets TypeError and others through on odd text
         raise MappingInvalid(f"not YAML: {error}", detail=name) from None
     if document is None:
         return CommentedMap()
@@ -239,7 +243,9 @@ class _Reader:
             if node.get(key) is not None:
                 self._path(node, key, str(node[key]))
         fields, custom = self._fields(node, shapes)
-        return Rule(node["stream"], into, self._at(node, None), fields, custom, each, node.get("id"), node.get("when"))
+        return Rule(
+            node["stream"], into, self._at(node, None), fields, custom, each, node.get("id"), node.get("when")
+        )
 
     def _fields(
         self, node: CommentedMap, shapes: Mapping[str, FieldShape]
@@ -261,7 +267,9 @@ class _Reader:
                 fields[name] = found
         return fields, custom
 
-    def _field(self, parent: CommentedMap, name: str, spec: Any, shape: FieldShape | None) -> FieldRule | None:
+    def _field(
+        self, parent: CommentedMap, name: str, spec: Any, shape: FieldShape | None
+    ) -> FieldRule | None:
         if not isinstance(spec, CommentedMap):
             self.mistake(parent, name, f"write `{name}: {{from: PATH}}`")
             return None
@@ -276,7 +284,9 @@ class _Reader:
         wanted = shape.ref if shape else None
         ref = spec.get("ref")
         if ref != wanted:
-            self.mistake(parent, name, f"{name} needs `ref: {wanted}`" if wanted else f"{name} is no reference")
+            self.mistake(
+                parent, name, f"{name} needs `ref: {wanted}`" if wanted else f"{name} is no reference"
+            )
             return None
         verb = spec.get("as") or DEFAULT_VERB.get(shape.kind if shape else "", "json")
         if verb not in VERBS:
@@ -285,7 +295,11 @@ class _Reader:
         for key in ("const", "default"):
             value = spec.get(key)
             if shape and shape.choices and value is not None and value not in shape.choices:
-                self.mistake(spec, key, f"{value!r} is not one of {', '.join(shape.choices)}{_meant(str(value), shape.choices)}")
+                self.mistake(
+                    spec,
+                    key,
+                    f"{value!r} is not one of {', '.join(shape.choices)}{_meant(str(value), shape.choices)}",
+                )
         path = None if spec.get("from") is None else str(spec["from"])
         getter = self._path(spec, "from", path) if path is not None else None
         return FieldRule(
@@ -317,7 +331,9 @@ class _Reader:
             for word, value in table.items():
                 if value is not None and value not in shape.choices:
                     self.mistake(
-                        spec, "lookup", f"lookup {name} turns {word!r} into {value!r}, not one of {', '.join(shape.choices)}"
+                        spec,
+                        "lookup",
+                        f"lookup {name} turns {word!r} into {value!r}, not one of {', '.join(shape.choices)}",
                     )
         return table
 

@@ -25,7 +25,7 @@ class Locale:
     """How a source writes dates and numbers in text, as declared in its configuration."""
 
     name: str = ""
-    zone: ZoneInfo = ZoneInfo("UTC")
+    zone: ZoneInfo = ZoneInfo("UTC")  # noqa: RUF009 - immutable
 
     @property
     def day_first(self) -> bool | None:
@@ -41,7 +41,25 @@ class Locale:
     @property
     def decimal_comma(self) -> bool:
         return self.name[:2] in {
-            *("de", "fr", "es", "it", "nl", "pt", "pl", "cs", "sk", "da", "nb", "nn", "no", "sv", "fi", "ru", "uk"),
+            *(
+                "de",
+                "fr",
+                "es",
+                "it",
+                "nl",
+                "pt",
+                "pl",
+                "cs",
+                "sk",
+                "da",
+                "nb",
+                "nn",
+                "no",
+                "sv",
+                "fi",
+                "ru",
+                "uk",
+            ),
             *("tr", "hu", "ro", "bg", "hr", "sl", "el", "lt", "lv", "et", "id", "vi"),
         } and self.name not in {"de-CH", "it-CH", "es-MX", "en"}
 
@@ -50,7 +68,9 @@ Verb = Callable[[Any, Locale], Any]
 
 _ISO_DATE = re.compile(r"^(\d{4})-(\d\d)-(\d\d)(?:$|[T ])")
 _NUMERIC_DATE = re.compile(r"^(\d{1,4})[./\- ](\d{1,2})[./\- ](\d{1,4})$")
-_NAMED_DATE = re.compile(r"^(?:\w+,? )?(\d{1,2})(?:st|nd|rd|th)?[ .\-/]+([^\W\d]{3,})\.?[ ,.\-/]+(\d{4}|\d\d)$", re.I)
+_NAMED_DATE = re.compile(
+    r"^(?:\w+,? )?(\d{1,2})(?:st|nd|rd|th)?[ .\-/]+([^\W\d]{3,})\.?[ ,.\-/]+(\d{4}|\d\d)$", re.I
+)
 _NAMED_US_DATE = re.compile(r"^(?:\w+,? )?([^\W\d]{3,})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})$", re.I)
 _MONTHS: dict[str, int] = {}
 for _number, _names in enumerate(
@@ -131,7 +151,9 @@ def _numeric_date(found: re.Match[str], locale: Locale) -> str:
     if b > 12:
         return _day(year, a, b)
     if locale.day_first is None and a != b:
-        raise ValueError(f"day and month cannot be told apart; declare the source's locale, or write {year}-…")
+        raise ValueError(
+            f"day and month cannot be told apart; declare the source's locale, or write {year}-…"
+        )
     return _day(year, b, a) if locale.day_first else _day(year, a, b)
 
 
@@ -308,7 +330,18 @@ def rag(value: Any, locale: Locale) -> str | None:
     return _RAG_WORDS[written]
 
 
-_SCALE5 = {"vl": 1, "very low": 1, "l": 2, "low": 2, "m": 3, "medium": 3, "h": 4, "high": 4, "vh": 5, "very high": 5}
+_SCALE5 = {
+    "vl": 1,
+    "very low": 1,
+    "l": 2,
+    "low": 2,
+    "m": 3,
+    "medium": 3,
+    "h": 4,
+    "high": 4,
+    "vh": 5,
+    "very high": 5,
+}
 
 
 def scale5(value: Any, locale: Locale) -> int | None:
@@ -355,5 +388,12 @@ VERBS: Mapping[str, Verb] = {
 def _kind(value: Any) -> str:
     if isinstance(value, dict) and "error" in value:
         return f"an error cell ({value['error']})"
-    names: dict[type, str] = {dict: "an object", list: "a list", bool: "a yes/no value", int: "a number", float: "a number", str: "text"}
+    names: dict[type, str] = {
+        dict: "an object",
+        list: "a list",
+        bool: "a yes/no value",
+        int: "a number",
+        float: "a number",
+        str: "text",
+    }
     return names.get(type(value), type(value).__name__)

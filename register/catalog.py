@@ -139,7 +139,13 @@ def _relate(relations: dict[str, dict[str, Relation]], owner: str, field: FieldD
     array = field.kind is Kind.IDS
     forward = mapping_name(field.name, field)
     relations[owner][forward] = Relation(
-        forward, field.ref, field.name, many=array, array=array, column_on_owner=True, description=field.description
+        forward,
+        field.ref,
+        field.name,
+        many=array,
+        array=array,
+        column_on_owner=True,
+        description=field.description,
     )
     if not reverse:
         return
@@ -199,4 +205,14 @@ def _kind(sa_type: Any) -> Kind:
             return Kind.TEXT
 
 
-__all__ = ["ENVELOPE", "Entity", "FieldDef", "Kind", "Relation", "catalog", "collections", "mapping_name", "plural"]
+__all__ = [
+    "ENVELOPE",
+    "Entity",
+    "FieldDef",
+    "Kind",
+    "Relation",
+    "catalog",
+    "collections",
+    "mapping_name",
+    "plural",
+]

@@ -33,8 +33,14 @@ class FindingDraft(NamedTuple):
 
     @property
     def id(self) -> str:
-        about = (self.source, self.stream, self.value) if self.code in PER_VALUE else (self.record_id, self.entity_id)
-        return derive_id("finding", self.code, self.entity or "", self.field or "", *(str(part or "") for part in about))
+        about = (
+            (self.source, self.stream, self.value)
+            if self.code in PER_VALUE
+            else (self.record_id, self.entity_id)
+        )
+        return derive_id(
+            "finding", self.code, self.entity or "", self.field or "", *(str(part or "") for part in about)
+        )
 
 
 async def open_findings(connection: Connection, found: Iterable[FindingDraft], *, run_id: int | None) -> None:
@@ -66,7 +72,9 @@ async def open_findings(connection: Connection, found: Iterable[FindingDraft], *
     )
 
 
-async def close_findings(connection: Connection, record_ids: Collection[str], *, keep: Iterable[FindingDraft]) -> None:
+async def close_findings(
+    connection: Connection, record_ids: Collection[str], *, keep: Iterable[FindingDraft]
+) -> None:
     """Close what was open about these records, except what is found again."""
     if record_ids:
         await connection.execute(

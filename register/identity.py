@@ -60,7 +60,14 @@ class Uniter:
     """Finds and makes the links that a page's rows call for."""
 
     def __init__(
-        self, connection: Connection, source: str, run_id: int, policy: Policy, cache: LinkCache, *, may_write: bool
+        self,
+        connection: Connection,
+        source: str,
+        run_id: int,
+        policy: Policy,
+        cache: LinkCache,
+        *,
+        may_write: bool,
     ) -> None:
         self._connection = connection
         self._source = source
@@ -134,7 +141,7 @@ class Uniter:
               AND NOT EXISTS (SELECT FROM claim c WHERE c.entity_id = t.id AND c.entity = $3 AND c.source = $4)
               AND EXISTS (SELECT FROM claim c WHERE c.entity_id = t.id AND c.entity = $3)
             LIMIT 2
-            """,  # noqa: S608
+            """,
             value.strip(),
             candidate.id,
             candidate.entity,
@@ -142,7 +149,9 @@ class Uniter:
         )
         return rows[0][0] if len(rows) == 1 else None
 
-    async def _link(self, entity: str, own_id: str, target: str, source_id: str, rule: str, evidence: str) -> None:
+    async def _link(
+        self, entity: str, own_id: str, target: str, source_id: str, rule: str, evidence: str
+    ) -> None:
         if not self._may_write:
             raise NeedsIdentity
         await self._connection.execute(
@@ -154,7 +163,10 @@ class Uniter:
         )  # fmt: skip
         self._links[own_id] = target
         moved = await self._connection.fetch(
-            "UPDATE claim SET entity_id = $3 WHERE entity = $1 AND entity_id = $2 RETURNING 1", entity, own_id, target
+            "UPDATE claim SET entity_id = $3 WHERE entity = $1 AND entity_id = $2 RETURNING 1",
+            entity,
+            own_id,
+            target,
         )
         changes: list[Change] = []
         if moved:
@@ -170,8 +182,12 @@ class Uniter:
             for column in other.fields.values() if other.enveloped else ():
                 if column.ref != entity:
                     continue
-                test = f"$1::uuid = ANY({column.name})" if column.kind is Kind.IDS else f"{column.name} = $1::uuid"
-                ids = await self._connection.fetch(f"SELECT id::text FROM {other.name} WHERE {test}", own_id)  # noqa: S608
+                test = (
+                    f"$1::uuid = ANY({column.name})"
+                    if column.kind is Kind.IDS
+                    else f"{column.name} = $1::uuid"
+                )
+                ids = await self._connection.fetch(f"SELECT id::text FROM {other.name} WHERE {test}", own_id)
                 if ids:
                     changes += await merge_rows(
                         self._connection, other.name, [row[0] for row in ids], self._policy, self._links
@@ -188,7 +204,9 @@ class Uniter:
         unknown = wanted.keys() - self._cache.known
         for entity in sorted({wanted[ref_id][0] for ref_id in unknown}):
             ids = [ref_id for ref_id in unknown if wanted[ref_id][0] == entity]
-            there = await self._connection.fetch(f"SELECT id::text FROM {entity} WHERE id = ANY($1::uuid[])", ids)  # noqa: S608
+            there = await self._connection.fetch(
+                f"SELECT id::text FROM {entity} WHERE id = ANY($1::uuid[])", ids
+            )
             self._cache.known.update(row[0] for row in there)
         findings = []
         for ref_id in sorted(unknown - self._cache.known):
@@ -204,7 +222,11 @@ class Uniter:
 
     async def _answer_waiting(self, candidate: _Candidate) -> None:
         """A row has come that earlier references may have been waiting for."""
-        matches = {normal_key(str(candidate.values[c])) for c in self._policy.match.get(candidate.entity, ()) if candidate.values.get(c)}
+        matches = {
+            normal_key(str(candidate.values[c]))
+            for c in self._policy.match.get(candidate.entity, ())
+            if candidate.values.get(c)
+        }
         waiting = await self._connection.fetch(
             """
             SELECT id, entity_id::text, source, value FROM finding
@@ -239,8 +261,8 @@ def _unknown(source: str, entity: str, ref_id: str, word: str, row: Any, column:
         entity_id=ref_id,
         field=name,
         value=word,
-        message=f"{row.entity} {row.values.get('key') or row.source_id}: {name} {word!r} is no {entity} in the register",
+        message=f"{row.entity} {row.values.get('key') or row.source_id}: "
+        f"{name} {word!r} is no {entity} in the register",
         hint=f"Add the {entity} to a source, use its {'e-mail address' if entity == 'person' else 'key'}, "
         "or link the two under `identity:` in the configuration.",
     )
-

@@ -13,7 +13,11 @@ _PREFIX = NAMESPACE.bytes
 
 def derive_id(*parts: str) -> str:
     """UUIDv5 (RFC 9562) of the parts, joined by the unit separator; as text, which is how it travels here."""
-    digest = bytearray(sha1(_PREFIX + "\x1f".join(parts).encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()[:16])
+    digest = bytearray(
+        sha1(_PREFIX + "\x1f".join(parts).encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()[
+            :16
+        ]
+    )
     digest[6] = digest[6] & 0x0F | 0x50
     digest[8] = digest[8] & 0x3F | 0x80
     text = digest.hex()

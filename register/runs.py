@@ -80,7 +80,8 @@ async def request_run(
             SELECT $1, CASE WHEN s.complete_at IS NULL THEN 'full' ELSE $2 END, 'queued', $3, $4
             FROM source s WHERE s.key = $1
             ON CONFLICT (source) WHERE state IN ('queued', 'running') DO UPDATE
-            SET mode = CASE WHEN r.state = 'queued' AND r.attempts = 0 AND excluded.mode = 'full' THEN 'full' ELSE r.mode END,
+            SET mode = CASE WHEN r.state = 'queued' AND r.attempts = 0 AND excluded.mode = 'full'
+                            THEN 'full' ELSE r.mode END,
                 approved = r.approved OR excluded.approved,
                 not_before = CASE WHEN r.state = 'queued' THEN least(r.not_before, now()) ELSE r.not_before END
             RETURNING id
@@ -204,7 +205,9 @@ async def resume(pool: Pool, source: str) -> None:
     )
 
 
-async def missing_records(connection: Connection, source: str, run_id: int, streams: Sequence[str]) -> list[tuple[str, str, str]]:
+async def missing_records(
+    connection: Connection, source: str, run_id: int, streams: Sequence[str]
+) -> list[tuple[str, str, str]]:
     """(record id, stream, source id) of what a complete run has not met."""
     rows = await connection.fetch(
         """
@@ -228,7 +231,9 @@ async def present_count(connection: Connection, source: str) -> int:
     )
 
 
-async def _close(connection: Connection, run_id: int, state: str, code: str | None, error: str | None) -> None:
+async def _close(
+    connection: Connection, run_id: int, state: str, code: str | None, error: str | None
+) -> None:
     await connection.execute(
         "UPDATE run SET state = $2, finished_at = clock_timestamp(), error_code = $3, error = $4 WHERE id = $1",
         run_id,

@@ -49,7 +49,9 @@ async def require_current(url: str) -> None:
     if found != wanted:
         raise SchemaMismatch(
             f"the register's schema is at revision {found or 'none'}, this version needs {wanted}",
-            hint="Run `portbook migrate`." if found is None or found < (wanted or "") else "Upgrade Portbook.",
+            hint="Run `portbook migrate`."
+            if found is None or found < (wanted or "")
+            else "Upgrade Portbook.",
         )
 
 

@@ -5,6 +5,8 @@ Importing this module completes `SQLModel.metadata`, which the migrations are co
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Column, DateTime, Index, Integer, MetaData, Table, Uuid
 from sqlmodel import SQLModel
 
@@ -24,7 +26,12 @@ def complete(metadata: MetaData) -> MetaData:
         Table(
             name + HISTORY_SUFFIX,
             metadata,
-            Column("valid_to", DateTime(timezone=True), nullable=False, comment="Until when the register showed it."),
+            Column(
+                "valid_to",
+                DateTime(timezone=True),
+                nullable=False,
+                comment="Until when the register showed it.",
+            ),
             *(_twin(column) for column in table.columns),
         )
         Index(f"{name}_key_ix", table.c.key)
@@ -47,7 +54,7 @@ def _indexed(entity: str, field: str) -> bool:
 
 def _twin(column: Column[object]) -> Column[object]:
     primary = column.name in ("id", "version")
-    kind = {"id": Uuid(), "version": Integer()}.get(column.name, column.type)
+    kind: Any = {"id": Uuid(), "version": Integer()}.get(column.name, column.type)
     return Column(column.name, kind, primary_key=primary, nullable=not primary, autoincrement=False)
 
 

@@ -1,5 +1,7 @@
 """Every table of the register. Entities are declared once; all else about them is derived in `register.catalog`."""
 
+from sqlmodel import SQLModel
+
 from register.models.base import ENVELOPE, Envelope
 from register.models.control import (
     Action,
@@ -19,7 +21,16 @@ from register.models.control import (
     StatusReport,
 )
 from register.models.people import Assignment, Person, ResourceDemand, TimeEntry
-from register.models.plan import Baseline, Dependency, Iteration, Milestone, Portfolio, Programme, Project, WorkItem
+from register.models.plan import (
+    Baseline,
+    Dependency,
+    Iteration,
+    Milestone,
+    Portfolio,
+    Programme,
+    Project,
+    WorkItem,
+)
 from register.models.trust import (
     ApiKey,
     Audit,
@@ -69,7 +80,14 @@ ENTITIES: dict[str, type[Envelope]] = {
 }
 """Entity name (singular, as in code and mappings) → its one declaration."""
 
-TRUST = {"source": Source, "run": Run, "finding": Finding, "conflict": Conflict, "link": Link, "rejection": Rejection}
+TRUST: dict[str, type[SQLModel]] = {
+    "source": Source,
+    "run": Run,
+    "finding": Finding,
+    "conflict": Conflict,
+    "link": Link,
+    "rejection": Rejection,
+}
 """Tables of the trust layer that the API shows."""
 
 __all__ = [

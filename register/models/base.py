@@ -62,7 +62,9 @@ def document(description: str, **column: Any) -> Any:
 def ref(entity: str, description: str, *, reverse: str = "", index: bool | None = None) -> Any:
     """The id of one row of `entity`. `reverse` names the list of rows that point here, as the API shows it on the
     other side; such a reference is indexed. Not a foreign key: the row pointed at may arrive later, or never."""
-    return _field(Uuid, description, ref=entity, reverse=reverse, index_ref=bool(reverse) if index is None else index)
+    return _field(
+        Uuid, description, ref=entity, reverse=reverse, index_ref=bool(reverse) if index is None else index
+    )
 
 
 def refs(entity: str, description: str, *, reverse: str = "") -> Any:
@@ -71,7 +73,7 @@ def refs(entity: str, description: str, *, reverse: str = "") -> Any:
 
 
 def _field(sa_type: Any, description: str, *, default: Any = None, **extra: Any) -> Any:
-    column = {k: extra.pop(k) for k in ("server_default", "nullable") if k in extra}
+    column: dict[str, Any] = {k: extra.pop(k) for k in ("server_default", "nullable") if k in extra}
     return Field(
         default=default,
         sa_type=sa_type,
@@ -85,8 +87,8 @@ class Envelope(SQLModel):
     """What every row of the register carries."""
 
     @declared_attr.directive
-    def __tablename__(cls) -> str:  # noqa: N805
-        return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()  # type: ignore[attr-defined]
+    def __tablename__(cls) -> str:  # noqa: N805 - SQLAlchemy makes it a class property
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
     id: UUID = Field(
         sa_type=Uuid,

@@ -129,7 +129,14 @@ class Deliverable(Envelope, table=True):
     project_id: UUID | None = ref("project", "The project that makes it.", reverse="deliverables")
     version_label: str | None = words("The product's own version.")
     ci_status: str | None = words(
-        "Where it stands.", "planned", "in_production", "in_review", "ready", "accepted", "handed_over", "cancelled"
+        "Where it stands.",
+        "planned",
+        "in_production",
+        "in_review",
+        "ready",
+        "accepted",
+        "handed_over",
+        "cancelled",
     )
     owner_id: UUID | None = ref("person", "Who makes it.")
     due_on: date | None = on("When it is due.")
@@ -198,7 +205,9 @@ class Score(Envelope, table=True):
     """How well a project serves a criterion, and why: transparent prioritisation."""
 
     project_id: UUID | None = ref("project", "The project scored.", reverse="scores")
-    objective_id: UUID | None = ref("objective", "The objective, where the criterion is one.", reverse="scores")
+    objective_id: UUID | None = ref(
+        "objective", "The objective, where the criterion is one.", reverse="scores"
+    )
     criterion: str | None = words("What is scored.")
     weight: Decimal | None = number("How much it counts.")
     value: Decimal | None = number("The score.")
@@ -235,5 +244,7 @@ class Benefit(Envelope, table=True):
     target_on: date | None = on("When the target should be reached.")
     profile: list[dict[str, Any]] | None = document("Per period: `{period, forecast, actual}`.")
     owner_id: UUID | None = ref("person", "Benefit owner.", reverse="owned_benefits")
-    status: str | None = words("Where it stands.", "identified", "planned", "realising", "realised", "not_realised")
+    status: str | None = words(
+        "Where it stands.", "identified", "planned", "realising", "realised", "not_realised"
+    )
     tags: list[str] | None = texts("Free labels.")

@@ -42,15 +42,21 @@ class Project(Envelope, table=True):
 
     code: str | None = words("The organisation's own project code; joins tools where a match rule says so.")
     programme_id: UUID | None = ref("programme", "The programme it belongs to.", reverse="projects")
-    portfolio_id: UUID | None = ref("portfolio", "Its portfolio, where it has no programme.", reverse="projects")
+    portfolio_id: UUID | None = ref(
+        "portfolio", "Its portfolio, where it has no programme.", reverse="projects"
+    )
     stage: str | None = words(
         "Where it is in its life.",
         *("pipeline", "feasibility", "definition", "delivery", "closing", "closed", "on_hold", "cancelled"),
     )
     category: str | None = words("Kind of project, in the organisation's words.")
     delivery_method: str | None = words("How it is run.", "predictive", "agile", "hybrid")
-    sponsor_id: UUID | None = ref("person", "Who wants it and answers for the benefits.", reverse="sponsored_projects")
-    manager_id: UUID | None = ref("person", "Project manager, or the tool's project lead.", reverse="managed_projects")
+    sponsor_id: UUID | None = ref(
+        "person", "Who wants it and answers for the benefits.", reverse="sponsored_projects"
+    )
+    manager_id: UUID | None = ref(
+        "person", "Project manager, or the tool's project lead.", reverse="managed_projects"
+    )
     priority: str | None = words("Priority, in the organisation's words.")
     start_planned_on: date | None = on("Planned start.")
     start_baseline_on: date | None = on("Start in the approved baseline.")
@@ -87,7 +93,9 @@ class WorkItem(Envelope, table=True):
     priority: str | None = words("The tool's own word for its priority.")
     assignee_id: UUID | None = ref("person", "Who works on it.", reverse="assigned_work_items")
     reporter_id: UUID | None = ref("person", "Who raised it.")
-    iteration_id: UUID | None = ref("iteration", "The running iteration, or the last one.", reverse="work_items")
+    iteration_id: UUID | None = ref(
+        "iteration", "The running iteration, or the last one.", reverse="work_items"
+    )
     iteration_ids: list[UUID] | None = refs("iteration", "Every iteration it was planned in, oldest first.")
     milestone_ids: list[UUID] | None = refs(
         "milestone", "Milestones (releases) it is to be delivered with.", reverse="work_items"
@@ -150,8 +158,12 @@ class Dependency(Envelope, table=True):
 
     kind: str | None = words("How they are tied.", "FS", "SS", "FF", "SF", "blocks", "relates", "duplicates")
     kind_source: str | None = words("The tool's own word for the link.")
-    from_work_item_id: UUID | None = ref("work_item", "The predecessor, or what blocks.", reverse="successors")
-    to_work_item_id: UUID | None = ref("work_item", "The successor, or what is blocked.", reverse="predecessors")
+    from_work_item_id: UUID | None = ref(
+        "work_item", "The predecessor, or what blocks.", reverse="successors"
+    )
+    to_work_item_id: UUID | None = ref(
+        "work_item", "The successor, or what is blocked.", reverse="predecessors"
+    )
     from_milestone_id: UUID | None = ref("milestone", "The predecessor, a milestone.", reverse="successors")
     to_milestone_id: UUID | None = ref("milestone", "The successor, a milestone.", reverse="predecessors")
     from_project_id: UUID | None = ref("project", "The giving project.", reverse="given_dependencies")

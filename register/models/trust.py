@@ -150,7 +150,9 @@ class SourceRecord(SQLModel, table=True):
     first_seen_at: datetime | None = at("When it was first stored.", nullable=False, server_default=NOW)
     stored_at: datetime | None = at("When this content was stored.", nullable=False, server_default=NOW)
     run_id: int | None = _big("The run that stored this content.")
-    presence: str = words("Whether it is still there.", default="present", nullable=False, server_default="present")
+    presence: str = words(
+        "Whether it is still there.", default="present", nullable=False, server_default="present"
+    )
     unmapped: list[UUID] | None = Field(
         default=None, sa_type=ARRAY(Uuid), description="Findings about values it shares with other records."
     )
@@ -182,7 +184,9 @@ class Claim(SQLModel, table=True):
     own_id: UUID = Field(sa_type=Uuid, primary_key=True, description="The id derived from the source alone.")
     entity_id: UUID = Field(sa_type=Uuid, description="The row it tells of, after identity.")
     source: str = words("The source.", nullable=False)
-    values: dict[str, Any] = Field(sa_type=JSONB, description="Field → value, JSON; dates and instants ISO 8601.")
+    values: dict[str, Any] = Field(
+        sa_type=JSONB, description="Field → value, JSON; dates and instants ISO 8601."
+    )
     mapping: str | None = words("Version of the mapping that made it.")
 
     __table_args__ = (Index("claim_entity_ix", "entity_id"),)
@@ -201,7 +205,7 @@ class Event(SQLModel, table=True):
     run_id: int | None = _big("The run.")
     at: datetime | None = Field(
         default=None,
-        sa_type=DateTime(timezone=True),  # type: ignore[call-overload]
+        sa_type=DateTime(timezone=True),
         sa_column_kwargs={"nullable": False, "server_default": NOW},
     )
 
@@ -216,7 +220,9 @@ class Finding(SQLModel, table=True):
     severity: str = words("How bad.", "error", "warning", "info", nullable=False)
     source: str | None = words("The source.")
     stream: str | None = words("The kind of record.")
-    record_id: UUID | None = Field(default=None, sa_type=Uuid, description="The source record, or a sample of many.")
+    record_id: UUID | None = Field(
+        default=None, sa_type=Uuid, description="The source record, or a sample of many."
+    )
     entity: str | None = words("The entity type.")
     entity_id: UUID | None = Field(default=None, sa_type=Uuid, description="The row concerned.")
     field: str | None = words("The field concerned.")
@@ -302,7 +308,7 @@ class Audit(SQLModel, table=True):
     seq: int | None = _serial("Rises with time.")
     at: datetime | None = Field(
         default=None,
-        sa_type=DateTime(timezone=True),  # type: ignore[call-overload]
+        sa_type=DateTime(timezone=True),
         sa_column_kwargs={"nullable": False, "server_default": NOW},
     )
     actor: str = words("Who.", nullable=False)
