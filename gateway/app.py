@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from gateway import problems, rest
-from register.db import Pool, open_pool
+from gateway import health, problems, rest, schema
+from register.db import Pool, open_read_pool
 from register.keys import Keyring
+from register.query import Lanes
 
 STATEMENT_TIMEOUT_MS = 5_000
 
@@ -26,7 +27,7 @@ def create_app(
 ) -> FastAPI:
     """The application for an ASGI server.
 
-    Give either a `pool`, which stays the caller's, or a `database_url`: then the app opens a pool of `pool_size`
+    Give either a `pool`, which the app uses up and leaves open, or a `database_url`: then the app opens a pool of `pool_size`
     connections when it starts and closes it when it ends. `secret` signs cursors: gateways that answer for one
     another need the same; without one, cursors end with the process.
     """
@@ -37,17 +38,18 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         opened = None
         if database_url is not None:
-            opened = await open_pool(
+            opened = await open_read_pool(
                 database_url,
                 size=pool_size,
                 statement_timeout_ms=statement_timeout_ms,
                 name="portbook gateway",
             )
-        app.state.pool = opened or pool
-        app.state.keyring = Keyring(app.state.pool)
+        app.state.lanes = Lanes(opened or pool)
+        app.state.keyring = Keyring(app.state.lanes)
         try:
             yield
         finally:
+            await app.state.lanes.close()
             if opened is not None:
                 await opened.close()
 
@@ -56,5 +58,8 @@ def create_app(
     )
     app.state.secret = secret or secrets.token_bytes(32)
     problems.install(app)
-    app.router.routes.extend(rest.routes)
+    app.state.metrics = health.Metrics()
+    app.add_middleware(health.Counted, metrics=app.state.metrics)
+    # `schema` before the collections, of which it is none.
+    app.router.routes.extend([*health.routes, *schema.routes, *rest.routes])
     return app

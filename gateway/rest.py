@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
+from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 from fastapi import Request, Response
 from starlette.routing import Route
@@ -17,6 +17,7 @@ from register.query import (
     NameUnknown,
     Prepared,
     Query,
+    QueryTooLarge,
     check,
     entity_of,
     parse_fields,
@@ -30,35 +31,37 @@ from register.query.ast import Compare, Condition, Every, Origin, Path, Value
 from register.query.names import did_you_mean
 from register.query.parse_filter import check_text
 
+_IN_LINKS = "!$%&'()*+,/:;=?@~"
 PARAMETERS = ("fields", "filter", "order", "limit", "cursor")
 
 
 async def list_rows(request: Request) -> Response:
     """Rows of a collection."""
     await signed_in(request)
-    given = _parameters(request, request.path_params["collection"])
-    cursor = given.pop("cursor", None)
-    prepared = prepare(request.path_params["collection"], tuple(given.items()))
-    state = request.app.state
-    answer: Answer = await read_page(state.pool, state.secret, prepared, cursor)
-    response = Response(answer.body, media_type="application/json")
+    state, scope = request.app.state, request.scope
+    collection, query = request.path_params["collection"], scope["query_string"]
+    cursor = None
+    if b"cursor=" in query:
+        query, cursor = _without_cursor(query)
+    answer: Answer = await read_page(state.lanes, state.secret, prepare(collection, query), cursor)
+    headers = None
     if answer.next:
-        url = request.url.include_query_params(cursor=answer.next)
-        response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'
-    return response
+        before = quote(query, safe=_IN_LINKS) + "&" if query else ""
+        headers = {"Link": f'<{scope["path"]}?{before}cursor={answer.next}>; rel="next"'}
+    return Response(answer.body, headers=headers, media_type="application/json")
 
 
 async def one_row(request: Request) -> Response:
     """One row, by id or key."""
     await signed_in(request)
     collection, reference = request.path_params["collection"], request.path_params["reference"]
-    given = _parameters(request, collection)
+    given = _parameters(collection, request.scope["query_string"])
     wrong = next((name for name in given if name != "fields"), None)
     if wrong is not None:
         raise NameUnknown(f"one row takes no `{wrong[:60]}`", parameter=wrong[:60], hint="It takes `fields`.")
     check_text(reference, Origin("reference", reference))
     answer = await read_row(
-        request.app.state.pool, _row_level(collection, given.get("fields", "")), reference
+        request.app.state.lanes, _row_level(collection, given.get("fields", "")), reference
     )
     return Response(answer.body, media_type="application/json")
 
@@ -69,27 +72,27 @@ routes = [Route("/api/v1/{collection}", list_rows), Route("/api/v1/{collection}/
 
 
 @lru_cache(maxsize=512)
-def prepare(collection: str, given: Sequence[tuple[str, str]]) -> Prepared:
-    """Parse, check and compile; remembered by the text of the request."""
-    values = dict(given)
+def prepare(collection: str, query: bytes) -> Prepared:
+    """Parse, check and compile; remembered by the query string as it came, without its cursor."""
+    given = _parameters(collection, query)
     conditions: list[Condition] = []
-    if "filter" in values:
-        conditions.append(parse_filter(values["filter"]))
-    conditions += [_equality(name, text) for name, text in given if name not in PARAMETERS]
+    if "filter" in given:
+        conditions.append(parse_filter(given["filter"]))
+    conditions += [_equality(name, text) for name, text in given.items() if name not in PARAMETERS]
     level = check(
         Query(
             collection,
-            fields=parse_fields(values.get("fields", "")),
+            fields=parse_fields(given.get("fields", "")),
             filter=None
             if not conditions
             else conditions[0]
             if len(conditions) == 1
             else Every(tuple(conditions)),
-            order=parse_order(values["order"]) if "order" in values else (),
-            limit=_limit(values.get("limit")),
+            order=parse_order(given["order"]) if "order" in given else (),
+            limit=_limit(given.get("limit")),
         )
     )
-    pinned = [f"{name}={text}" for name, text in sorted(given) if name != "limit"]
+    pinned = [f"{name}={text}" for name, text in sorted(given.items()) if name != "limit"]
     return Prepared.of(level, shape_of(collection, *pinned))
 
 
@@ -98,11 +101,29 @@ def _row_level(collection: str, fields: str) -> Level:
     return check(Query(collection, fields=parse_fields(fields)))
 
 
-def _parameters(request: Request, collection: str) -> dict[str, str]:
+def _without_cursor(query: bytes) -> tuple[bytes, str | None]:
+    """The query string without its cursor, so that all pages of a query are one entry in what is remembered."""
+    parts = query.split(b"&")
+    cursors = [part[7:] for part in parts if part.startswith(b"cursor=")]
+    if len(cursors) > 1:
+        raise QueryInvalid("`cursor` is given twice", parameter="cursor")
+    rest = b"&".join(part for part in parts if not part.startswith(b"cursor="))
+    return rest, unquote_to_bytes(cursors[0]).decode("ascii", "replace") if cursors else None
+
+
+def _parameters(collection: str, query: bytes) -> dict[str, str]:
     """The address's parameters, each once, each known."""
     entity = entity_of(collection)
     found: dict[str, str] = {}
-    for name, text in request.query_params.multi_items():
+    try:
+        pairs = parse_qsl(query.decode(), keep_blank_values=True, errors="strict", max_num_fields=200)
+    except UnicodeDecodeError:
+        raise QueryInvalid(
+            "the address is not UTF-8", hint="Encode it as UTF-8, then with % signs."
+        ) from None
+    except ValueError:
+        raise QueryTooLarge("the address has more than 200 parameters") from None
+    for name, text in pairs:
         if name in found:
             raise QueryInvalid(
                 f"`{name[:60]}` is given twice",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 import orjson
@@ -92,7 +92,7 @@ async def list_keys(pool: Pool) -> list[KeyInfo]:
     rows = await pool.fetch(
         "SELECT id, name, prefix, scopes, created_at, expires_at, revoked_at FROM api_key ORDER BY created_at, id"
     )
-    return [KeyInfo(*row[:3], tuple(row[3] or ()), *row[4:]) for row in rows]
+    return [_info(row) for row in rows]
 
 
 async def revoke_key(pool: Pool, which: str, *, actor: str = "command line") -> list[KeyInfo]:
@@ -112,14 +112,20 @@ async def revoke_key(pool: Pool, which: str, *, actor: str = "command line") -> 
             raise KeyUnknown(f"no key in force is called {which!r}", hint="`portbook keys list` shows them.")
         for row in rows:
             await _note(connection, actor, "key revoked", row["id"], {"name": row["name"]})
-    return [KeyInfo(*row[:3], tuple(row[3] or ()), *row[4:]) for row in rows]
+    return [_info(row) for row in rows]
+
+
+class Reader(Protocol):
+    """Whatever can fetch a row."""
+
+    async def fetchrow(self, sql: str, *parameters: Any) -> Any: ...
 
 
 class Keyring:
     """Looks keys up and remembers those in force for a few seconds. Unknown ones are asked for each time."""
 
-    def __init__(self, pool: Pool, *, remember_s: float = _CACHE_S) -> None:
-        self._pool = pool
+    def __init__(self, reader: Reader, *, remember_s: float = _CACHE_S) -> None:
+        self._reader = reader
         self._remember_s = remember_s
         self._known: dict[bytes, tuple[Caller, float]] = {}
 
@@ -131,7 +137,7 @@ class Keyring:
         known = self._known.get(digest)
         if known is not None and known[1] > time.monotonic():
             return known[0]
-        row = await self._pool.fetchrow(
+        row = await self._reader.fetchrow(
             """
             SELECT id, name, scopes, row_scope IS NOT NULL AND row_scope <> '{}' AS scoped FROM api_key
             WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
@@ -146,6 +152,11 @@ class Keyring:
         caller = Caller(row["id"], row["name"], frozenset(row["scopes"] or ()), row["scoped"])
         self._known[digest] = (caller, time.monotonic() + self._remember_s)
         return caller
+
+
+def _info(row: Any) -> KeyInfo:
+    key_id, name, prefix, scopes, created_at, expires_at, revoked_at = row
+    return KeyInfo(key_id, name, prefix, tuple(scopes or ()), created_at, expires_at, revoked_at)
 
 
 def _hash(key: str) -> bytes:

@@ -17,6 +17,7 @@ from register.query.errors import (
     QueryTooSlow,
     RowAmbiguous,
 )
+from register.query.lanes import Lanes
 from register.query.parse_fields import parse_fields
 from register.query.parse_filter import parse_filter, parse_order
 from register.query.read import Answer, Prepared, read_page, read_row
@@ -27,6 +28,7 @@ __all__ = [
     "Answer",
     "CollectionUnknown",
     "CursorInvalid",
+    "Lanes",
     "Level",
     "NameUnknown",
     "Prepared",

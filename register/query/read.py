@@ -8,12 +8,12 @@ from uuid import UUID
 import asyncpg
 
 from register.catalog import Kind
-from register.db import Pool
-from register.errors import QueryInvalid, RegisterError, RowNotFound
+from register.errors import RowNotFound
 from register.query.check import Level
 from register.query.compile import Statement, compile_page, compile_row
 from register.query.cursor import read_cursor, write_cursor
-from register.query.errors import QueryTooSlow, RowAmbiguous
+from register.query.errors import RowAmbiguous
+from register.query.lanes import Lanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,12 @@ class Answer:
     next: str | None = None
 
 
-async def read_page(pool: Pool, secret: bytes, prepared: Prepared, cursor: str | None = None) -> Answer:
+async def read_page(lanes: Lanes, secret: bytes, prepared: Prepared, cursor: str | None = None) -> Answer:
     """`{"data": […], "next": …, "meta": {…}}`. Raises QueryInvalid, QueryTooSlow or RegisterError."""
     statement = prepared.first
     if cursor is not None:
         statement = compile_page(prepared.level, read_cursor(secret, prepared.shape, cursor))
-    row = await _fetch(pool, statement)
+    row = await lanes.fetchrow(statement.sql, *statement.parameters)
     next_cursor = None
     if row["more"]:
         next_cursor = write_cursor(secret, prepared.shape, list(row)[4:])
@@ -50,9 +50,10 @@ async def read_page(pool: Pool, secret: bytes, prepared: Prepared, cursor: str |
     return Answer(b'{"data":%b,"next":%b,%b' % (_bytes(row["data"], b"[]"), shown, _meta(row)), next_cursor)
 
 
-async def read_row(pool: Pool, level: Level, reference: str) -> Answer:
+async def read_row(lanes: Lanes, level: Level, reference: str) -> Answer:
     """`{"data": {…}, "meta": {…}}` by id or key, whatever its presence. Raises RowNotFound or RowAmbiguous."""
-    row = await _fetch(pool, compile_row(level, reference, _as_id(level, reference)))
+    statement = compile_row(level, reference, _as_id(level, reference))
+    row = await lanes.fetchrow(statement.sql, *statement.parameters)
     found = row["ids"] or []
     if not found:
         raise RowNotFound(
@@ -66,27 +67,6 @@ async def read_row(pool: Pool, level: Level, reference: str) -> Answer:
             hint="Ask by id.",
         )
     return Answer(b'{"data":%b,%b' % (_bytes(row["data"], b"null"), _meta(row)))
-
-
-async def _fetch(pool: Pool, statement: Statement) -> asyncpg.Record:
-    try:
-        return await pool.fetchrow(statement.sql, *statement.parameters)
-    except asyncpg.QueryCanceledError:
-        raise QueryTooSlow(
-            "the database did not finish in time",
-            hint="Narrow the filter, ask for fewer relations, or order by key.",
-        ) from None
-    except (asyncpg.DataError, OverflowError) as error:
-        raise QueryInvalid(f"the database refuses a value: {error}") from None
-    except (
-        OSError,
-        asyncpg.InterfaceError,
-        asyncpg.PostgresConnectionError,
-        asyncpg.CannotConnectNowError,
-    ) as error:
-        raise RegisterError(
-            f"the register's database does not answer: {error}", hint="Try again shortly."
-        ) from None
 
 
 def _meta(row: asyncpg.Record) -> bytes:

@@ -1,0 +1,94 @@
+"""Is it alive, can it answer, and how is it doing: /healthz, /readyz, /metrics."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+from fastapi import Request, Response
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.routing import Route
+
+from gateway.auth import signed_in
+
+
+class Metrics:
+    """What is counted; one registry per app, so that two apps in a process do not add up."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "portbook_requests", "Requests answered.", ("route", "status"), registry=self.registry
+        )
+        self.seconds = Histogram(
+            "portbook_request_seconds",
+            "Time to answer.",
+            ("route",),
+            buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+            registry=self.registry,
+        )
+        self.open_runs = Gauge("portbook_runs_open", "Runs by state.", ("state",), registry=self.registry)
+
+
+Send = Callable[[dict[str, object]], Awaitable[None]]
+
+
+class Counted:
+    """Counts each answer by route and status. Plain ASGI: Starlette's middleware class would copy every body."""
+
+    def __init__(self, app: Callable[..., Awaitable[None]], metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: dict[str, object], receive: object, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 500
+
+        async def watched(message: dict[str, object]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = int(str(message["status"]))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            # The pattern, not the address: labels must stay few whatever callers invent.
+            route = getattr(scope.get("route"), "path", None) or _route(str(scope["path"]))
+            self._metrics.requests.labels(route, status).inc()
+            self._metrics.seconds.labels(route).observe(time.perf_counter() - started)
+
+
+def _route(path: str) -> str:
+    if not path.startswith("/api/v1/"):
+        return path if path in _KNOWN else "other"
+    return "/api/v1/{collection}/{reference}" if "/" in path[8:] else "/api/v1/{collection}"
+
+
+async def alive(request: Request) -> Response:
+    return Response(b'{"alive":true}', media_type="application/json")
+
+
+async def ready(request: Request) -> Response:
+    """200 when the register answers with the schema in place. Raises RegisterError otherwise."""
+    await request.app.state.lanes.fetchrow("SELECT FROM source LIMIT 1")
+    return Response(b'{"ready":true}', media_type="application/json")
+
+
+async def metrics(request: Request) -> Response:
+    await signed_in(request)
+    known: Metrics = request.app.state.metrics
+    row = await request.app.state.lanes.fetchrow(
+        "SELECT count(*) FILTER (WHERE state = 'queued'), count(*) FILTER (WHERE state = 'running') "
+        "FROM run WHERE state IN ('queued', 'running')"
+    )
+    for state, count in zip(("queued", "running"), row, strict=True):
+        known.open_runs.labels(state).set(count)
+    return Response(generate_latest(known.registry), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+routes = [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", metrics)]
+_KNOWN = frozenset({"/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})

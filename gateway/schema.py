@@ -1,0 +1,250 @@
+"""What the register holds, for people and programs: /api/v1/schema, /openapi.json and /docs, all from the catalog."""
+
+from __future__ import annotations
+
+from functools import cache
+from html import escape
+from typing import Any
+
+import orjson
+from fastapi import Request, Response
+from starlette.routing import Route
+
+from gateway.auth import signed_in
+from register.catalog import Entity, FieldDef, Kind, catalog, collections
+from register.query.ast import DEFAULT_LIMIT, MAX_LIMIT
+
+_JSON_TYPES: dict[Kind, dict[str, Any]] = {
+    Kind.TEXT: {"type": "string"},
+    Kind.DATE: {"type": "string", "format": "date"},
+    Kind.INSTANT: {"type": "string", "format": "date-time"},
+    Kind.NUMBER: {"type": "number"},
+    Kind.INTEGER: {"type": "integer"},
+    Kind.BOOLEAN: {"type": "boolean"},
+    Kind.ID: {"type": "string", "format": "uuid"},
+    Kind.TEXTS: {"type": "array", "items": {"type": "string"}},
+    Kind.IDS: {"type": "array", "items": {"type": "string", "format": "uuid"}},
+    Kind.DOCUMENT: {},
+}
+_PARAMETERS = {
+    "fields": "What to show, as a GraphQL selection set: `key,title,manager{title}`.",
+    "filter": "Which rows: `status = 'open' AND any(milestones, slip_days > 10)`.",
+    "order": "By what, a minus for downwards: `-budget,key`.",
+    "limit": f"How many, up to {MAX_LIMIT:,}; {DEFAULT_LIMIT} when left out.",
+    "cursor": "`next` of the page before.",
+}
+_PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What happened, and where."},
+        "code": {"type": "string", "description": "Stable; docs/errors.md lists them."},
+        "parameter": {"type": "string", "description": "The parameter at fault."},
+        "position": {"type": "integer", "description": "The character in it, counted from 0."},
+        "hint": {"type": "string", "description": "What to do next."},
+    },
+}
+
+
+async def get_schema(request: Request) -> Response:
+    await signed_in(request)
+    return Response(_schema(), media_type="application/json")
+
+
+async def get_openapi(request: Request) -> Response:
+    return Response(orjson.dumps(openapi(request.app.version)), media_type="application/json")
+
+
+async def get_docs(request: Request) -> Response:
+    return Response(
+        _docs(),
+        media_type="text/html",
+        headers={"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"},
+    )
+
+
+routes = [
+    Route("/api/v1/schema", get_schema),
+    Route("/openapi.json", get_openapi),
+    Route("/docs", get_docs),
+]
+
+
+@cache
+def _schema() -> bytes:
+    return orjson.dumps({"collections": {name: _described(entity) for name, entity in collections().items()}})
+
+
+def _described(entity: Entity) -> dict[str, Any]:
+    return {
+        "entity": entity.name,
+        "description": entity.description,
+        "fields": {name: _field(field) for name, field in entity.fields.items()},
+        "relations": {
+            name: {
+                "collection": catalog()[relation.target].collection,
+                "many": relation.many,
+                "description": relation.description,
+            }
+            for name, relation in entity.relations.items()
+        },
+    }
+
+
+def _field(field: FieldDef) -> dict[str, Any]:
+    found: dict[str, Any] = {"kind": str(field.kind), "description": field.description}
+    if field.choices:
+        found["choices"] = list(field.choices)
+    if field.ref:
+        found["refers_to"] = catalog()[field.ref].collection
+    return found
+
+
+@cache
+def openapi(version: str) -> dict[str, Any]:
+    """An OpenAPI 3.1 document with every collection."""
+    paths: dict[str, Any] = {}
+    for name, entity in collections().items():
+        row = {"$ref": f"#/components/schemas/{entity.name}"}
+        paths[f"/api/v1/{name}"] = {"get": _list(name, entity, row)}
+        paths[f"/api/v1/{name}/{{reference}}"] = {"get": _one(name, entity, row)}
+    for path, summary, open_to_all in (
+        ("/api/v1/schema", "Every collection with its fields and relations", False),
+        ("/healthz", "The process is alive", True),
+        ("/readyz", "The register answers", True),
+        ("/metrics", "Numbers for Prometheus", False),
+    ):
+        operation: dict[str, Any] = {"summary": summary, "responses": {"200": {"description": "Fine."}}}
+        if open_to_all:
+            operation["security"] = []
+        paths[path] = {"get": operation}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Portbook", "version": version, "description": "One register of every project."},
+        "paths": paths,
+        "components": {
+            "schemas": {
+                **{entity.name: _object(entity) for entity in catalog().values()},
+                "problem": _PROBLEM,
+            },
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer"},
+                "password": {"type": "http", "scheme": "basic"},
+            },
+        },
+        "security": [{"key": []}, {"password": []}],
+    }
+
+
+def _list(collection: str, entity: Entity, row: dict[str, Any]) -> dict[str, Any]:
+    body = {
+        "type": "object",
+        "required": ["data", "next", "meta"],
+        "properties": {
+            "data": {"type": "array", "items": row},
+            "next": {"type": ["string", "null"]},
+            "meta": {"type": "object"},
+        },
+    }
+    parameters = [
+        {
+            "name": name,
+            "in": "query",
+            "description": text,
+            "schema": {"type": "integer" if name == "limit" else "string"},
+        }
+        for name, text in _PARAMETERS.items()
+    ]
+    return _operation(f"list_{collection}", f"Rows of {collection}", entity, parameters, body)
+
+
+def _one(collection: str, entity: Entity, row: dict[str, Any]) -> dict[str, Any]:
+    body = {
+        "type": "object",
+        "required": ["data", "meta"],
+        "properties": {"data": row, "meta": {"type": "object"}},
+    }
+    parameters = [
+        {
+            "name": "reference",
+            "in": "path",
+            "required": True,
+            "description": "Id or key.",
+            "schema": {"type": "string"},
+        },
+        {"name": "fields", "in": "query", "description": _PARAMETERS["fields"], "schema": {"type": "string"}},
+    ]
+    return _operation(f"get_{entity.name}", f"One of {collection}", entity, parameters, body)
+
+
+def _operation(
+    name: str, summary: str, entity: Entity, parameters: list[dict[str, Any]], body: dict[str, Any]
+) -> dict[str, Any]:
+    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/problem"}}}
+    return {
+        "operationId": name,
+        "summary": summary,
+        "description": entity.description,
+        "parameters": parameters,
+        "responses": {
+            "200": {"description": "As asked for.", "content": {"application/json": {"schema": body}}},
+            "default": {"description": "What is wrong, and what to do.", "content": problem},
+        },
+    }
+
+
+def _object(entity: Entity) -> dict[str, Any]:
+    # Which properties a row has is the caller's choice, and relations come under names of the caller's own.
+    return {
+        "type": "object",
+        "description": entity.description,
+        "properties": {name: _property(field) for name, field in entity.fields.items()},
+    }
+
+
+def _property(field: FieldDef) -> dict[str, Any]:
+    found = dict(_JSON_TYPES[field.kind])
+    if "type" in found:
+        found["type"] = [found["type"], "null"]
+    if field.choices:
+        found["enum"] = [*field.choices, None]
+    return {**found, "description": field.description}
+
+
+@cache
+def _docs() -> bytes:
+    parts = [
+        "<!doctype html><html lang=en><meta charset=utf-8><title>Portbook API</title><h1>Portbook API</h1>",
+        "<p>Every collection answers at <code>/api/v1/{collection}</code> and "
+        "<code>/api/v1/{collection}/{id or key}</code>. The same as <a href=/openapi.json>OpenAPI</a>.<dl>",
+        *(f"<dt><code>{name}</code><dd>{_code(text)}" for name, text in _PARAMETERS.items()),
+        "</dl><ul>",
+        *(f"<li><a href='#{name}'>{name}</a>" for name in collections()),
+        "</ul>",
+    ]
+    for name, entity in collections().items():
+        parts.append(
+            f"<h2 id='{name}'>{name}</h2><p>{escape(entity.description)}<table><tr><th>Field<th>Holds<th>"
+        )
+        for field in entity.fields.values():
+            words = f" One of {', '.join(field.choices)}." if field.choices else ""
+            parts.append(
+                f"<tr><td><code>{field.name}</code><td>{field.kind}<td>{escape(field.description + words)}"
+            )
+        for relation in entity.relations.values():
+            target = catalog()[relation.target].collection
+            many = "list of" if relation.many else "one of"
+            parts.append(
+                f"<tr><td><code>{relation.name}</code><td>{many} <a href='#{target}'>{target}</a>"
+                f"<td>{escape(relation.description)}"
+            )
+        parts.append("</table>")
+    return "".join(parts).encode()
+
+
+def _code(text: str) -> str:
+    pieces = escape(text).split("`")
+    return "".join(f"<code>{piece}</code>" if i % 2 else piece for i, piece in enumerate(pieces))

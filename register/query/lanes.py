@@ -1,0 +1,73 @@
+"""Connections that stay lent: what a pool does around each statement costs as much as sending it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import asyncpg
+
+from register.db import Pool
+from register.errors import QueryInvalid, RegisterError
+from register.query.errors import QueryTooSlow
+
+_GONE = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+class Lanes:
+    """Runs single read-only statements on the connections of a pool, each kept once it was acquired.
+
+    The pool is theirs: they end up with all its connections. Only for statements that leave nothing behind in a session: it is not reset in between. The one used last goes
+    first, so that its caches are warm. A connection that turns out to be dead is replaced, once per statement.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._idle: list[Any] = []
+        self._free = asyncio.Semaphore(pool.get_max_size())
+
+    async def fetchrow(self, sql: str, *parameters: Any) -> asyncpg.Record:
+        """The statement's first row. Raises QueryTooSlow, QueryInvalid or RegisterError, nothing of asyncpg's."""
+        async with self._free:
+            try:
+                try:
+                    return await self._on_one(sql, parameters)
+                except _GONE:
+                    # The server was restarted while nobody asked. Questions can be asked again.
+                    await self.close()
+                    return await self._on_one(sql, parameters)
+            except asyncpg.QueryCanceledError:
+                raise QueryTooSlow(
+                    "the database did not finish in time",
+                    hint="Narrow the filter, ask for fewer relations, or order by key.",
+                ) from None
+            except (asyncpg.DataError, OverflowError) as error:
+                raise QueryInvalid(f"the database refuses a value: {error}") from None
+            except _GONE as error:
+                raise RegisterError(
+                    f"the register's database does not answer: {error}", hint="Try again shortly."
+                ) from None
+
+    async def close(self) -> None:
+        """Give idle connections back to their pool."""
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            await self._pool.release(connection)
+
+    async def _on_one(self, sql: str, parameters: tuple[Any, ...]) -> asyncpg.Record:
+        connection = self._idle.pop() if self._idle else await self._pool.acquire()
+        try:
+            row = await connection.fetchrow(sql, *parameters)
+        except BaseException:
+            # Refused, cancelled or broken: the pool knows how to clean up after each.
+            await self._pool.release(connection)
+            raise
+        self._idle.append(connection)
+        return row
