@@ -103,6 +103,7 @@ class Stream(NamedTuple):
     """A kind of record as found in this tenant."""
 
     name: str
+    """Empty where a part of the source cannot be read; the title then says why."""
     title: str
     fields: tuple[SourceField, ...]
     values: Mapping[str, Sequence[str]] = {}

@@ -4,6 +4,7 @@
     └─ SourceError(source, stream)
        ├─ SourceUnavailable(retry_after)   try the run again later
        ├─ SourceRefused                    pause the source, tell a person
+       │  └─ FileRefused                   tell a person, try again when due
        ├─ SourceMisbehaved                 the answer cannot be trusted: the run is incomplete, its cursor stays
        ├─ CursorExpired                    drop the cursor, read in full
        └─ RecordRejected(record_id)        keep the record aside, go on
@@ -41,6 +42,13 @@ class SourceRefused(SourceError):
     """Credentials or permissions do not suffice, or the address is wrong. Trying again will not help."""
 
     code = "SRC003"
+
+
+class FileRefused(SourceRefused):
+    """A file, sheet or column is not as configured. Whoever keeps the file may mend it at any time, so the source is
+    tried again when it is next due."""
+
+    code = "SRC008"
 
 
 class SourceMisbehaved(SourceError):

@@ -71,7 +71,7 @@ class Answer(NamedTuple):
         return " ".join(error_text(self.body).split())[:400]
 
 
-class _Again(Exception):  # noqa: N818 - a signal between two functions here, not an error anybody sees
+class _Again(Exception):
     def __init__(self, problem: SourceError, wait: float | None = None) -> None:
         super().__init__(problem.message)
         self.problem = problem

@@ -6,52 +6,57 @@ Exit codes: 0 fine, 1 the thing checked is not fine, 2 wrong usage or configurat
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-import structlog
 import typer
 from rich.markup import escape
 
+from adapters.errors import SourceError
 from portbook import __version__
-from portbook.config import Config, config_path, config_schema, load_config
+from portbook.config import Config, config_schema
 from portbook.errors import Problem, SettingsInvalid
-from portbook.reports import open_findings, run_outcomes, show_outcomes, show_status, show_streams, source_status
-from portbook.stores import Stores, open_stores
+from portbook.logs import set_up_logs
+from portbook.reports import (
+    open_findings,
+    run_outcomes,
+    show_outcomes,
+    show_status,
+    show_streams,
+    source_status,
+)
+from portbook.session import ask_for_runs, configured_stores, read_config, with_register
+from portbook.stores import Stores
 from portbook.terminal import err, out, show_problem, sync_progress, table
-from portbook.wiring import KINDS, Parts, build_mapper, entities, open_adapter, source_mapping, wire
-from register import runs
-from register.db import Pool, open_pool
+from portbook.wiring import KINDS, Parts, build_mapper, open_adapter, source_mapping
+from register import keys
+from register.db import Pool
 from register.schema import migrate as migrate_schema
-from register.schema import require_current
 from workers.app import WorkerApp, work_until_idle
 from workers.queue import ring
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich"
+)
 keys_app = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke.")
 app.add_typer(keys_app, name="keys")
 
-T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 def main() -> None:
     """Run a command; a problem becomes a few readable lines and an exit code, never a traceback."""
-    _quiet_logs()
+    set_up_logs("error")  # a command tells of its own problems
     try:
-        app(standalone_mode=False)
+        sys.exit(app(standalone_mode=False))
     except Problem as problem:
         show_problem(problem)
         sys.exit(2 if isinstance(problem, SettingsInvalid) else 1)
-    except typer.Exit as ended:
-        sys.exit(ended.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         err.print("stopped")
         sys.exit(130)
@@ -62,7 +67,9 @@ def main() -> None:
         if os.environ.get("PORTBOOK_DEBUG"):
             raise
         err.print(f"[bold red]PRB001[/] unexpected {type(error).__name__}: {escape(str(error))}")
-        err.print("  [green]→[/] This is a defect. Run again with PORTBOOK_DEBUG=1 and report what it prints.")
+        err.print(
+            "  [green]→[/] This is a defect. Run again with PORTBOOK_DEBUG=1 and report what it prints."
+        )
         sys.exit(1)
 
 
@@ -86,13 +93,15 @@ def version() -> None:
 @app.command()
 def migrate(context: typer.Context) -> None:
     """Create or upgrade the register's schema."""
-    with _stores(_config(context)) as stores:
+    with configured_stores(_config(context)) as stores:
         revision = asyncio.run(migrate_schema(stores.database_url))
     out.print(f"The register is at schema revision {revision}.")
 
 
 @app.command()
-def check(context: typer.Context, source: Annotated[str | None, typer.Argument(help="Default: all.")] = None) -> None:
+def check(
+    context: typer.Context, source: Annotated[str | None, typer.Argument(help="Default: all.")] = None
+) -> None:
     """Sign in at each source, say who we are there and what is missing, and check its mapping."""
     config = _config(context)
     chosen = [config.source(source)] if source else list(config.sources)
@@ -104,12 +113,24 @@ def check(context: typer.Context, source: Annotated[str | None, typer.Argument(h
                 async with open_adapter(item) as adapter:
                     identity = await adapter.check()
                     build_mapper(item, await adapter.aliases())
+                    unreadable = [stream.title for stream in await adapter.discover() if not stream.name]
+                if unreadable:
+                    raise SourceError(
+                        "; ".join(unreadable), hint="Correct the file or its entry in the configuration."
+                    )
                 note = "; ".join(identity.warnings)
-                rows.append((item.name, "[green]fine[/]", escape(identity.product), escape(identity.account), f"[yellow]{escape(note)}[/]"))
+                rows.append(
+                    (
+                        item.name,
+                        "[green]fine[/]",
+                        escape(identity.product),
+                        escape(identity.account),
+                        f"[yellow]{escape(note)}[/]",
+                    )
+                )
             except Problem as problem:
                 fine = False
                 rows.append((item.name, "[red]not fine[/]", "", "", ""))
-                problem.detail = problem.detail or f"{config.path.name}:{item.line}"
                 err.print(f"[bold]{item.name}[/] ({config.path.name}:{item.line})")
                 show_problem(problem)
         out.print(table("", ("source", "", "product", "account", "missing"), rows))
@@ -138,7 +159,8 @@ def sync(
     sources: Annotated[list[str] | None, typer.Argument(help="Default: all.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Read everything and find what has vanished.")] = False,
     approve: Annotated[
-        bool, typer.Option("--approve", help="Accept that much of a source vanishes, after a run that was held.")
+        bool,
+        typer.Option("--approve", help="Accept that much of a source vanishes, after a run that was held."),
     ] = False,
     wait: Annotated[bool, typer.Option(help="Work here until done; else leave it to a worker.")] = True,
     as_json: AsJson = False,
@@ -161,7 +183,7 @@ def sync(
     if as_json:
         print(json.dumps(outcomes, default=str))
     else:
-        show_outcomes(outcomes)
+        show_outcomes(outcomes, {s.name: f"{config.path.name}:{s.line}" for s in config.sources})
     fine = all(outcome["state"] in ("succeeded", "queued", "running") for outcome in outcomes)
     raise typer.Exit(0 if fine else 1)
 
@@ -173,7 +195,10 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show every source: its last run, how fresh it is, and what waits for a person."""
-    async def look(pool: Pool, parts: Parts, stores: Stores) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+
+    async def look(
+        pool: Pool, parts: Parts, stores: Stores
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         return await source_status(pool), await open_findings(pool, findings)
 
     sources, found = with_register(_config(context), look)
@@ -184,8 +209,12 @@ def status(
         for finding in found:
             colour = "red" if finding["severity"] == "error" else "yellow"
             out.print(f"[{colour}]{finding['code']}[/] {finding['source']}: {escape(finding['message'])}")
-            out.print(f"  [dim]{escape(finding['detail'] or '')}[/] [green]→[/] {escape(finding['hint'] or '')}")
-    bad = any(s["paused"] or s["state"] in ("failed", "held", "incomplete") for s in sources if s["configured"])
+            out.print(
+                f"  [dim]{escape(finding['detail'] or '')}[/] [green]→[/] {escape(finding['hint'] or '')}"
+            )
+    bad = any(
+        s["paused"] or s["state"] in ("failed", "held", "incomplete") for s in sources if s["configured"]
+    )
     raise typer.Exit(1 if bad else 0)
 
 
@@ -193,6 +222,7 @@ def status(
 def work(context: typer.Context) -> None:
     """Run a worker: schedules what is due and carries out runs, until stopped."""
     config = _config(context)
+    set_up_logs("info")
 
     async def work_until_stopped(pool: Pool, parts: Parts, stores: Stores) -> None:
         stop = asyncio.Event()
@@ -211,17 +241,20 @@ def serve(context: typer.Context) -> None:
     from portbook.serving import serve as serve_api
 
     config = _config(context)
-    with _stores(config) as stores:
-        asyncio.run(migrate_schema(stores.database_url))
-        asyncio.run(_register_sources(stores, config))
+    set_up_logs("info")
+    with configured_stores(config) as stores:
         serve_api(config, stores)
 
 
 @app.command(name="map")
 def map_record(
-    mapping: Annotated[Path, typer.Argument(help="A mapping file, or the name of a built-in one's kind (jira).")],
+    mapping: Annotated[
+        Path, typer.Argument(help="A mapping file, or the name of a built-in one's kind (jira).")
+    ],
     record: Annotated[Path, typer.Argument(help="A record as JSON.")],
-    stream: Annotated[str | None, typer.Option(help="The kind of record; default: the mapping's first.")] = None,
+    stream: Annotated[
+        str | None, typer.Option(help="The kind of record; default: the mapping's first.")
+    ] = None,
 ) -> None:
     """Show the rows that a record becomes under a mapping, and what could not be understood."""
     from portbook.mapping_trial import try_mapping
@@ -230,7 +263,9 @@ def map_record(
 
 
 @app.command()
-def schema(what: Annotated[str, typer.Argument(help="`config` (JSON Schema for editors) or `register`.")]) -> None:
+def schema(
+    what: Annotated[str, typer.Argument(help="`config` (JSON Schema for editors) or `register`.")],
+) -> None:
     """Print a schema as JSON."""
     match what:
         case "config":
@@ -261,7 +296,6 @@ def create_key(
     scope: Annotated[list[str] | None, typer.Option(help="read (default) or admin.")] = None,
 ) -> None:
     """Make a key for a caller; it is shown once."""
-    from register import keys
 
     async def create(pool: Pool, parts: Parts, stores: Stores) -> str:
         return await keys.create_key(pool, name, scopes=scope or ["read"], actor="command")
@@ -273,26 +307,25 @@ def create_key(
 @keys_app.command("list")
 def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
     """List keys; never the keys themselves."""
-    from register import keys
 
     async def look(pool: Pool, parts: Parts, stores: Stores) -> list[dict[str, Any]]:
-        return await keys.list_keys(pool)
+        return [asdict(key) for key in await keys.list_keys(pool)]
 
     found = with_register(_config(context), look)
     if as_json:
         print(json.dumps(found, default=str))
     else:
         columns = ("name", "prefix", "scopes", "created_at", "expires_at", "revoked_at")
-        out.print(table("", columns, [[key.get(column) for column in columns] for key in found]))
+        rows = [[", ".join(key["scopes"]) if c == "scopes" else key[c] for c in columns] for key in found]
+        out.print(table("", columns, rows))
 
 
 @keys_app.command("revoke")
-def revoke_key(context: typer.Context, name: str) -> None:
-    """Withdraw a key, by its name or prefix."""
-    from register import keys
+def revoke_key(context: typer.Context, which: Annotated[str, typer.Argument(help="Name or prefix.")]) -> None:
+    """Withdraw a key."""
 
     async def revoke(pool: Pool, parts: Parts, stores: Stores) -> int:
-        return await keys.revoke_key(pool, name, actor="command")
+        return len(await keys.revoke_key(pool, which, actor="command"))
 
     count = with_register(_config(context), revoke)
     out.print(f"{count} key{'' if count == 1 else 's'} revoked.")
@@ -301,73 +334,3 @@ def revoke_key(context: typer.Context, name: str) -> None:
 
 def _config(context: typer.Context) -> Config:
     return read_config(context.obj)
-
-
-def read_config(path: Path | None) -> Config:
-    """The configuration, checked against every kind of tool and the register's fields."""
-    known = {name: list(fields) for name, fields in entities().items()}
-    return load_config(config_path(path), KINDS, known)
-
-
-@contextlib.contextmanager
-def _stores(config: Config) -> Iterator[Stores]:
-    register = config.register
-    with open_stores(
-        register.database.get_secret_value(),
-        register.redis.get_secret_value(),
-        register.data_dir,
-        database_port=register.database_port,
-    ) as stores:
-        yield stores
-
-
-@contextlib.asynccontextmanager
-async def _register(stores: Stores, config: Config) -> AsyncIterator[tuple[Pool, Parts]]:
-    parts = wire(config)
-    pool = await open_pool(stores.database_url, size=6, name="portbook-worker")
-    try:
-        await runs.register_sources(pool, parts.settings)
-        yield pool, parts
-    finally:
-        await pool.close()
-
-
-async def _register_sources(stores: Stores, config: Config) -> None:
-    async with _register(stores, config):
-        pass
-
-
-async def ask_for_runs(pool: Pool, names: list[str], mode: str, *, approved: bool = False) -> dict[str, int]:
-    """Ask for a run of each source, resuming those that are paused: who asks has seen why. Source → run."""
-    asked = {}
-    for name in names:
-        await runs.resume(pool, name)
-        asked[name] = await runs.request_run(pool, name, mode, requested_by="command", approved=approved)
-    return asked
-
-
-def with_register(config: Config, body: Callable[[Pool, Parts, Stores], Awaitable[T]]) -> T:
-    """Run `body` with the stores open and the register in this version's schema."""
-
-    async def inside(stores: Stores) -> T:
-        if config.register.database.get_secret_value() == "embedded":
-            await migrate_schema(stores.database_url)
-        else:
-            await require_current(stores.database_url)
-        async with _register(stores, config) as (pool, parts):
-            return await body(pool, parts, stores)
-
-    with _stores(config) as stores:
-        return asyncio.run(inside(stores))
-
-
-def _quiet_logs() -> None:
-    """Warnings and worse, as lines on standard error: results go to standard output."""
-    level = logging.getLevelNamesMapping().get(os.environ.get("PORTBOOK_LOG", "WARNING").upper(), logging.WARNING)
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-
-

@@ -21,13 +21,12 @@ from urllib.parse import quote, urlsplit
 from rich.markup import escape
 
 from adapters.jira import JiraOptions
-from portbook.cli import ask_for_runs, read_config, with_register
 from portbook.config import Config, config_schema
 from portbook.demo_workbook import write_pmo_workbook
 from portbook.errors import Problem
 from portbook.reports import run_outcomes, show_outcomes
 from portbook.serving import serving_in_background, worker_beside
-from portbook.stores import open_stores
+from portbook.session import ask_for_runs, configured_stores, read_config, with_register
 from portbook.terminal import err, out, rag_cell, sync_progress, table
 from portbook.wiring import KINDS, Parts
 from register.db import Pool
@@ -89,11 +88,7 @@ def run_demo(folder: Path, *, once: bool) -> None:
     folder = folder.absolute()
     config = _prepare(folder)
     out.print(f"[bold]Portbook demo[/] in {folder}")
-    register = config.register
-    stores = open_stores(
-        register.database.get_secret_value(), register.redis.get_secret_value(), register.data_dir
-    )
-    with _pretended_jira(config), stores as stores:
+    with _pretended_jira(config), configured_stores(config) as stores:
         key = with_register(config, lambda pool, parts, _: _sync(pool, parts, folder / "api-key"))
         with serving_in_background(config, stores):
             address = f"http://{config.gateway.listen}/api/v1/"
@@ -112,14 +107,17 @@ async def _sync(pool: Pool, parts: Parts, key_file: Path) -> str:
     async with sync_progress(pool, asked):
         await work_until_idle(pool, parts.specs, parts.policy, names)
     outcomes = await run_outcomes(pool, asked)
-    show_outcomes(outcomes)
+    show_outcomes(outcomes, {})
     if any(outcome["state"] != "succeeded" for outcome in outcomes):
         raise Problem("the demo's sync did not succeed", hint="The reason stands above.")
-    if not key_file.exists():
-        key = await create_key(pool, "demo", scopes=["read"], actor="demo")
-        key_file.touch(mode=0o600)
-        key_file.write_text(key + "\n")
-    return key_file.read_text().strip()
+    if not key_file.exists():  # noqa: ASYNC240 - one small local file
+        _write_secret(key_file, await create_key(pool, "demo", scopes=["read"], actor="demo"))
+    return key_file.read_text().strip()  # noqa: ASYNC240
+
+
+def _write_secret(path: Path, secret: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(secret + "\n")
 
 
 def _prepare(folder: Path) -> Config:
@@ -127,8 +125,7 @@ def _prepare(folder: Path) -> Config:
     (folder / "registers").mkdir(parents=True, exist_ok=True)
     token = folder / "jira-token"
     if not token.exists():
-        token.touch(mode=0o600)
-        token.write_text(TOKEN + "\n")
+        _write_secret(token, TOKEN)
     workbook = folder / "registers" / "pmo.xlsx"
     if not workbook.exists():
         write_pmo_workbook(workbook, date.today())  # noqa: DTZ011 - the day of the person in front of it

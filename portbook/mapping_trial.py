@@ -31,7 +31,9 @@ def try_mapping(mapping: Path, record: Path, stream: str | None) -> bool:
     chosen = stream or found.rules[0].stream
     if chosen not in {rule.stream for rule in found.rules}:
         streams = ", ".join(dict.fromkeys(rule.stream for rule in found.rules))
-        raise SettingsInvalid(f"the mapping has no rule for stream {chosen!r}", hint=f"Its streams are: {streams}.")
+        raise SettingsInvalid(
+            f"the mapping has no rule for stream {chosen!r}", hint=f"Its streams are: {streams}."
+        )
     mapped = Mapper(found, lambda s, i: derive_id("trial", s, i))(chosen, str(data.get("id", "")), data)
     if not mapped.rows:
         out.print(f"A record of stream {chosen!r} becomes no row here.")

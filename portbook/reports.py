@@ -26,16 +26,30 @@ async def run_outcomes(pool: Pool, runs: Mapping[str, int]) -> list[dict[str, An
     return [found[name] for name in runs if name in found]
 
 
-def show_outcomes(outcomes: list[dict[str, Any]]) -> None:
-    """A table of runs, and the reason beside each that did not succeed."""
+def show_outcomes(outcomes: list[dict[str, Any]], places: Mapping[str, str]) -> None:
+    """A table of runs, and the reason beside each that did not succeed. `places` tells where each source stands in
+    the configuration."""
     rows = [
-        (o["source"], o["mode"], coloured(o["state"]), *(f"{o[name]:,}" for name in _COUNTS)) for o in outcomes
+        (o["source"], o["mode"], coloured(o["state"]), *(f"{o[name]:,}" for name in _COUNTS))
+        for o in outcomes
     ]
-    columns = ("source", "run", "state", "seen", "stored", "unchanged", "set aside", "vanished", "rows written")
+    columns = (
+        "source",
+        "run",
+        "state",
+        "seen",
+        "stored",
+        "unchanged",
+        "set aside",
+        "vanished",
+        "rows written",
+    )
     out.print(table("", columns, rows, right=columns[3:]))
     for outcome in outcomes:
         if outcome["error"]:
-            out.print(f"[bold]{outcome['source']}[/] {escape(outcome['error_code'] or '')}: {escape(outcome['error'])}")
+            where = f" ({places[outcome['source']]})" if outcome["source"] in places else ""
+            out.print(f"[bold]{outcome['source']}[/]{where} [red]{escape(outcome['error_code'] or '')}[/]")
+            out.print(f"  {escape(outcome['error'])}", soft_wrap=True)
 
 
 async def source_status(pool: Pool) -> list[dict[str, Any]]:
@@ -60,7 +74,11 @@ def show_status(sources: list[dict[str, Any]]) -> None:
     """The state of every source at a glance."""
     rows = []
     for s in sources:
-        state = "paused" if s["paused"] else ("not configured" if not s["configured"] else s["state"] or "never run")
+        state = (
+            "paused"
+            if s["paused"]
+            else ("not configured" if not s["configured"] else s["state"] or "never run")
+        )
         rows.append(
             (s["source"], s["kind"], coloured(state), ago(s["fresh_at"]), f"{s['records']:,}", s["findings"], s["set_aside"], ago(s["next_run_at"]) if s["next_run_at"] else "")
         )  # fmt: skip
@@ -93,9 +111,26 @@ def show_streams(streams: list[Stream], mapping: MappingSet, aliases: Mapping[st
             used = uses.get(field.path)
             does = f"[green]{escape(used)}[/]" if used else "[dim]kept as sent, not mapped[/]"
             samples = "; ".join(_short(sample) for sample in field.samples)
-            rows.append((escape(field.path), escape(field.title), escape(field.kind), does, f"[dim]{escape(samples)}[/]"))
-        into = ", ".join(sorted({rule.into for rule in mapping.rules if rule.stream == stream.name})) or "nothing"
-        out.print(table(f"{stream.name} ({escape(stream.title)}) → {into}", ("path", "name", "type", "becomes", "samples"), rows))
+            rows.append(
+                (
+                    escape(field.path),
+                    escape(field.title),
+                    escape(field.kind),
+                    does,
+                    f"[dim]{escape(samples)}[/]",
+                )
+            )
+        into = (
+            ", ".join(sorted({rule.into for rule in mapping.rules if rule.stream == stream.name}))
+            or "nothing"
+        )
+        out.print(
+            table(
+                f"{stream.name} ({escape(stream.title)}) → {into}",
+                ("path", "name", "type", "becomes", "samples"),
+                rows,
+            )
+        )
         for name, values in stream.values.items():
             out.print(f"  [bold]{name}[/]: {escape(', '.join(map(str, values)))}")
         out.print()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +16,8 @@ import uvicorn
 
 from gateway.app import create_app
 from portbook.config import Config
+from portbook.errors import SettingsInvalid
+from portbook.session import embedded, prepare, working_parts
 from portbook.stores import Stores
 from portbook.terminal import err
 
@@ -24,21 +28,43 @@ POOL_SIZE = 8
 def serve(config: Config, stores: Stores) -> None:
     """Answer until stopped. A worker that dies is started again: its runs go on where their last page ended."""
     with contextlib.ExitStack() as stack:
-        if config.register.database.get_secret_value() == "embedded":
+        door = stack.enter_context(listening(config))
+        asyncio.run(_introduce(config, stores))
+        if embedded(config):
             stack.enter_context(worker_beside(config.path))
         err.print(f"Portbook answers at http://{config.gateway.listen}/api/v1/ - Ctrl-C stops it")
-        server(config, stores).run()
+        server(stores).run(sockets=[door])
 
 
-def server(config: Config, stores: Stores) -> uvicorn.Server:
+async def _introduce(config: Config, stores: Stores) -> None:
+    await prepare(config, stores)
+    async with working_parts(config, stores):
+        pass
+
+
+def server(stores: Stores) -> uvicorn.Server:
     """The gateway, ready to run."""
-    host, _, port = config.gateway.listen.rpartition(":")
     app = create_app(database_url=stores.database_url, pool_size=POOL_SIZE)
-    return uvicorn.Server(
-        uvicorn.Config(
-            app, host=host.strip("[]"), port=int(port), log_level="warning", access_log=False, server_header=False
-        )
-    )
+    return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
+
+
+@contextlib.contextmanager
+def listening(config: Config) -> Iterator[socket.socket]:
+    """The configured address, taken. Raises SettingsInvalid where somebody else has it."""
+    host, _, port = config.gateway.listen.rpartition(":")
+    host = host.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as door:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            door.bind((host, int(port)))
+        except OSError as error:
+            raise SettingsInvalid(
+                f"cannot listen on {config.gateway.listen}: {error.strerror or error}",
+                detail=str(config.path),
+                hint="Another program has this address; stop it or change `gateway: {listen: …}`.",
+            ) from None
+        yield door
 
 
 @contextlib.contextmanager
@@ -71,17 +97,18 @@ def worker_beside(config_path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def serving_in_background(config: Config, stores: Stores) -> Iterator[uvicorn.Server]:
+def serving_in_background(config: Config, stores: Stores) -> Iterator[None]:
     """The gateway on a thread, answering once this yields."""
-    running = server(config, stores)
-    thread = threading.Thread(target=running.run, daemon=True)
-    thread.start()
-    try:
-        for _ in range(200):
-            if running.started or not thread.is_alive():
-                break
-            time.sleep(0.05)
-        yield running
-    finally:
-        running.should_exit = True
-        thread.join(10)
+    with listening(config) as door:
+        running = server(stores)
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [door]}, daemon=True)
+        thread.start()
+        try:
+            for _ in range(200):
+                if running.started or not thread.is_alive():
+                    break
+                time.sleep(0.05)
+            yield
+        finally:
+            running.should_exit = True
+            thread.join(10)

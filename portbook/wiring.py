@@ -55,7 +55,10 @@ def build_mapper(source: Source, aliases: Mapping[str, str]) -> Mapper:
     def own_id(stream: str, source_id: str) -> str:
         return derive_id(source.name, stream, source_id)
 
-    locale = Locale(getattr(source.options, "locale", None) or "", ZoneInfo(getattr(source.options, "timezone", None) or "UTC"))
+    locale = Locale(
+        getattr(source.options, "locale", None) or "",
+        ZoneInfo(getattr(source.options, "timezone", None) or "UTC"),
+    )
     return Mapper(source_mapping(source, aliases), own_id, locale=locale, aliases=aliases)
 
 
@@ -81,7 +84,9 @@ def wire(config: Config) -> Parts:
             match={"project": config.identity.projects.match, "person": config.identity.people.match},
         ),
         settings=[
-            SourceSetting(s.name, s.kind, _address(s), int(s.every / timedelta(seconds=1)), s.sweep.isoformat("minutes"))
+            SourceSetting(
+                s.name, s.kind, _address(s), int(s.every / timedelta(seconds=1)), s.sweep.isoformat("minutes")
+            )
             for s in config.sources
         ],
     )

@@ -142,7 +142,11 @@ class WorkerApp:
 
 
 async def work_until_idle(
-    pool: Pool, sources: Mapping[str, SourceSpec], policy: Policy, names: list[str], watch: Watch | None = None
+    pool: Pool,
+    sources: Mapping[str, SourceSpec],
+    policy: Policy,
+    names: list[str],
+    watch: Watch | None = None,
 ) -> None:
     """Carry out the waiting runs of these sources here and now, side by side; returns when none is open.
 

@@ -18,7 +18,14 @@ import asyncpg
 import structlog
 
 from adapters.base import Adapter, Page, Partition, RawRecord
-from adapters.errors import CursorExpired, SourceError, SourceMisbehaved, SourceRefused, SourceUnavailable
+from adapters.errors import (
+    CursorExpired,
+    FileRefused,
+    SourceError,
+    SourceMisbehaved,
+    SourceRefused,
+    SourceUnavailable,
+)
 from mapping.apply import Mapper
 from portbook.errors import Problem
 from register import lease, runs
@@ -86,7 +93,15 @@ Watch = Callable[[Progress], None]
 class Syncer:
     """Carries out runs against one register."""
 
-    def __init__(self, pool: Pool, sources: Mapping[str, SourceSpec], policy: Policy, *, holder: str, lease_s: float = lease.TTL_S) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        sources: Mapping[str, SourceSpec],
+        policy: Policy,
+        *,
+        holder: str,
+        lease_s: float = lease.TTL_S,
+    ) -> None:
         self._pool = pool
         self._sources = sources
         self._policy = policy
@@ -118,6 +133,8 @@ class Syncer:
         match problem:
             case Held():
                 await runs.end_run(self._pool, job.id, "held", **ended)
+            case FileRefused():
+                await runs.end_run(self._pool, job.id, "failed", **ended)
             case SourceRefused():
                 await runs.end_run(self._pool, job.id, "failed", **ended)
                 await runs.pause(self._pool, job.source, str(problem))
@@ -161,7 +178,12 @@ class Syncer:
             await runs.request_run(self._pool, job.source, "full", requested_by="schedule")
 
     async def _read(
-        self, adapter: Adapter, job: RunJob, partitions: Sequence[Partition], writer: _Writer, concurrency: int
+        self,
+        adapter: Adapter,
+        job: RunJob,
+        partitions: Sequence[Partition],
+        writer: _Writer,
+        concurrency: int,
     ) -> None:
         """Read these partitions to their ends and write all of it. The first problem stops everything."""
         queue: asyncio.Queue[_Fetched | None] = asyncio.Queue(maxsize=QUEUE_PAGES)
@@ -172,7 +194,11 @@ class Syncer:
             if state is not None and state.done:
                 return
             async with gate:
-                cursor = state.cursor if state is not None and state.cursor is not None else writer.start(partition)
+                cursor = (
+                    state.cursor
+                    if state is not None and state.cursor is not None
+                    else writer.start(partition)
+                )
                 async for found in _pages(adapter, partition, cursor, full=job.mode == "full"):
                     await queue.put(_Fetched(partition, found))
                 await queue.put(_Fetched(partition, None))
@@ -210,14 +236,23 @@ def _foremost(several: BaseExceptionGroup[BaseException]) -> BaseException:
 
     collect(several)
     order = (LeaseLost, SourceRefused, Problem, Exception)
-    return min(flat, key=lambda error: next((at for at, kind in enumerate(order) if isinstance(error, kind)), 9))
+    return min(
+        flat, key=lambda error: next((at for at, kind in enumerate(order) if isinstance(error, kind)), 9)
+    )
 
 
 class _Writer:
     """Takes pages as they come and commits them, in the order of each partition."""
 
     def __init__(
-        self, pool: Pool, job: RunJob, held: lease.Held, policy: Policy, cache: LinkCache, mapper: Mapper, watch: Watch
+        self,
+        pool: Pool,
+        job: RunJob,
+        held: lease.Held,
+        policy: Policy,
+        cache: LinkCache,
+        mapper: Mapper,
+        watch: Watch,
     ) -> None:
         self._pool = pool
         self._job = job
@@ -267,15 +302,21 @@ class _Writer:
             await writing
 
     def _places(self, fetched: Sequence[_Fetched]) -> list[Place]:
-        self.whole = self.whole or any(item.page.complete and item.page.records for item in fetched if item.page)
+        self.whole = self.whole or any(
+            item.page.complete and item.page.records for item in fetched if item.page
+        )
         places: dict[str, Place] = {}
         for item in fetched:
             name = item.partition.name
             before = places.get(name)
             seen = (before.seen if before else 0) + (len(item.page.records) if item.page else 0)
-            cursor = item.page.cursor if item.page and item.page.cursor is not None else before and before.cursor
+            cursor = (
+                item.page.cursor if item.page and item.page.cursor is not None else before and before.cursor
+            )
             expected = item.page.expected if item.page else None
-            places[name] = Place(name, cursor, seen, item.page is None, expected or (before.expected if before else None))
+            places[name] = Place(
+                name, cursor, seen, item.page is None, expected or (before.expected if before else None)
+            )
         return list(places.values())
 
     async def _write(self, batch: _Batch) -> None:
@@ -284,7 +325,13 @@ class _Writer:
             self._seen[place.partition] = self._seen.get(place.partition, 0) + place.seen
             self._expected[place.partition] = place.expected or self._expected.get(place.partition)
             self._watch(
-                Progress(self._job.source, place.partition, self._seen[place.partition], self._expected[place.partition], place.done)
+                Progress(
+                    self._job.source,
+                    place.partition,
+                    self._seen[place.partition],
+                    self._expected[place.partition],
+                    place.done,
+                )
             )
         self._check_rejections()
 

@@ -60,11 +60,11 @@ class Rows(NamedTuple):
     """After these rows, but for `last` and `reached`, which take the decoded rows to tell."""
 
 
-class TokenRefused(Exception):  # noqa: N818 - handled in this package, never seen by people
+class TokenRefused(Exception):
     pass
 
 
-class Shifted(Exception):  # noqa: N818
+class Shifted(Exception):
     pass
 
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 import orjson
 
 from adapters.base import Cursor, Identity, Page, Partition, Presence, RawRecord, SourceField, Stream
-from adapters.errors import RecordRejected, SourceError, SourceRefused
+from adapters.errors import FileRefused, RecordRejected, SourceError
 from adapters.spreadsheet.files import Found, FoundFile, Snapshot, find_files, snapshot
 from adapters.spreadsheet.layout import STANDARD_SHEETS, entity_of
 from adapters.spreadsheet.options import SheetOptions, SpreadsheetOptions
@@ -278,8 +278,8 @@ class SpreadsheetAdapter:
         }
 
 
-def _no_standard_sheet(detail: str) -> SourceRefused:
-    return SourceRefused(
+def _no_standard_sheet(detail: str) -> FileRefused:
+    return FileRefused(
         "No sheet has the name of a standard PMO sheet",
         detail=detail,
         hint="Say under `sheets:` which holds what, e.g. `{sheet: Tabelle1, into: risk, key: ID}`.",
@@ -331,7 +331,7 @@ def _refuse_twins(taken: list[tuple[Snapshot, list[SheetOptions]]]) -> None:
     for copy, _ in taken:
         other = by_content.setdefault(copy.sha256, copy.file.name)
         if other != copy.file.name:
-            raise SourceRefused(
+            raise FileRefused(
                 f"{copy.file.name} is an exact copy of {other}",
                 hint="Remove one, narrow `files:`, or set `newest_only: true` when each is a later state.",
             )

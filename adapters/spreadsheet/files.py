@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from adapters.errors import SourceRefused, SourceUnavailable
+from adapters.errors import FileRefused, SourceUnavailable
 
 _SUFFIXES = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".csv", ".tsv", ".txt"}
 _DATE_IN_NAME = re.compile(r"(20\d\d)[-_. ]?([01]\d)(?:[-_. ]?([0-3]\d))?(?!\d)")
@@ -45,7 +45,7 @@ class Snapshot(NamedTuple):
 def find_files(patterns: Sequence[str], base: Path, *, newest_only: bool) -> Found:
     """The files the patterns name, each once, in the order of patterns and names.
 
-    Raises SourceRefused for a pattern that finds nothing: silence would look like an empty register.
+    Raises FileRefused for a pattern that finds nothing: silence would look like an empty register.
     """
     base = base.resolve()
     files: dict[Path, FoundFile] = {}
@@ -79,7 +79,7 @@ def _matches(pattern: str, base: Path) -> tuple[list[Path], list[str]]:
     try:
         candidates = sorted(path for path in root.glob(relative) if path.is_file())
     except (ValueError, NotImplementedError, OSError) as error:
-        raise SourceRefused(f"The pattern {pattern!r} cannot be searched", detail=str(error)) from error
+        raise FileRefused(f"The pattern {pattern!r} cannot be searched", detail=str(error)) from error
     for path in candidates:
         if reason := _no_table(path):
             skipped.append(f"{_shown(path, base)}: {reason}")
@@ -100,7 +100,7 @@ def _no_table(path: Path) -> str | None:
     return None
 
 
-def _nothing(pattern: str, base: Path, skipped: list[str]) -> SourceRefused:
+def _nothing(pattern: str, base: Path, skipped: list[str]) -> FileRefused:
     written = Path(pattern)
     folder = written.parent if written.is_absolute() else base / written.parent
     there: list[str] = []
@@ -112,7 +112,7 @@ def _nothing(pattern: str, base: Path, skipped: list[str]) -> SourceRefused:
     hint = f"There are: {', '.join(there)}. Correct `files:`." if there else "Correct `files:`; "
     if not there:
         hint += "that folder " + ("holds no spreadsheets." if folder.is_dir() else "does not exist.")
-    return SourceRefused(f"No file matches {pattern!r}", detail=detail, hint=hint)
+    return FileRefused(f"No file matches {pattern!r}", detail=detail, hint=hint)
 
 
 def _age(path: Path) -> tuple[str, float]:
@@ -130,13 +130,13 @@ def _shown(path: Path, base: Path) -> str:
 def snapshot(file: FoundFile, into: Path, *, settle_s: float, largest_mb: int) -> Snapshot:
     """Copy a file once it has stopped changing, so that what is checked is also what is parsed.
 
-    Raises SourceUnavailable while someone keeps writing to it, SourceRefused when it cannot be opened.
+    Raises SourceUnavailable while someone keeps writing to it, FileRefused when it cannot be opened.
     """
     for _ in range(3):
         try:
             before = file.path.stat()
             if before.st_size > largest_mb << 20:
-                raise SourceRefused(
+                raise FileRefused(
                     f"{file.name} is too large: {before.st_size >> 20} MiB, the limit is {largest_mb} MiB",
                     hint="Split it, or raise `limits.file_mb` of this source.",
                 )
@@ -149,7 +149,7 @@ def snapshot(file: FoundFile, into: Path, *, settle_s: float, largest_mb: int) -
                 f"{file.name} vanished while it was being read", retry_after=30
             ) from error
         except OSError as error:
-            raise SourceRefused(
+            raise FileRefused(
                 f"{file.name} cannot be opened: {error.strerror or error}",
                 detail=str(file.path),
                 hint="Give the account that runs Portbook the right to read it.",

@@ -17,7 +17,7 @@ Merge = tuple[int, int, int, int]
 """First row, first column, last row, last column; all counted from 1."""
 
 
-class Refused(Exception):  # noqa: N818 - named like the SourceRefused it becomes
+class Refused(Exception):
     """The file or sheet cannot be read; `kind` becomes the class of the SourceError."""
 
     def __init__(self, message: str, *, detail: str = "", hint: str = "", kind: str = "refused") -> None:

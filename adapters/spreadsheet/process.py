@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from adapters.errors import SourceMisbehaved, SourceRefused
+from adapters.errors import FileRefused, SourceMisbehaved
 
 _ROOT = Path(__file__).resolve().parents[2]
 _LARGEST_FRAME = 256 << 20
@@ -23,7 +23,7 @@ _RAISE_LIMITS = "Split the workbook or clear unused cells; if it is honest, rais
 
 async def frames(request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
     """The answers to one request, as they come. The process waits while the reader is slow, and is killed
-    when the reader stops asking. Raises SourceRefused naming the file when the process dies or falls
+    when the reader stops asking. Raises FileRefused naming the file when the process dies or falls
     silent."""
     limits = request["limits"]
     process = await asyncio.create_subprocess_exec(
@@ -45,7 +45,7 @@ async def frames(request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None
                 async with asyncio.timeout(limits["wall_s"]):
                     frame = await _next(process.stdout)
             except TimeoutError:
-                raise SourceRefused(
+                raise FileRefused(
                     f"{request['name']} was not read within {limits['wall_s']} seconds", hint=_RAISE_LIMITS
                 ) from None
             except asyncio.IncompleteReadError:
@@ -67,9 +67,9 @@ async def _next(stream: asyncio.StreamReader) -> dict[str, Any]:
     return frame
 
 
-def problem(frame: dict[str, Any]) -> SourceRefused | SourceMisbehaved:
+def problem(frame: dict[str, Any]) -> FileRefused | SourceMisbehaved:
     """An `error` frame as the SourceError it stands for."""
-    kind = SourceMisbehaved if frame["class"] == "misbehaved" else SourceRefused
+    kind = SourceMisbehaved if frame["class"] == "misbehaved" else FileRefused
     return kind(frame["message"], detail=frame["detail"], hint=frame["hint"])
 
 
@@ -82,7 +82,7 @@ def _environment() -> dict[str, str]:
     return {**kept, "PYTHONPATH": path, "PYTHONUTF8": "1"}
 
 
-def _died(name: str, code: int, limits: dict[str, int]) -> SourceRefused:
+def _died(name: str, code: int, limits: dict[str, int]) -> FileRefused:
     if code == -getattr(signal, "SIGXCPU", 24) or (code == -signal.SIGKILL and limits["cpu_s"]):
         what = (
             f"it took more than {limits['cpu_s']} seconds of processor time, or the system ran out of memory"
@@ -91,6 +91,6 @@ def _died(name: str, code: int, limits: dict[str, int]) -> SourceRefused:
         what = f"it needs more than {limits['memory_mb']} MiB of memory, or crashed the parser"
     else:
         what = f"the reading process ended with code {code}"
-    return SourceRefused(
+    return FileRefused(
         f"{name} cannot be read: {what}", detail=f"limits: memory_mb, cpu_s of {name}", hint=_RAISE_LIMITS
     )

@@ -1,0 +1,83 @@
+"""A command's session with the register: stores open, schema right, sources known."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from portbook.config import Config, config_path, load_config
+from portbook.stores import Stores, open_stores
+from portbook.wiring import KINDS, Parts, entities, wire
+from register import runs
+from register.db import Pool, open_pool
+from register.schema import migrate, require_current
+
+T = TypeVar("T")
+
+
+def read_config(path: Path | None) -> Config:
+    """The configuration, checked against every kind of tool and the register's fields."""
+    known = {name: list(fields) for name, fields in entities().items()}
+    return load_config(config_path(path), KINDS, known)
+
+
+def embedded(config: Config) -> bool:
+    """Whether the database is ours to start, and so to migrate without being asked."""
+    return config.register.database.get_secret_value() == "embedded"
+
+
+@contextlib.contextmanager
+def configured_stores(config: Config) -> Iterator[Stores]:
+    """The stores, started where they are embedded."""
+    register = config.register
+    with open_stores(
+        register.database.get_secret_value(),
+        register.redis.get_secret_value(),
+        register.data_dir,
+        database_port=register.database_port,
+    ) as stores:
+        yield stores
+
+
+async def prepare(config: Config, stores: Stores) -> None:
+    """Bring an embedded register to this version's schema; refuse another one that is not there yet."""
+    if embedded(config):
+        await migrate(stores.database_url)
+    else:
+        await require_current(stores.database_url)
+
+
+@contextlib.asynccontextmanager
+async def working_parts(config: Config, stores: Stores) -> AsyncIterator[tuple[Pool, Parts]]:
+    """A pool and the parts of the configuration, with the register told which sources there are."""
+    parts = wire(config)
+    pool = await open_pool(stores.database_url, size=6, name="portbook-worker")
+    try:
+        await runs.register_sources(pool, parts.settings)
+        yield pool, parts
+    finally:
+        await pool.close()
+
+
+def with_register(config: Config, body: Callable[[Pool, Parts, Stores], Awaitable[T]]) -> T:
+    """Run `body` with everything open."""
+
+    async def inside(stores: Stores) -> T:
+        await prepare(config, stores)
+        async with working_parts(config, stores) as (pool, parts):
+            return await body(pool, parts, stores)
+
+    with configured_stores(config) as stores:
+        return asyncio.run(inside(stores))
+
+
+async def ask_for_runs(pool: Pool, names: list[str], mode: str, *, approved: bool = False) -> dict[str, int]:
+    """Ask for a run of each source, resuming those that are paused: who asks has seen why. Source → run."""
+    asked = {}
+    for name in names:
+        await runs.resume(pool, name)
+        asked[name] = await runs.request_run(pool, name, mode, requested_by="command", approved=approved)
+    return asked
