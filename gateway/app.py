@@ -24,12 +24,14 @@ def create_app(
     secret: bytes | None = None,
     version: str = "0",
     statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
+    remember_keys_s: float = 5.0,
 ) -> FastAPI:
     """The application for an ASGI server.
 
     Give either a `pool`, which the app uses up and leaves open, or a `database_url`: then the app opens a pool of `pool_size`
     connections when it starts and closes it when it ends. `secret` signs cursors: gateways that answer for one
     another need the same; without one, cursors end with the process.
+    A withdrawn key goes on for at most `remember_keys_s`.
     """
     if (pool is None) == (database_url is None):
         raise ValueError("give a pool or a database_url")
@@ -45,7 +47,7 @@ def create_app(
                 name="portbook gateway",
             )
         app.state.lanes = Lanes(opened or pool)
-        app.state.keyring = Keyring(app.state.lanes)
+        app.state.keyring = Keyring(app.state.lanes, remember_s=remember_keys_s)
         try:
             yield
         finally:

@@ -91,7 +91,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 async def _on_crash(request: Request, error: Exception) -> Response:
     # The server logs the traceback; the caller gets none of it.
-    _log.error("unhandled error in %s %s", request.method, request.url.path)
+    _log.error("unhandled error in %s %s", request.method, request.url.path, exc_info=error)
     return problem_response(
         HttpProblem(
             "an unexpected error; it is in the gateway's log", status=500, hint="Report it with the time."

@@ -1,3 +1,3 @@
 """The fixtures are plugins; this only lists them."""
 
-pytest_plugins = ["tests.fix_postgres", "tests.fix_redis", "tests.fix_sources", "tests.fix_engine"]
+pytest_plugins = ["tests.fix_postgres", "tests.fix_redis", "tests.fix_sources", "tests.fix_engine", "tests.fix_gateway"]

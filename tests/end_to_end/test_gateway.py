@@ -1,0 +1,335 @@
+"""What a caller gets over HTTP."""
+
+from __future__ import annotations
+
+import base64
+import time
+from datetime import date
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from gateway.app import create_app
+from register.keys import create_key, revoke_key
+from tests.fix_gateway import (
+    RunningGateway,
+    Server,
+    assert_problem,
+    execute,
+    insert,
+    with_pool,
+)
+from tests.fix_postgres import run_apart
+
+PAY, WEB, ANA = UUID(int=1), UUID(int=2), UUID(int=3)
+
+
+@pytest.fixture
+def api(gateway: RunningGateway) -> Any:
+    """A client, and a register with two projects, a person, work, milestones and a source."""
+    url = gateway.database_url
+    insert(url, "person", [{"id": ANA, "key": "ana", "title": "Ana Díaz"}])
+    insert(
+        url,
+        "project",
+        [
+            {"id": PAY, "key": "PAY", "title": "Payments", "stage": "delivery", "manager_id": ANA, "budget": 100,
+             "tags": ["core", "bank"]},
+            {"id": WEB, "key": "WEB", "title": "Web", "stage": "closing", "budget": None},
+        ],
+    )  # fmt: skip
+    insert(
+        url,
+        "work_item",
+        [
+            {"id": uuid4(), "key": f"PAY-{n}", "title": f"Item {n}", "project_id": PAY, "assignee_id": ANA,
+             "status": "done" if n % 2 else "todo", "due_on": date(2026, 1, n), "points": n}
+            for n in range(1, 7)
+        ],
+    )  # fmt: skip
+    insert(url, "milestone", [{"id": uuid4(), "key": "M1", "project_id": PAY, "slip_days": 12}])
+    execute(
+        url,
+        "INSERT INTO source (id, key, kind, configured, fresh_at) VALUES (gen_random_uuid(), 'delivery', 'jira', true, '2026-11-22T03:10:00Z')",
+    )  # noqa: E501
+    with gateway.client() as client:
+        yield client
+
+
+def get(client: httpx.Client, path: str, **parameters: str) -> Any:
+    response = client.get(f"/api/v1/{path}", params=parameters)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def test_a_list_carries_nested_rows_in_the_order_asked_for_and_tells_how_fresh_it_is(
+    api: httpx.Client,
+) -> None:
+    body = get(
+        api,
+        "projects",
+        fields='key,manager{title},late:work_items(filter:"status = \'todo\'",order:"-due_on",limit:2){key,due_on}',
+    )
+    assert body["data"] == [
+        {
+            "key": "PAY",
+            "manager": {"title": "Ana Díaz"},
+            "late": [{"key": "PAY-6", "due_on": "2026-01-06"}, {"key": "PAY-4", "due_on": "2026-01-04"}],
+        },
+        {"key": "WEB", "manager": None, "late": []},
+    ]
+    assert body["next"] is None
+    assert body["meta"]["freshness"] == {"delivery": "2026-11-22T03:10:00+00:00"}
+    assert body["meta"]["as_of"].startswith("20")
+
+
+_FILTERS = [
+    ("stage = 'delivery'", ["PAY"]),
+    ("stage eq 'delivery' or stage EQ 'closing'", ["PAY", "WEB"]),
+    ("any(milestones, slip_days > 10)", ["PAY"]),
+    ("none(milestones, slip_days > 10)", ["WEB"]),
+    ("any(work_items.assignee, key = 'ana')", ["PAY"]),
+    ("manager.title ~ 'DÍAZ'", ["PAY"]),
+    ("manager.key = 'ana' AND budget >= 100", ["PAY"]),
+    ("budget != 100", ["WEB"]),
+    ("NOT budget = 100", ["WEB"]),
+    ("budget IS NULL", ["WEB"]),
+    ("tags = 'core'", ["PAY"]),
+    ("tags != 'core'", ["WEB"]),
+    ("tags IN ('bank', 'x')", ["PAY"]),
+    ("tags ~ 'BAN'", ["PAY"]),
+    ("key IN ('WEB', 'it''s')", ["WEB"]),
+    ("key NOT IN ('WEB')", ["PAY"]),
+    ("title ~ '%'", []),
+    ("any(work_items, due_on < today() AND due_on > today(-200y))", ["PAY"]),
+    ("updated_at > now(-1h)", []),
+]
+
+
+def test_a_filter_finds_its_rows(api: httpx.Client) -> None:
+    for text, keys in _FILTERS:
+        found = [row["key"] for row in get(api, "projects", fields="key", filter=text)["data"]]
+        assert found == keys, text
+
+
+def test_values_in_the_address_are_shorthand_for_equality(api: httpx.Client) -> None:
+    assert len(get(api, "work_items", status="todo,done")["data"]) == 6
+    assert len(get(api, "work_items", **{"status": "todo", "project.key": "PAY"})["data"]) == 3
+    assert get(api, "work_items", **{"project.key": "WEB"})["data"] == []
+
+
+def test_pages_follow_one_another_and_a_cursor_is_good_for_its_own_query_only(api: httpx.Client) -> None:
+    first = api.get("/api/v1/work_items", params={"fields": "key", "limit": "4", "order": "-points"})
+    assert [row["key"] for row in first.json()["data"]] == ["PAY-6", "PAY-5", "PAY-4", "PAY-3"]
+    link = first.headers["link"]
+    assert link.endswith('; rel="next"')
+    rest = api.get(link[1 : link.index(">")]).json()
+    assert [row["key"] for row in rest["data"]] == ["PAY-2", "PAY-1"]
+    assert rest["next"] is None
+
+    cursor = first.json()["next"]
+    other = api.get("/api/v1/work_items", params={"fields": "key", "order": "points", "cursor": cursor})
+    assert_problem(other, 400, "QRY004")
+    assert_problem(api.get("/api/v1/work_items", params={"cursor": cursor[:-2] + "AA"}), 400, "QRY004")
+    assert_problem(api.get("/api/v1/work_items?cursor=é&limit=1"), 400, "QRY004")
+
+
+def test_a_row_that_is_gone_is_left_out_of_lists_and_still_answers_by_id_and_key(
+    api: httpx.Client, gateway: RunningGateway
+) -> None:
+    execute(gateway.database_url, "UPDATE project SET presence = 'deleted' WHERE key = 'WEB'")
+    assert [row["key"] for row in get(api, "projects")["data"]] == ["PAY"]
+    assert [row["key"] for row in get(api, "projects", filter="presence = 'deleted'")["data"]] == ["WEB"]
+    assert len(get(api, "projects", filter="presence IS NOT NULL")["data"]) == 2
+    assert get(api, "projects/WEB", fields="presence")["data"] == {"presence": "deleted"}
+    assert get(api, f"projects/{WEB}", fields="key")["data"] == {"key": "WEB"}
+
+
+def test_a_key_of_two_rows_is_ambiguous_unless_only_one_is_present(
+    api: httpx.Client, gateway: RunningGateway
+) -> None:
+    twin = uuid4()
+    insert(gateway.database_url, "project", [{"id": twin, "key": "PAY", "title": "Other"}])
+    body = assert_problem(api.get("/api/v1/projects/PAY"), 409, "REG005")
+    assert str(twin) in body["detail"]
+    assert str(PAY) in body["detail"]
+    execute(gateway.database_url, f"UPDATE project SET presence = 'moved' WHERE id = '{twin}'")
+    assert get(api, "projects/PAY", fields="id")["data"] == {"id": str(PAY)}
+
+
+def test_an_absorbed_id_leads_to_the_row_it_became_part_of(
+    api: httpx.Client, gateway: RunningGateway
+) -> None:
+    absorbed = uuid4()
+    row = {"id": absorbed, "entity": "project", "entity_id": PAY, "rule": "configured"}
+    insert(gateway.database_url, "link", [row])
+    assert get(api, f"projects/{absorbed}", fields="key")["data"] == {"key": "PAY"}
+    assert_problem(api.get(f"/api/v1/people/{absorbed}"), 404, "REG004")
+    assert get(api, f"links/{absorbed}", fields="rule")["data"] == {"rule": "configured"}
+
+
+def test_every_collection_answers(api: httpx.Client) -> None:
+    schema = get(api, "schema")["collections"]
+    assert {"projects", "people", "sources", "runs", "findings", "conflicts", "links", "rejections"} <= set(
+        schema
+    )
+    for name, described in schema.items():
+        body = get(api, name, fields=",".join(described["fields"]))
+        assert isinstance(body["data"], list), name
+        for relation in described["relations"]:
+            get(api, name, fields=f"id,{relation}")
+
+
+_MISTAKES = [
+    ("projects?fields=key,titel", 400, "QRY002", "fields", 4, "`title`"),
+    ("projects?fields=key,manager{nam}", 400, "QRY002", "fields", 12, ""),
+    ("projects?fields=key}{id", 400, "QRY001", "fields", 3, ""),
+    ("projects?fields=key{id}", 400, "QRY001", "fields", 0, ""),
+    ("projects?fields=manager(limit:3){id}", 400, "QRY001", "fields", 0, ""),
+    ('projects?fields=risks(filter:"scor > 3"){id}', 400, "QRY002", "fields", 14, "`score`"),
+    ("projects?fields=risks(limit:201){id}", 400, "QRY003", "fields", 0, ""),
+    ("projects?filter=stage = delivery", 400, "QRY001", "filter", 8, "'delivery'"),
+    ("projects?filter=stage = 'delivry'", 400, "QRY001", "filter", 8, "`delivery`"),
+    ("projects?filter=budget = 'x'", 400, "QRY001", "filter", 9, "without quotes"),
+    ("projects?filter=risks.score > 3", 400, "QRY001", "filter", 0, "any(risks"),
+    ("projects?filter=programme = 'x'", 400, "QRY001", "filter", 0, "programme.key"),
+    ("projects?filter=(stage = 'delivery'", 400, "QRY001", "filter", 19, ""),
+    ("projects?order=-budgt", 400, "QRY002", "order", 1, "`budget`"),
+    ("projects?order=tags", 400, "QRY001", "order", 0, ""),
+    ("projects?limit=0", 400, "QRY003", "limit", None, ""),
+    ("projects?limit=1001", 400, "QRY003", "limit", None, ""),
+    ("projects?limit=x", 400, "QRY001", "limit", 0, ""),
+    ("projects?limit=1&limit=2", 400, "QRY001", "limit", None, ""),
+    ("projects?fiter=x", 400, "QRY002", "fiter", None, "`filter`"),
+    ("projects?stage=", 400, "QRY001", "stage", 0, "IS NULL"),
+    ("projects?filter=%00", 400, "QRY001", "filter", 0, ""),
+    ("projects?filter=%ff", 400, "QRY001", None, None, "UTF-8"),
+    ("project", 404, "QRY006", None, None, "`projects`"),
+    ("projects/NONE", 404, "REG004", None, None, ""),
+    ("projects/PAY?filter=x", 400, "QRY002", "filter", None, ""),
+    ("projects/PAY/history/more", 404, "API001", None, None, ""),
+]  # fmt: skip
+
+
+def test_every_mistake_is_a_problem_that_points_at_it(api: httpx.Client) -> None:
+    for path, status, code, parameter, position, hint in _MISTAKES:
+        body = assert_problem(api.get(f"/api/v1/{path}"), status, code)
+        assert (body.get("parameter"), body.get("position")) == (parameter, position), path
+        assert hint in body.get("hint", ""), path
+
+
+def test_methods_that_are_not_there_are_problems_too(api: httpx.Client) -> None:
+    response = api.post("/api/v1/projects")
+    assert_problem(response, 405, "API001")
+    assert response.headers["allow"]
+
+
+def test_without_a_key_that_is_in_force_nothing_is_shown(gateway: RunningGateway) -> None:
+    with httpx.Client(base_url=gateway.url) as nobody:
+        for path in (
+            "/api/v1/projects",
+            "/api/v1/projects/PAY",
+            "/api/v1/schema",
+            "/metrics",
+            "/api/v1/nothing",
+        ):
+            for headers in (
+                {},
+                {"Authorization": "Bearer pb_wrong"},
+                {"Authorization": "Basic !!"},
+                {"Authorization": "x"},
+            ):
+                response = nobody.get(path, headers=headers)
+                assert_problem(response, 401, "API002")
+                assert "Basic" in response.headers["www-authenticate"]
+        assert nobody.get("/healthz").json() == {"alive": True}
+        assert nobody.get("/readyz").json() == {"ready": True}
+
+
+def test_the_key_may_come_as_a_password(gateway: RunningGateway) -> None:
+    credentials = base64.b64encode(f"excel:{gateway.key}".encode()).decode()
+    response = httpx.get(f"{gateway.url}/api/v1/projects", headers={"Authorization": f"Basic {credentials}"})
+    assert response.status_code == 200
+
+
+def test_a_key_with_a_row_scope_is_refused_rather_than_shown_everything(gateway: RunningGateway) -> None:
+    execute(gateway.database_url, """UPDATE api_key SET row_scope = '{"projects": ["PAY"]}'""")
+    with gateway.client() as client:
+        assert_problem(client.get("/api/v1/projects"), 403, "API003")
+
+
+def test_a_withdrawn_key_ends_within_seconds_and_scopes_are_kept(register_url: str) -> None:
+    made = run_apart(with_pool(register_url, lambda pool: create_key(pool, "short")))
+    with Server(create_app(database_url=register_url, pool_size=1, remember_keys_s=0.05)) as url:
+        ask = {"Authorization": f"Bearer {made}"}
+        assert httpx.get(f"{url}/api/v1/projects", headers=ask).status_code == 200
+        run_apart(with_pool(register_url, lambda pool: revoke_key(pool, "short")))
+        time.sleep(0.1)
+        assert_problem(httpx.get(f"{url}/api/v1/projects", headers=ask), 401, "API002")
+    assert execute(register_url, "SELECT count(*) FROM audit WHERE subject LIKE 'api_key %'") == 2
+    assert (
+        execute(register_url, "SELECT count(*) FROM api_key WHERE encode(hash, 'escape') LIKE '%pb_%'") == 0
+    )
+
+
+def test_a_slow_statement_is_cut_and_said_to_be_slow(gateway: RunningGateway) -> None:
+    execute(
+        gateway.database_url,
+        "CREATE FUNCTION slow() RETURNS boolean LANGUAGE sql AS 'SELECT pg_sleep(30) IS NOT NULL'",
+    )
+    execute(gateway.database_url, "ALTER TABLE project RENAME TO project_kept")
+    execute(gateway.database_url, "CREATE VIEW project AS SELECT * FROM project_kept WHERE slow()")
+    execute(gateway.database_url, "GRANT SELECT ON project TO portbook_app")
+    insert(gateway.database_url, "project_kept", [{"id": PAY, "key": "PAY"}])
+    app = create_app(database_url=gateway.database_url, pool_size=1, statement_timeout_ms=100)
+    with Server(app) as url, gateway.client() as client:
+        response = client.get(f"{url}/api/v1/projects")
+        assert_problem(response, 503, "QRY005")
+        assert response.headers["retry-after"]
+        assert client.get(f"{url}/api/v1/people").status_code == 200
+
+
+def test_an_error_nobody_foresaw_is_a_problem_without_a_traceback(gateway: RunningGateway) -> None:
+    execute(gateway.database_url, "ALTER TABLE risk DROP COLUMN cause")
+    with gateway.client() as client:
+        assert_problem(client.get("/api/v1/risks?fields=cause"), 500, "API001")
+        assert client.get("/api/v1/projects").status_code == 200
+
+
+def test_the_gateway_goes_on_after_the_database_dropped_its_connections(gateway: RunningGateway) -> None:
+    with gateway.client() as client:
+        assert client.get("/api/v1/projects").status_code == 200
+        execute(
+            gateway.database_url,
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        assert client.get("/api/v1/projects").status_code == 200
+
+
+def test_the_reader_can_write_nothing_and_metrics_count_by_route(gateway: RunningGateway) -> None:
+    with gateway.client() as client:
+        client.get("/api/v1/projects/NONE")
+        client.get("/api/v1/projects")
+        text = client.get("/metrics").text
+    assert 'portbook_requests_total{route="/api/v1/{collection}/{reference}",status="404"} 1.0' in text
+    assert 'portbook_requests_total{route="/api/v1/{collection}",status="200"} 1.0' in text
+    assert 'portbook_runs_open{state="queued"} 0.0' in text
+
+
+def test_the_openapi_document_and_the_reference_page_cover_every_collection(api: httpx.Client) -> None:
+    schema = get(api, "schema")["collections"]
+    document = api.get("/openapi.json").json()
+    page = api.get("/docs")
+    assert document["openapi"].startswith("3.1")
+    for name, described in schema.items():
+        assert f"/api/v1/{name}" in document["paths"]
+        assert f"/api/v1/{name}/{{reference}}" in document["paths"]
+        assert set(document["components"]["schemas"][described["entity"]]["properties"]) == set(
+            described["fields"]
+        )
+        assert f"id='{name}'" in page.text
+    assert "http" not in page.text.replace("https://", "http://").split("<h2")[0]
+    assert "script" not in page.headers["content-security-policy"]
