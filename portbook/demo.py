@@ -61,8 +61,8 @@ precedence:
 QUESTIONS = (
     (
         "The portfolio, worst first",
-        "projects?fields=key,title,rag_reported,manager{title},budget,forecast_cost&filter=rag_reported IN ('red','amber')"
-        "&order=-budget",
+        "projects?fields=key,title,rag_reported,manager{title},budget,forecast_cost"
+        "&filter=rag_reported IN ('red','amber')&order=-budget",
     ),
     (
         "Projects with a milestone that slipped more than ten working days, and what is at risk there",

@@ -40,10 +40,10 @@ def try_mapping(mapping: Path, record: Path, stream: str | None) -> bool:
     for row in mapped.rows:
         words = {reference.column: f"{reference.entity} {reference.word!r}" for reference in row.references}
         where = {rule.column: rule for r in found.rules if r.into == row.entity for rule in r.fields.values()}
-        lines = [
-            (column, escape(words.get(column) or json.dumps(value, ensure_ascii=False)), escape(where[column].where if column in where else ""))
-            for column, value in row.values.items()
-        ]  # fmt: skip
+        lines = []
+        for column, value in row.values.items():
+            shown = words.get(column) or json.dumps(value, ensure_ascii=False)
+            lines.append((column, escape(shown), escape(where[column].where if column in where else "")))
         out.print(table(f"{chosen} → {row.entity} {row.id}", ("field", "value", "said by"), lines))
     for problem, _, _ in mapped.problems:
         out.print(f"[yellow]{problem.code}[/] {escape(problem.message)} [dim]({escape(problem.detail)})[/]")

@@ -19,7 +19,10 @@ _COUNTS = ("seen", "stored", "unchanged", "quarantined", "vanished", "rows_chang
 async def run_outcomes(pool: Pool, runs: Mapping[str, int]) -> list[dict[str, Any]]:
     """How these runs ended, by source, as JSON-ready documents."""
     rows = await pool.fetch(
-        f"SELECT id, source, mode, state, {', '.join(_COUNTS)}, error_code, error FROM run WHERE id = ANY($1::bigint[])",  # noqa: S608
+        """
+        SELECT id, source, mode, state, seen, stored, unchanged, quarantined, vanished, rows_changed, error_code, error
+        FROM run WHERE id = ANY($1::bigint[])
+        """,
         list(runs.values()),
     )
     found = {row["source"]: dict(row) for row in rows}
@@ -74,14 +77,12 @@ def show_status(sources: list[dict[str, Any]]) -> None:
     """The state of every source at a glance."""
     rows = []
     for s in sources:
-        state = (
-            "paused"
-            if s["paused"]
-            else ("not configured" if not s["configured"] else s["state"] or "never run")
-        )
-        rows.append(
-            (s["source"], s["kind"], coloured(state), ago(s["fresh_at"]), f"{s['records']:,}", s["findings"], s["set_aside"], ago(s["next_run_at"]) if s["next_run_at"] else "")
-        )  # fmt: skip
+        state = s["state"] or "never run"
+        if s["paused"] or not s["configured"]:
+            state = "paused" if s["paused"] else "not configured"
+        due = ago(s["next_run_at"]) if s["next_run_at"] else ""
+        counts = (f"{s['records']:,}", s["findings"], s["set_aside"])
+        rows.append((s["source"], s["kind"], coloured(state), ago(s["fresh_at"]), *counts, due))
     columns = ("source", "kind", "state", "fresh", "records", "findings", "set aside", "next run")
     out.print(table("", columns, rows, right=("records", "findings", "set aside")))
     for s in sources:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 
@@ -10,8 +10,9 @@ from register.errors import RegisterError
 
 APP_ROLE = "portbook_app"
 
-Pool = asyncpg.Pool
-Connection = asyncpg.Connection
+# asyncpg ships no types; the names say which of its objects is meant.
+Pool: TypeAlias = Any
+Connection: TypeAlias = Any
 
 
 async def open_pool(
@@ -64,13 +65,17 @@ async def _as_it_is(connection: Connection) -> None:
 
 
 async def _bytes_codec(connection: Connection) -> None:
-    await connection.set_type_codec("json", schema="pg_catalog", encoder=bytes, decoder=bytes, format="binary")
+    await connection.set_type_codec(
+        "json", schema="pg_catalog", encoder=bytes, decoder=bytes, format="binary"
+    )
 
 
 async def _codecs(connection: Connection) -> None:
     # JSON travels as text both ways: what PostgreSQL builds is passed through, what we build is built once.
     for kind in ("json", "jsonb"):
-        await connection.set_type_codec(kind, schema="pg_catalog", encoder=_text, decoder=_text, format="text")
+        await connection.set_type_codec(
+            kind, schema="pg_catalog", encoder=_text, decoder=_text, format="text"
+        )
 
 
 def _text(value: Any) -> str:

@@ -21,7 +21,17 @@ from register.policy import Policy
 
 _STAMPS = ("version", "valid_from", "synced_at")
 # Each tool has its own of these; that they differ is no disagreement.
-_NO_CONFLICT = {"url", "created_at", "updated_at", "status_source", "description", "custom", "key", "title", "accounts"}
+_NO_CONFLICT = {
+    "url",
+    "created_at",
+    "updated_at",
+    "status_source",
+    "description",
+    "custom",
+    "key",
+    "title",
+    "accounts",
+}
 
 
 class ClaimRow(NamedTuple):
@@ -84,7 +94,9 @@ async def insert_rows(connection: Connection, entity: str, rows: Iterable[dict[s
     await copy_in(connection, entity, encoder.columns, lines)
 
 
-async def write_events(connection: Connection, changes: Iterable[Change], *, cause: str, run_id: int | None) -> None:
+async def write_events(
+    connection: Connection, changes: Iterable[Change], *, cause: str, run_id: int | None
+) -> None:
     """One event for each change, in the order given."""
     run = NULL if run_id is None else str(run_id)
     tail = f"\t{text(cause)}\t{run}\n"
@@ -133,7 +145,7 @@ async def _claims(connection: Connection, entity: str, ids: Collection[str]) -> 
 
 async def _current(connection: Connection, entity: str, ids: Collection[str]) -> dict[str, dict[str, Any]]:
     rows = await connection.fetch(
-        f"SELECT id::text, to_jsonb(t) FROM {entity} t WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE",  # noqa: S608
+        f"SELECT id::text, to_jsonb(t) FROM {entity} t WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE",
         list(ids),
     )
     # The standard library's parser: it keeps integers of any size.
@@ -164,7 +176,9 @@ def _merged(
                     values[column] = claim.values[column]
                     break
         if entity == "person":
-            values["accounts"] = {k: v for c in reversed(ranked) for k, v in (c.values.get("accounts") or {}).items()}
+            values["accounts"] = {
+                k: v for c in reversed(ranked) for k, v in (c.values.get("accounts") or {}).items()
+            }
             values = {k: v for k, v in values.items() if v != {}}
     values = dict(resolve_references(entity, values, links))
     values |= {"id": row_id, "source": first.source, "source_id": first.source_id, "presence": first.presence}
@@ -174,7 +188,9 @@ def _merged(
 def _ranked(said: list[ClaimRow], rank: Mapping[str, int]) -> list[ClaimRow]:
     # A record that is still there is believed before one that has gone; the record id settles a tie for ever.
     last = len(rank)
-    return sorted(said, key=lambda c: (c.presence != "present", rank.get(c.source, last), c.source, c.record_id))
+    return sorted(
+        said, key=lambda c: (c.presence != "present", rank.get(c.source, last), c.source, c.record_id)
+    )
 
 
 def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -193,7 +209,7 @@ async def _update_rows(connection: Connection, entity: str, rows: list[dict[str,
         UPDATE {entity} e
         SET {settings}, version = e.version + 1, valid_from = now(), synced_at = now()
         FROM json_populate_recordset(NULL::{entity}, $1) n WHERE e.id = n.id
-        """,  # noqa: S608
+        """,
         json.dumps(rows),
     )
 

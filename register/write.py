@@ -17,8 +17,7 @@ import orjson
 from register.copy import copy_in, text
 from register.db import Connection, Pool
 from register.findings import PER_VALUE, FindingDraft, close_findings, open_findings
-from register.identity import IDENTITY_LOCK, LinkCache, NeedsIdentity, Uniter, load_links
-from register.ids import derive_id
+from register.identity import IDENTITY_LOCK, LinkCache, Uniter, load_links
 from register.lease import Held, fence
 from register.merge import Change, insert_rows, merge_rows, resolve_references, write_events
 from register.policy import Policy
@@ -152,7 +151,9 @@ class PageWrite:
         """In a complete run: these are still there. Records stored by this very run need no such mark."""
         if ids:
             await self.connection.execute(
-                "INSERT INTO sweep_seen SELECT $1, unnest($2::uuid[]) ON CONFLICT DO NOTHING", self.run_id, list(ids)
+                "INSERT INTO sweep_seen SELECT $1, unnest($2::uuid[]) ON CONFLICT DO NOTHING",
+                self.run_id,
+                list(ids),
             )
 
     async def reject(self, records: Sequence[Rejected]) -> None:
@@ -171,7 +172,18 @@ class PageWrite:
             WHERE r.resolved_at IS NOT NULL OR r.payload <> excluded.payload OR r.message <> excluded.message
             """,
             [
-                (r.id, self.source, r.stream, r.source_id, r.payload, r.code, r.message, r.detail, r.hint, self.run_id)
+                (
+                    r.id,
+                    self.source,
+                    r.stream,
+                    r.source_id,
+                    r.payload,
+                    r.code,
+                    r.message,
+                    r.detail,
+                    r.hint,
+                    self.run_id,
+                )
                 for r in records
             ],
         )
@@ -189,7 +201,8 @@ class PageWrite:
         """Records that were set aside and are readable again."""
         if ids:
             await self.connection.execute(
-                "UPDATE rejection SET resolved_at = now() WHERE id = ANY($1::uuid[]) AND resolved_at IS NULL", list(ids)
+                "UPDATE rejection SET resolved_at = now() WHERE id = ANY($1::uuid[]) AND resolved_at IS NULL",
+                list(ids),
             )
             await close_findings(self.connection, ids, keep=())
 
@@ -230,10 +243,7 @@ class PageWrite:
             SET cursor = coalesce(excluded.cursor, p.cursor), done = excluded.done, seen = p.seen + excluded.seen,
                 expected = coalesce(excluded.expected, p.expected)
             """,
-            [
-                (self.run_id, p.partition, None if p.cursor is None else orjson.dumps(p.cursor).decode(), p.done, p.seen, p.expected)
-                for p in places
-            ],
+            [(self.run_id, p.partition, _json(p.cursor), p.done, p.seen, p.expected) for p in places],
         )
         c = self.counts
         await self.connection.execute(
@@ -257,11 +267,29 @@ class PageWrite:
         await self.connection.copy_records_to_table(
             "source_record",
             records=[
-                (r.id, self.source, r.stream, r.source_id, r.content_hash, r.updated_at, self.run_id, r.unmapped, r.payload)
+                (
+                    r.id,
+                    self.source,
+                    r.stream,
+                    r.source_id,
+                    r.content_hash,
+                    r.updated_at,
+                    self.run_id,
+                    r.unmapped,
+                    r.payload,
+                )
                 for r in records
             ],
             columns=(
-                "id", "source", "stream", "source_id", "content_hash", "updated_at", "run_id", "unmapped", "payload",
+                "id",
+                "source",
+                "stream",
+                "source_id",
+                "content_hash",
+                "updated_at",
+                "run_id",
+                "unmapped",
+                "payload",
             ),
         )
 
@@ -366,18 +394,29 @@ async def known_records(pool: Pool, ids: Sequence[str]) -> dict[str, Known]:
 
 async def stored_payloads(pool: Pool, ids: Sequence[str]) -> dict[str, bytes]:
     """The payloads of these records, as last stored."""
-    return dict(await pool.fetch("SELECT id::text, payload FROM source_record WHERE id = ANY($1::uuid[])", list(ids)))
+    return dict(
+        await pool.fetch("SELECT id::text, payload FROM source_record WHERE id = ANY($1::uuid[])", list(ids))
+    )
 
 
 async def open_rejections(pool: Pool, source: str) -> set[str]:
     """Ids of the records of a source that are set aside."""
-    rows = await pool.fetch("SELECT id::text FROM rejection WHERE source = $1 AND resolved_at IS NULL", source)
+    rows = await pool.fetch(
+        "SELECT id::text FROM rejection WHERE source = $1 AND resolved_at IS NULL", source
+    )
     return {row[0] for row in rows}
 
 
 @asynccontextmanager
 async def page(
-    pool: Pool, held: Held, *, source: str, run_id: int, policy: Policy, cache: LinkCache, may_unite: bool = False
+    pool: Pool,
+    held: Held,
+    *,
+    source: str,
+    run_id: int,
+    policy: Policy,
+    cache: LinkCache,
+    may_unite: bool = False,
 ) -> AsyncIterator[PageWrite]:
     """Open a page's transaction; leaving it commits, an exception rolls everything back.
 
@@ -392,6 +431,5 @@ async def page(
         yield PageWrite(connection, source, run_id, policy, cache, may_unite, links)
 
 
-def record_id(source: str, stream: str, source_id: str) -> str:
-    """The id under which a source's record is stored."""
-    return derive_id(source, stream, source_id)
+def _json(value: Mapping[str, Any] | None) -> str | None:
+    return None if value is None else orjson.dumps(value).decode()

@@ -19,9 +19,9 @@ from register import runs
 from register.db import Pool, open_pool
 from register.models import ENTITIES
 from register.policy import Policy
-from workers.sync import SourceSpec, Syncer
 from tests.fakes.jira import FakeJira
 from tests.fix_sources import jira_adapter
+from workers.sync import SourceSpec, Syncer
 
 CLOCKS = {"synced_at", "valid_from", "valid_to"}
 """Columns that tell when something was written here: two registers of the same truth differ in these alone."""

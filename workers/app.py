@@ -120,7 +120,7 @@ class WorkerApp:
 
     @contextlib.asynccontextmanager
     async def _arq(self) -> AsyncIterator[Worker]:
-        async def ring(context: dict[str, Any]) -> None:
+        async def ring(context: dict[Any, Any], *_: Any, **__: Any) -> None:
             self._bell.set()
 
         worker = Worker(

@@ -6,7 +6,6 @@ the database every few seconds anyway.
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import orjson
@@ -56,7 +55,7 @@ async def ring(url: str) -> bool:
             await bell.enqueue_job(JOB)
         finally:
             await bell.aclose()
-    except (RedisError, OSError, asyncio.TimeoutError) as error:
+    except (RedisError, OSError, TimeoutError) as error:
         log.info("the bell is out of order; workers look every few seconds", error=str(error))
         return False
     return True

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import orjson
+from pydantic import BaseModel
 
 from adapters.base import Cursor, Identity, Page, Partition, Presence, RawRecord, SourceField, Stream
 from adapters.errors import FileRefused, RecordRejected, SourceError
@@ -39,7 +40,7 @@ class SpreadsheetAdapter:
     """
 
     kind: ClassVar[str] = "spreadsheet"
-    options: ClassVar[type[SpreadsheetOptions]] = SpreadsheetOptions
+    options: ClassVar[type[BaseModel]] = SpreadsheetOptions
 
     def __init__(self, options: SpreadsheetOptions) -> None:
         self._options = options

@@ -81,7 +81,7 @@ class State:
     broken_tokens: bool = False
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not a failure of ours
+class Refusal(Exception):
     def __init__(self, status: int, *messages: str) -> None:
         super().__init__(*messages)
         self.status = status

@@ -297,6 +297,7 @@ def believable(today: date, *, flavour: str = "cloud", seed: int = 7) -> World:
         versions = _versions(world, key, today, number)
         stories[key] = []
         for order, (title, tasks) in enumerate(epics):
+            begun: dict[str, Any] = {START: _day(today, -180 + 40 * order)}
             epic = world.add_issue(
                 key,
                 title,
@@ -306,7 +307,7 @@ def believable(today: date, *, flavour: str = "cloud", seed: int = 7) -> World:
                 reporter=team[0],
                 created=ms_of(noon - timedelta(days=200 - 10 * order)),
                 duedate=_day(today, 20 + 35 * order),
-                **{START: _day(today, -180 + 40 * order)},
+                **begun,
             )
             for task in tasks:
                 stories[key] += _story(world, rng, key, epic, task, team, sprints, versions, noon, field)

@@ -13,7 +13,7 @@ _SORT = re.compile(r"^(created|updated|id|key)(?:\s+(asc|desc))?$", re.IGNORECAS
 _DATE = re.compile(r'^"(\d{4}-\d{2}-\d{2} \d{2}:\d{2})"$')
 
 
-class BadJql(Exception):  # noqa: N818 - the fake answers 400 with it
+class BadJql(Exception):
     pass
 
 

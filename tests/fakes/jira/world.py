@@ -328,7 +328,8 @@ class World:
             return found
 
     def clear_field(self, issue: str | int | Issue, name: str) -> Issue:
-        return self.edit(issue, **{name: None})
+        cleared: dict[str, Any] = {name: None}
+        return self.edit(issue, **cleared)
 
     def delete(self, issue: str | int | Issue) -> None:
         with self.lock:

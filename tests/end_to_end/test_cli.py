@@ -1,0 +1,191 @@
+"""The command line as a newcomer meets it: the demo's configuration, extended and then broken."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from portbook.demo import CONFIG
+from portbook.demo_workbook import write_pmo_workbook
+from tests.fakes.jira import FakeJira
+from tests.fakes.jira.generate import believable
+
+TOKEN = "a-secret-nobody-must-see"
+
+
+class Shell:
+    """Runs `portbook` in the demo's folder."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder = folder
+        self.config = folder / "portbook.yaml"
+        self._environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "200", **environment}
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "portbook", *arguments]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self._environment, capture_output=True, text=True, timeout=120
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        assert TOKEN not in done.stdout + done.stderr
+        return done
+
+    def change(self, before: str, after: str) -> int:
+        """Edit the configuration; returns the line of the edit, from 1."""
+        text = self.config.read_text()
+        assert before in text
+        self.config.write_text(text.replace(before, after, 1))
+        changed = text[: text.index(before)].count("\n") + 1
+        return changed + after[: len(after) - len(after.lstrip("\n"))].count("\n")
+
+
+@pytest.fixture
+def shell(database: str, redis_url: str, tmp_path: Path) -> Iterator[Shell]:
+    """The demo's folder with its pretended Jira running, on the tests' own stores."""
+    world = believable(date(2026, 11, 22))
+    world.add_project("OPS", "Operations")
+    world.add_issue("OPS", "Rotate the certificates")
+    (tmp_path / "registers").mkdir()
+    write_pmo_workbook(tmp_path / "registers" / "pmo.xlsx", date(2026, 11, 22))
+    (tmp_path / "jira-token").write_text(TOKEN)
+    with FakeJira(world, secret=TOKEN) as fake:
+        found = Shell(tmp_path, {"DATABASE_URL": database, "REDIS_URL": redis_url})
+        text = CONFIG.format(gateway_port=0, jira_port=fake.url.rpartition(":")[2])
+        stores = "register: {database: embedded, redis: embedded, data_dir: data}"
+        assert stores in text
+        found.config.write_text(
+            text.replace(stores, "register: {database: {env: DATABASE_URL}, redis: {env: REDIS_URL}}")
+        )
+        yield found
+
+
+def test_a_newcomer_adds_a_project_and_a_spreadsheet_with_two_sheets(shell: Shell) -> None:
+    (shell.folder / "registers" / "ops.csv").write_text("Action ID,Project,Title\nA-1,OPS,Order cables\n")
+    shell.change("projects: [PAY, WEB, DWH]", "projects: [PAY, WEB, DWH, OPS]")
+    shell.change(
+        "\nidentity:",
+        "\n  - name: raid\n    kind: spreadsheet\n    files: [registers/pmo.xlsx]\n    sheets:\n"
+        "      - {sheet: Risks, into: risk, key: Risk ID}\n      - {sheet: Actions, into: action}\n\nidentity:",
+    )
+    checked = shell.run("check")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    synced = shell.run("sync", "--json")
+    assert synced.returncode == 0, synced.stderr
+    runs = {run["source"]: run for run in json.loads(synced.stdout)}
+    assert {run["state"] for run in runs.values()} == {"succeeded"}
+    assert runs["raid"]["stored"] > 5
+    status = json.loads(shell.run("status", "--json").stdout)
+    assert {source["source"]: source["state"] for source in status["sources"]} == dict.fromkeys(
+        runs, "succeeded"
+    )
+    again = json.loads(shell.run("sync", "--json").stdout)
+    assert {run["rows_changed"] for run in again} == {0}
+
+
+def test_an_unknown_key_names_its_line_and_the_right_word(shell: Shell) -> None:
+    line = shell.change("every: 1m", "evry: 1m")
+    done = shell.run("check")
+    assert done.returncode == 2
+    assert f"portbook.yaml:{line}:5: unknown key 'evry' (did you mean 'every'?)" in done.stderr
+
+
+def test_a_source_named_twice_names_both_lines(shell: Shell) -> None:
+    line = shell.change("- name: pmo", "- name: delivery")
+    done = shell.run("check")
+    assert done.returncode == 2
+    assert (
+        f"portbook.yaml:{line}:5: the source name 'delivery' is used twice (first in line 6)" in done.stderr
+    )
+
+
+@pytest.mark.parametrize("command", ["check", "sync"])
+def test_a_wrong_token_names_the_source_and_what_to_do(shell: Shell, command: str) -> None:
+    (shell.folder / "jira-token").write_text("another")
+    done = shell.run(command)
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert "delivery (portbook.yaml:6)" in said
+    assert "401" in said
+    assert "Check the account and its token" in said
+    assert "another" not in said.replace("another address", "")
+
+
+@pytest.mark.parametrize("command", ["check", "sync"])
+def test_a_missing_file_names_the_source_and_the_files_there_are(shell: Shell, command: str) -> None:
+    shell.change("registers/pmo.xlsx", "registers/pmx.xlsx")
+    done = shell.run(command)
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert "pmo (portbook.yaml:13)" in said
+    assert "No file matches 'registers/pmx.xlsx'" in said
+    assert "There are: pmo.xlsx" in said
+
+
+@pytest.mark.parametrize("command", ["check", "sync"])
+def test_an_unknown_column_names_file_sheet_and_the_column_meant(shell: Shell, command: str) -> None:
+    shell.change(
+        "[registers/pmo.xlsx]",
+        "[registers/pmo.xlsx]\n    sheets: [{sheet: Risks, into: risk, key: Risk Idd}]",
+    )
+    done = shell.run(command)
+    assert done.returncode == 1
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "pmo (portbook.yaml:13)" in said
+    assert "No column 'Risk Idd' in registers/pmo.xlsx, sheet Risks" in said
+    assert "Did you mean 'Risk ID'?" in said
+
+
+def test_a_literal_secret_is_refused_without_repeating_it(shell: Shell) -> None:
+    shell.change("{file: jira-token}", TOKEN)  # Shell.run asserts that it is not shown
+    done = shell.run("check")
+    assert done.returncode == 2
+    assert "a secret must not stand in this file" in done.stderr
+
+
+def test_discover_shows_fields_samples_and_what_becomes_of_them(shell: Shell) -> None:
+    done = shell.run("discover", "delivery")
+    assert done.returncode == 0, done.stderr
+    assert "work_item.title" in done.stdout
+    assert "kept as sent, not mapped" in done.stdout
+    assert "fields.summary" in done.stdout
+
+
+def test_map_shows_the_row_a_record_becomes(shell: Shell) -> None:
+    record = {"id": "7", "key": "PAY-7", "fields": {"summary": "Pay by card", "duedate": "2026-13-01"}}
+    (shell.folder / "record.json").write_text(json.dumps(record))
+    done = shell.run("map", "jira", "record.json", "--stream", "issue")
+    assert done.returncode == 1
+    assert "Pay by card" in done.stdout
+    assert "due_on cannot be read from '2026-13-01': month must be in 1..12" in done.stdout
+
+
+def test_keys_are_made_listed_and_withdrawn(shell: Shell) -> None:
+    key = shell.run("keys", "create", "excel").stdout.strip()
+    assert key.startswith("pb_")
+    listed = shell.run("keys", "list").stdout
+    assert "excel" in listed
+    assert key not in listed
+    assert shell.run("keys", "revoke", "excel").returncode == 0
+    assert shell.run("keys", "revoke", "excel").returncode == 1
+
+
+def test_the_schema_for_editors_is_json_schema(shell: Shell) -> None:
+    assert json.loads(shell.run("schema", "config").stdout)["$schema"].endswith("2020-12/schema")
+    assert "work_items" in json.loads(shell.run("schema", "register").stdout)["collections"]
+
+
+def test_wrong_usage_ends_with_two_and_a_hint(shell: Shell) -> None:
+    done = shell.run("chek")
+    assert done.returncode == 2
+    assert "Did you mean" in done.stderr
+    (shell.folder / "portbook.yaml").unlink()
+    done = shell.run("status")
+    assert done.returncode == 2
+    assert "There is no configuration file portbook.yaml" in done.stderr
