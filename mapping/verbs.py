@@ -66,6 +66,7 @@ class Locale:
 
 Verb = Callable[[Any, Locale], Any]
 
+_PLAIN_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _ISO_DATE = re.compile(r"^(\d{4})-(\d\d)-(\d\d)(?:$|[T ])")
 _NUMERIC_DATE = re.compile(r"^(\d{1,4})[./\- ](\d{1,2})[./\- ](\d{1,4})$")
 _NAMED_DATE = re.compile(
@@ -125,6 +126,9 @@ def iso_date(value: Any, locale: Locale) -> str | None:
         return (date(1899, 12, 30) + timedelta(days=int(value))).isoformat()
     if type(value) is not str:
         raise ValueError(f"{_kind(value)} is not a date")
+    if _PLAIN_DATE.fullmatch(value):
+        date.fromisoformat(value)  # as most tools write it: checked, and already what comes out
+        return value
     written = value.strip()
     if not written:
         return None
@@ -204,6 +208,8 @@ _MONEY = re.compile(r"^(?P<number>[\d.,'’\s ]+)(?P<scale>k|m|mio|bn)?$", re.I)
 
 def number(value: Any, locale: Locale) -> int | float | None:
     """A number; in text, with the locale's decimal sign and group separators."""
+    if type(value) is int:
+        return value
     if isinstance(value, bool):
         raise ValueError("a yes/no value is not a number")
     if isinstance(value, (int, float)):
@@ -307,6 +313,8 @@ def texts(value: Any, locale: Locale) -> list[str] | None:
         value = re.split(r"[,;\n]", value)
     if not isinstance(value, list):
         raise ValueError(f"{_kind(value)} is not a list")
+    if not value:
+        return None
     return [found for found in (text(part, locale) for part in value if part is not None) if found] or None
 
 
