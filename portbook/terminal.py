@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -60,9 +61,8 @@ def table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()
 ) -> Table:
     """A table; columns named in `right` are right-aligned. Cells may hold rich markup."""
-    found = Table(
-        title=title or None, title_justify="left", title_style="bold", header_style="bold", pad_edge=False
-    )
+    style = {"title_justify": "left", "title_style": "bold", "header_style": "bold"}
+    found = Table(title=title or None, box=box.SIMPLE_HEAD, pad_edge=False, **style)  # type: ignore[arg-type]
     for column in columns:
         found.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:

@@ -124,7 +124,7 @@ class WorkerApp:
             self._bell.set()
 
         worker = Worker(
-            functions=[func(ring, name=JOB, max_tries=1, keep_result=0)],
+            functions=[func(ring, name=JOB, max_tries=1, keep_result=0)],  # type: ignore[arg-type]  # wants __qualname__
             queue_name=QUEUE,
             redis_settings=redis_settings(self._redis_url),
             job_serializer=encode,
