@@ -80,9 +80,7 @@ def _gateway(url: str) -> Iterator[tuple[int, psutil.Process]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bench.query.serve", url, str(port), __import__("os").environ.get("PS", "8")]
-    )
+    process = subprocess.Popen([sys.executable, "-m", "bench.query.serve", url, str(port)])
     try:
         for _ in range(200):
             time.sleep(0.1)

@@ -10,7 +10,7 @@ from gateway.app import create_app
 
 if __name__ == "__main__":
     uvicorn.run(
-        create_app(database_url=sys.argv[1], pool_size=int(sys.argv[3]), secret=b"bench"),
+        create_app(database_url=sys.argv[1], pool_size=8, secret=b"bench"),
         port=int(sys.argv[2]),
         loop="uvloop",
         http="httptools",

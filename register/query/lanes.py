@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -14,6 +15,7 @@ from register.query.errors import QueryTooSlow
 _GONE = (
     OSError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server's goodbye was read while nothing was asked
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.OperatorInterventionError,
@@ -41,7 +43,11 @@ class Lanes:
                     return await self._on_one(sql, parameters)
                 except _GONE:
                     # The server was restarted while nobody asked. Questions can be asked again.
-                    await self.close()
+                    # What idles beside it went the same way.
+                    idle, self._idle = self._idle, []
+                    for connection in idle:
+                        await self._drop(connection)
+                    await self._pool.expire_connections()
                     return await self._on_one(sql, parameters)
             except asyncpg.QueryCanceledError:
                 raise QueryTooSlow(
@@ -65,9 +71,17 @@ class Lanes:
         connection = self._idle.pop() if self._idle else await self._pool.acquire()
         try:
             row = await connection.fetchrow(sql, *parameters)
+        except _GONE:
+            await self._drop(connection)
+            raise
         except BaseException:
             # Refused, cancelled or broken: the pool knows how to clean up after each.
             await self._pool.release(connection)
             raise
         self._idle.append(connection)
         return row
+
+    async def _drop(self, connection: Any) -> None:
+        with suppress(asyncpg.InterfaceError):  # the pool noticed first
+            connection.terminate()
+        await self._pool.release(connection)

@@ -1,0 +1,113 @@
+"""The migrated database is what the models say, and the past in it cannot be rewritten."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from register.models import ENTITIES
+from register.schema import migrate, sqlalchemy_url
+from register.tables import METADATA
+
+ROW = UUID(int=7)
+
+
+async def test_the_migrations_build_what_the_models_declare(empty_database: str) -> None:
+    await migrate(empty_database)
+    engine = create_async_engine(sqlalchemy_url(empty_database), poolclass=NullPool)
+
+    def differences(connection: Any) -> list[Any]:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": False}
+        )
+        return list(compare_metadata(context, METADATA))
+
+    try:
+        async with engine.connect() as connection:
+            found = await connection.run_sync(differences)
+    finally:
+        await engine.dispose()
+    assert found == []
+
+
+async def test_migrating_twice_changes_nothing(empty_database: str) -> None:
+    assert await migrate(empty_database) == await migrate(empty_database)
+
+
+@pytest.fixture
+async def app(database: str) -> AsyncIterator[asyncpg.Connection]:
+    """A session of the application role, over one project with a past, an event and a line of audit."""
+    connection = await asyncpg.connect(database, server_settings={"role": "portbook_app"})
+    await connection.execute("INSERT INTO project (id, key, title) VALUES ($1, 'PAY', 'before')", ROW)
+    await connection.execute(
+        "UPDATE project SET title = 'after', version = 2, valid_from = now() WHERE id = $1", ROW
+    )
+    await connection.execute(
+        "INSERT INTO event (type, entity, entity_id, version) VALUES ('created', 'project', $1, 1)", ROW
+    )
+    await connection.execute("INSERT INTO audit (actor, action) VALUES ('test', 'tested')")
+    yield connection
+    await connection.close()
+
+
+async def test_a_change_keeps_the_row_as_it_was(app: asyncpg.Connection) -> None:
+    was = await app.fetch(
+        "SELECT title, version, valid_to >= valid_from AS ordered FROM project_history WHERE id = $1", ROW
+    )
+    assert [tuple(row) for row in was] == [("before", 1, True)]
+    assert await app.fetchval("SELECT title FROM project WHERE id = $1", ROW) == "after"
+
+
+async def test_every_entity_keeps_history_in_the_order_of_its_columns(app: asyncpg.Connection) -> None:
+    for name in ENTITIES:
+        columns = [
+            [
+                row[0]
+                for row in await app.fetch(
+                    "SELECT attname::text FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 "
+                    "AND NOT attisdropped ORDER BY attnum",
+                    table,
+                )
+            ]
+            for table in (name, f"{name}_history")
+        ]
+        assert columns[1] == ["valid_to", *columns[0]], name
+        identifier = UUID(int=1000)
+        await app.execute(f"INSERT INTO {name} (id, title) VALUES ($1, 'a')", identifier)
+        await app.execute(f"UPDATE {name} SET title = 'b', version = 2 WHERE id = $1", identifier)
+        assert await app.fetchval(f"SELECT title FROM {name}_history WHERE id = $1", identifier) == "a", name
+
+
+async def test_the_application_can_add_to_the_past_but_not_rewrite_it(app: asyncpg.Connection) -> None:
+    forbidden = [
+        "UPDATE event SET type = 'changed'",
+        "DELETE FROM event",
+        "TRUNCATE event",
+        "UPDATE audit SET actor = 'x'",
+        "DELETE FROM audit",
+        "TRUNCATE audit",
+        "DELETE FROM source_record",
+        "UPDATE alembic_version SET version_num = 'x'",
+        "ALTER TABLE project DISABLE TRIGGER keep_history",
+        "SET session_replication_role = replica",
+    ]
+    for name in ENTITIES:
+        forbidden += [
+            f"INSERT INTO {name}_history (id, version, valid_to) VALUES (gen_random_uuid(), 1, now())",
+            f"UPDATE {name}_history SET title = 'x'",
+            f"DELETE FROM {name}_history",
+            f"TRUNCATE {name}_history",
+            f"DELETE FROM {name}",
+            f"TRUNCATE {name}",
+        ]
+    for statement in forbidden:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await app.execute(statement)
