@@ -28,10 +28,10 @@ def create_app(
 ) -> FastAPI:
     """The application for an ASGI server.
 
-    Give either a `pool`, which the app uses up and leaves open, or a `database_url`: then the app opens a pool of `pool_size`
-    connections when it starts and closes it when it ends. `secret` signs cursors: gateways that answer for one
-    another need the same; without one, cursors end with the process.
-    A withdrawn key goes on for at most `remember_keys_s`.
+    Give either a `pool`, which the app uses up and leaves open, or a `database_url`: then the app opens a pool of
+    `pool_size` connections when it starts and closes it when it ends. `secret` signs cursors: gateways that answer
+    for one another need the same; without one, cursors end with the process. A withdrawn key goes on for at most
+    `remember_keys_s`.
     """
     if (pool is None) == (database_url is None):
         raise ValueError("give a pool or a database_url")

@@ -149,7 +149,7 @@ def _list(collection: str, entity: Entity, row: dict[str, Any]) -> dict[str, Any
             "meta": {"type": "object"},
         },
     }
-    parameters = [
+    parameters: list[dict[str, Any]] = [
         {
             "name": name,
             "in": "query",
@@ -167,7 +167,7 @@ def _one(collection: str, entity: Entity, row: dict[str, Any]) -> dict[str, Any]
         "required": ["data", "meta"],
         "properties": {"data": row, "meta": {"type": "object"}},
     }
-    parameters = [
+    parameters: list[dict[str, Any]] = [
         {
             "name": "reference",
             "in": "path",

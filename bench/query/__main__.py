@@ -17,10 +17,11 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+import asyncpg
 import psutil
 
 from bench.query.cases import CASES, Case
@@ -75,6 +76,16 @@ async def _prepare(url: str, projects: int, work_items: int) -> str:
         await pool.close()
 
 
+async def _postmaster(url: str) -> psutil.Process:
+    connection = await asyncpg.connect(url)
+    try:
+        server = psutil.Process(connection.get_server_pid()).parent()
+        assert server is not None
+        return server
+    finally:
+        await connection.close()
+
+
 @contextmanager
 def _gateway(url: str) -> Iterator[tuple[int, psutil.Process]]:
     with socket.socket() as free:
@@ -106,7 +117,7 @@ def _compare(
     ours, bare = [], []
     for _ in range(rounds):
         bare.append(_bare(url, name, seconds))
-        ours.append(_ours(port, case.path, key, gateway, seconds))
+        ours.append(_ours(url, port, case.path, key, gateway, seconds))
     ratios = [a.per_second / b.per_second for a, b in zip(ours, bare, strict=True)]
     ratio = statistics.median(ratios)
     print(f"\n{name}: {case.title} ({size / 1000:.0f} KB)")
@@ -119,19 +130,18 @@ def _compare(
 
 
 def _bare(url: str, name: str, seconds: float) -> Measured:
-    with _DatabaseClock() as clock:
+    with _DatabaseClock(url) as clock:
         asked = subprocess.run(
             [sys.executable, "-m", "bench.query.bare", url, name, str(seconds)],
             capture_output=True, text=True, check=True,
         )  # fmt: skip
         per_second, cpu = map(float, asked.stdout.split())
-        clock.stop()
     return Measured(per_second, cpu * 1000, clock.spent * 1000 / (per_second * seconds))
 
 
-def _ours(port: int, path: str, key: str, gateway: psutil.Process, seconds: float) -> Measured:
+def _ours(url: str, port: int, path: str, key: str, gateway: psutil.Process, seconds: float) -> Measured:
     before = _cpu(gateway)
-    with _DatabaseClock() as clock:
+    with _DatabaseClock(url) as clock:
         if shutil.which("wrk"):
             command = [
                 "wrk",
@@ -153,30 +163,28 @@ def _ours(port: int, path: str, key: str, gateway: psutil.Process, seconds: floa
         else:
             command = [sys.executable, "-m", "bench.query.load", str(port), path, key, str(seconds)]
             per_second = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-        clock.stop()
     count = per_second * seconds
     return Measured(per_second, (_cpu(gateway) - before) * 1000 / count, clock.spent * 1000 / count)
 
 
 class _DatabaseClock:
-    """CPU seconds of every PostgreSQL backend while it runs; those that ended meanwhile are in their parent's."""
+    """CPU seconds of our PostgreSQL while it runs; backends that ended meanwhile are in their parent's."""
+
+    def __init__(self, url: str) -> None:
+        self._server = asyncio.run(_postmaster(url))
 
     def __enter__(self) -> _DatabaseClock:
-        self.spent = 0.0
         self._before = self._total()
         return self
 
-    def __exit__(self, *_: object) -> None: ...
-
-    def stop(self) -> None:
+    def __exit__(self, *_: object) -> None:
         self.spent = self._total() - self._before
 
     def _total(self) -> float:
-        total = 0.0
-        for process in psutil.process_iter(["name", "cpu_times"]):
-            if process.info["name"] == "postgres" and process.info["cpu_times"]:
-                times = process.info["cpu_times"]
-                total += times.user + times.system + times.children_user + times.children_system
+        total = self._server.cpu_times().children_user + self._server.cpu_times().children_system
+        for backend in self._server.children():
+            with suppress(psutil.NoSuchProcess):
+                total += _cpu(backend)
         return total
 
 

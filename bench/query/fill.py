@@ -18,15 +18,15 @@ SELECT md5('project' || i)::uuid, 'P' || lpad(i::text, 5, '0'), 'Project number 
 FROM generate_series(1, $projects) i;
 
 INSERT INTO milestone (id, key, title, project_id, kind, baseline_on, forecast_on, status, slip_days, source)
-SELECT md5('milestone' || i)::uuid, 'M' || i, 'Milestone ' || i, md5('project' || (i % $projects + 1))::uuid, 'delivery',
-       date '2026-03-01' + i % 300, date '2026-03-01' + i % 330, 'planned', i % 30, 'bench'
+SELECT md5('milestone' || i)::uuid, 'M' || i, 'Milestone ' || i, md5('project' || (i % $projects + 1))::uuid,
+       'delivery', date '2026-03-01' + i % 300, date '2026-03-01' + i % 330, 'planned', i % 30, 'bench'
 FROM generate_series(1, $projects * 5) i;
 
 INSERT INTO work_item (id, key, title, description, project_id, type, status, priority, assignee_id, due_on,
                        estimate_hours, points, labels, source, source_id, url, created_at, updated_at)
-SELECT md5('work_item' || i)::uuid, 'P' || lpad((i % $projects + 1)::text, 5, '0') || '-' || i, 'Work item number ' || i,
-       repeat('What is to be done. ', 8), md5('project' || (i % $projects + 1))::uuid, 'story',
-       (ARRAY['todo', 'in_progress', 'done'])[i % 3 + 1], 'High', md5('person' || (i % $projects + 1))::uuid,
+SELECT md5('work_item' || i)::uuid, 'P' || lpad((i % $projects + 1)::text, 5, '0') || '-' || i,
+       'Work item number ' || i, repeat('What is to be done. ', 8), md5('project' || (i % $projects + 1))::uuid,
+       'story', (ARRAY['todo', 'in_progress', 'done'])[i % 3 + 1], 'High', md5('person' || (i % $projects + 1))::uuid,
        date '2026-01-01' + i % 300, i % 40, i % 8, ARRAY['backend', 'q3'], 'bench', i::text,
        'https://tool.example.org/' || i, now(), now()
 FROM generate_series(1, $work_items) i;

@@ -13,6 +13,7 @@ if __name__ == "__main__":
         create_app(database_url=sys.argv[1], pool_size=8, secret=b"bench"),
         port=int(sys.argv[2]),
         loop="uvloop",
+        proxy_headers=False,
         http="httptools",
         log_level="warning",
         access_log=False,

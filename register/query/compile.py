@@ -1,7 +1,7 @@
 """A plan becomes one SQL statement that builds the answer's JSON inside PostgreSQL.
 
-How the SQL is spelled was measured (docs/api.md, bench/query). In short: JSON is made by `json_agg` of a narrow row, with the order
-inside the aggregate; related rows are correlated subselects; limits are literals, because the planner distrusts a
+How the SQL is spelled was measured (bench/query). In short: JSON is made by `json_agg` of a narrow row, with the
+order inside the aggregate; related rows are correlated subselects; limits are literals, because the planner distrusts a
 statement whose LIMIT it cannot see and would plan it anew each time. Values are always bound. Names come from the
 catalog, except aliases, which the GraphQL grammar holds to letters, digits and underscores, and which are quoted.
 """
@@ -40,7 +40,10 @@ _CASTS = {
     Kind.ID: "uuid",
     Kind.IDS: "uuid",
 }
-_META = """(SELECT json_object_agg(s.key, s.fresh_at) FROM source s WHERE s.configured) AS freshness, to_json(now()) AS as_of"""
+_META = (
+    "(SELECT json_object_agg(s.key, s.fresh_at) FROM source s WHERE s.configured) AS freshness, "
+    "to_json(now()) AS as_of"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +287,8 @@ class _Scope:
             conditions.append(scope._exists(alias, rest, inner))
         elif inner is not None:
             conditions.append(scope.rule(inner))
-        return f"EXISTS (SELECT FROM {self._builder.table(target)} {alias}{scope.joins} WHERE {' AND '.join(conditions)})"
+        source = f"{self._builder.table(target)} {alias}{scope.joins}"
+        return f"EXISTS (SELECT FROM {source} WHERE {' AND '.join(conditions)})"
 
     def _test(self, column: str, field: FieldDef, operator: str, values: Sequence[Known]) -> str:
         lists = field.kind in (Kind.TEXTS, Kind.IDS)

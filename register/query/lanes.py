@@ -26,8 +26,9 @@ _GONE = (
 class Lanes:
     """Runs single read-only statements on the connections of a pool, each kept once it was acquired.
 
-    The pool is theirs: they end up with all its connections. Only for statements that leave nothing behind in a session: it is not reset in between. The one used last goes
-    first, so that its caches are warm. A connection that turns out to be dead is replaced, once per statement.
+    The pool is theirs: they end up with all its connections. Only for statements that leave nothing behind in a
+    session: it is not reset in between. The one used last goes first, so that its caches are warm. A connection that
+    turns out to be dead is replaced, once per statement.
     """
 
     def __init__(self, pool: Pool) -> None:

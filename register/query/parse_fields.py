@@ -42,7 +42,7 @@ def parse_fields(text: str, parameter: str = "fields") -> tuple[Selected, ...]:
         # One character was put in front: every location is one too large.
         document = parse(Source("{" + text + "}"), max_tokens=_MAX_TOKENS)
     except GraphQLSyntaxError as error:
-        at = min(max((error.positions or [1])[0] - 1, 0), len(text))
+        at = min(max(next(iter(error.positions or ()), 1) - 1, 0), len(text))
         reason = error.message.removeprefix("Syntax Error: ").rstrip(".")
         raise QueryInvalid(
             f"`{parameter}` cannot be read: {reason}", position=at, parameter=parameter, text=text, hint=_HINT

@@ -221,7 +221,7 @@ class _Reader:
         self._expect(")")
         return tuple(values)
 
-    def _value(self) -> Value:
+    def _value(self) -> Value:  # noqa: RET503 - _fail never returns
         token = self._token
         at = self._origin.at(token.at)
         if token.kind == "text":

@@ -7,7 +7,18 @@ import sys
 
 
 def test_the_query_bench_measures_both_sides_and_prints_their_ratio() -> None:
-    command = "--seconds 1 --rounds 1 --work-items 2000 --projects 100 --at-least 0".split()
+    command = [
+        "--seconds",
+        "1",
+        "--rounds",
+        "1",
+        "--work-items",
+        "2000",
+        "--projects",
+        "100",
+        "--at-least",
+        "0",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "bench.query", *command], capture_output=True, text=True, timeout=120
     )

@@ -52,8 +52,9 @@ def api(gateway: RunningGateway) -> Any:
     insert(url, "milestone", [{"id": uuid4(), "key": "M1", "project_id": PAY, "slip_days": 12}])
     execute(
         url,
-        "INSERT INTO source (id, key, kind, configured, fresh_at) VALUES (gen_random_uuid(), 'delivery', 'jira', true, '2026-11-22T03:10:00Z')",
-    )  # noqa: E501
+        "INSERT INTO source (id, key, kind, configured, fresh_at) "
+        "VALUES (gen_random_uuid(), 'delivery', 'jira', true, '2026-11-22T03:10:00Z')",
+    )
     with gateway.client() as client:
         yield client
 
