@@ -10,6 +10,8 @@ import difflib
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +22,7 @@ from ruamel.yaml.error import MarkedYAMLError
 
 from mapping.errors import MappingInvalid
 from mapping.paths import Getter, PathInvalid, compile_path
-from mapping.verbs import VERBS
+from mapping.verbs import VERBS, Locale, utc_text
 
 
 class FieldShape(Protocol):
@@ -49,6 +51,16 @@ DEFAULT_VERB = {
     "texts": "list",
     "document": "json",
 }
+FITTING: dict[str, tuple[str, ...]] = {
+    "text": ("text", "line", "adf", "html", "key", "rag", "date", "instant"),
+    "date": ("date",),
+    "instant": ("instant",),
+    "number": ("number", "integer", "percent", "money", "hours", "seconds", "scale5"),
+    "integer": ("integer", "scale5"),
+    "boolean": ("boolean",),
+    "texts": ("list",),
+}
+"""Kind of field → the verbs whose results it can hold. What is not here holds anything."""
 _RULE_KEYS = ("stream", "into", "each", "id", "when", "fields")
 _FIELD_KEYS = ("from", "const", "lookup", "as", "ref", "stream", "many", "default")
 
@@ -132,10 +144,14 @@ def parse_mapping(
     rules: dict[tuple[str, str, str | None], Rule] = {}
     lookups: dict[str, dict[str, Any]] = {}
     documents = [(name, _yaml(name, text)) for name, text in texts]
-    for _, document in documents:
+    for name, document in documents:
         for table, entries in (document.get("lookups") or {}).items():
-            lookups.setdefault(table, {}).update(
-                {str(k).strip().casefold(): v for k, v in (entries or {}).items()}
+            if not isinstance(entries or {}, CommentedMap | dict):
+                line = document["lookups"].lc.key(table)[0] + 1
+                mistakes.append(f"{name}:{line}: lookup {table!r} is a map of the tool's word to the register's")
+                continue
+            lookups.setdefault(str(table), {}).update(
+                {str(k).strip().casefold(): _plain(v) for k, v in (entries or {}).items()}
             )
     for name, document in documents:
         reader = _Reader(name, entities, aliases, lookups, mistakes)
@@ -174,6 +190,7 @@ def parse_mapping(
     return MappingSet(kind, tuple(rules.values()), digest.hexdigest()[:12])
 
 
+@lru_cache(maxsize=32)  # with line numbers kept, YAML is slow to parse, and each run of a source asks again
 def _yaml(name: str, text: str) -> CommentedMap:
     yaml = YAML(typ="rt")
     yaml.allow_duplicate_keys = False
@@ -187,7 +204,11 @@ def _yaml(name: str, text: str) -> CommentedMap:
         raise MappingInvalid(f"not YAML: {error}", detail=name) from None
     if document is None:
         return CommentedMap()
-    if not isinstance(document, CommentedMap) or not isinstance(document.get("rules") or [], list):
+    if (
+        not isinstance(document, CommentedMap)
+        or not isinstance(document.get("rules") or [], list)
+        or not isinstance(document.get("lookups") or {}, dict)
+    ):
         raise MappingInvalid(
             "a mapping file holds `source:`, `rules:` (a list) and `lookups:`", detail=f"{name}:1"
         )
@@ -236,16 +257,16 @@ class _Reader:
         if not isinstance(node.get("stream"), str):
             self.mistake(node, "stream", "a rule needs `stream:`, the kind of record it reads")
             return None
-        each = node.get("each")
-        if each and not node.get("id"):
+        if node.get("each") and not node.get("id"):
             self.mistake(node, "each", "`each` needs `id`, the path of the element's own id")
-        for key in ("each", "id", "when"):
-            if node.get(key) is not None:
-                self._path(node, key, str(node[key]))
-        fields, custom = self._fields(node, shapes)
-        return Rule(
-            node["stream"], into, self._at(node, None), fields, custom, each, node.get("id"), node.get("when")
+        each, own_id, when = (
+            None if node.get(key) is None else str(node[key]) for key in ("each", "id", "when")
         )
+        for key, path in (("each", each), ("id", own_id), ("when", when)):
+            if path is not None:
+                self._path(node, key, path)
+        fields, custom = self._fields(node, shapes)
+        return Rule(node["stream"], into, self._at(node, None), fields, custom, each, own_id, when)
 
     def _fields(
         self, node: CommentedMap, shapes: Mapping[str, FieldShape]
@@ -277,7 +298,7 @@ class _Reader:
             if key not in _FIELD_KEYS:
                 self.mistake(spec, key, f"unknown verb {key!r}{_meant(key, _FIELD_KEYS)}")
                 return None
-        if ("from" in spec) == ("const" in spec):
+        if (spec.get("from") is None) == (spec.get("const") is None):
             self.mistake(parent, name, f"{name} needs either `from` or `const`")
             return None
         lookup = self._lookup(spec, shape)
@@ -288,12 +309,24 @@ class _Reader:
                 parent, name, f"{name} needs `ref: {wanted}`" if wanted else f"{name} is no reference"
             )
             return None
-        verb = spec.get("as") or DEFAULT_VERB.get(shape.kind if shape else "", "json")
+        verb = str(spec.get("as") or DEFAULT_VERB.get(shape.kind if shape else "", "json"))
         if verb not in VERBS:
-            self.mistake(spec, "as", f"`as: {verb}` is no verb{_meant(str(verb), VERBS)}")
+            self.mistake(spec, "as", f"`as: {verb}` is no verb{_meant(verb, VERBS)}")
             return None
-        for key in ("const", "default"):
-            value = spec.get(key)
+        if shape and not ref and lookup is None and verb not in FITTING.get(shape.kind, VERBS):
+            self.mistake(
+                spec, "as", f"`as: {verb}` does not give a {shape.kind}, which {name} is; "
+                f"these do: {', '.join(FITTING[shape.kind])}",
+            )  # fmt: skip
+        for value in (lookup or {}).values():
+            if shape and not ref and value is not None and not _fits(shape.kind, value):
+                self.mistake(spec, "lookup", f"the lookup gives {value!r}, which is no {shape.kind}")
+                break
+        const, default = _plain(spec.get("const")), _plain(spec.get("default"))
+        for key, value in (("const", const), ("default", default)):
+            if shape and not ref and value is not None and not _fits(shape.kind, value):
+                self.mistake(spec, key, f"{value!r} is no {shape.kind}, which {name} is")
+                return None
             if shape and shape.choices and value is not None and value not in shape.choices:
                 self.mistake(
                     spec,
@@ -308,13 +341,13 @@ class _Reader:
             path=path,
             verb="json" if ref and "as" not in spec else verb,
             where=self._at(parent, name),
-            const=spec.get("const"),
+            const=const,
             lookup=lookup,
             lookup_name=str(spec.get("lookup") or ""),
             ref=ref,
-            ref_stream=spec.get("stream"),
+            ref_stream=None if spec.get("stream") is None else str(spec["stream"]),
             many=bool(shape and shape.kind == "ids"),
-            default=spec.get("default"),
+            default=default,
             choices=shape.choices if shape else (),
             get=getter,
         )
@@ -343,6 +376,39 @@ class _Reader:
         except PathInvalid as error:
             self.mistake(node, key, str(error))
             return None
+
+
+def _plain(value: Any) -> Any:
+    """What YAML says, as JSON: its library has numbers, dates and lists of its own."""
+    match value:
+        case bool() | None:
+            return value
+        case str():
+            return str(value)
+        case int():
+            return int(value)
+        case float():
+            return float(value)
+        case dict():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case list():
+            return [_plain(item) for item in value]
+        case datetime():
+            return utc_text(value if value.tzinfo else value.replace(tzinfo=UTC))
+        case _:
+            return str(value)
+
+
+def _fits(kind: str, value: Any) -> bool:
+    """Whether a value written into a mapping is one that a field of this kind can hold."""
+    if kind not in FITTING:
+        return True
+    if kind == "text":
+        return isinstance(value, str)
+    try:
+        return bool(VERBS[DEFAULT_VERB[kind]](value, Locale()) == value)
+    except (ValueError, TypeError, OverflowError):
+        return False
 
 
 def _meant(word: str, among: Any) -> str:
