@@ -6,6 +6,7 @@ import base64
 import time
 from datetime import date
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import httpx
@@ -334,3 +335,23 @@ def test_the_openapi_document_and_the_reference_page_cover_every_collection(api:
         assert f"id='{name}'" in page.text
     assert "http" not in page.text.replace("https://", "http://").split("<h2")[0]
     assert "script" not in page.headers["content-security-policy"]
+
+
+_HOSTILE = [
+    *("'", '"', "\\", "%", "\0", "\ud800", "é", "'; DROP TABLE project; --", "{}", "(" * 9_000, "1e99", "$1"),
+    *(f"{field} {operator} {value}"
+      for field in ("title", "budget", "start_planned_on", "updated_at", "version", "manager_id", "tags", "custom")
+      for operator in ("=", "<", "~", "IN")
+      for value in ("'x'", "'\\'", "99999999999999999999", "'0001-01-01'", "'9999-12-31T23:59:59-14:00'", "today(+1000y)",
+                    "now(-1000000h)", "(1, 2.5)", "('a', today())", "true", "'00000000-0000-0000-0000-000000000000'")),
+]  # fmt: skip
+
+
+def test_hostile_text_gives_rows_or_a_mistake_and_never_an_error_of_ours(api: httpx.Client) -> None:
+    for text in _HOSTILE:
+        for parameter in ("filter", "fields", "order", "limit", "cursor", "title", "budget"):
+            encoded = quote(text.encode("utf-8", "surrogatepass"))
+            response = api.get(f"/api/v1/projects?{parameter}={encoded}")
+            if response.status_code != 200:
+                assert response.status_code == 400, (parameter, text, response.text)
+                assert response.headers["content-type"] == "application/problem+json"

@@ -142,8 +142,8 @@ def test_every_collection_can_be_compiled_with_all_its_fields_and_by_each_order(
 
 _PIECES = st.sampled_from(
     ["title", "budget", "risks", "manager.title", "any(", "none(", "(", ")", "=", "~", "<", " in ", " is ", "null",
-     "not ", " and ", " or ", "'x'", "'", '"', "1", "-1.5", "today(", "-30d", "now()", ",", ".", "{", "}", ":", "filter",
-     "\\", "\0", "\ud800", "é", " ", "limit:5", "#", "\n", '"""', "@", "$"]
+     "not ", " and ", " or ", "'x'", "'", '"', "1", "-1.5", "today(", "-30d", "now()", ",", ".", "{", "}", ":",
+     "filter", "\\", "\0", "\ud800", "é", " ", "limit:5", "#", "\n", '"""', "@", "$"]
 )  # fmt: skip
 _HOSTILE = st.one_of(st.text(max_size=60), st.lists(_PIECES, max_size=25).map("".join))
 
