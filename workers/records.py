@@ -14,12 +14,13 @@ from adapters.base import RawRecord
 from adapters.errors import RecordRejected
 from mapping.apply import Mapped, Mapper
 from mapping.errors import FieldUnmapped, ValueUnknown
+from portbook.text import shown
 from register.db import Pool
 from register.findings import FindingDraft
 from register.ids import derive_id
 from register.write import Counts, Incoming, Known, Rejected, known_records, stored_payloads
 
-YIELD_EVERY = 4
+YIELD_EVERY = 8
 """Records between two turns of the event loop. The batch before this one is being written meanwhile, and a socket
 takes some 200 kB a turn: with longer stretches PostgreSQL waits for its data half of the time."""
 
@@ -123,7 +124,7 @@ def _findings(source: str, row_id: str, raw: RawRecord, mapped: Mapped) -> list[
             entity=first.entity if first else None,
             entity_id=first.id if first else None,
             field=rule.name,
-            value=value if isinstance(value, str) else repr(value),
+            value=shown(value),
             message=problem.message
             if isinstance(problem, ValueUnknown)
             else f"{_called(raw)}: {problem.message}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,7 +26,7 @@ from adapters.jira.search import (
 from adapters.jira.site import Project, Site, as_object
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-_TURN = 8
+_TURN = 16
 """Issues handled between two turns of the event loop, which has requests and writes under way."""
 
 
@@ -98,37 +98,40 @@ class Issues:
 
     async def _build(self, reader: IssueReader, raws: list[bytes]) -> tuple[list[RawRecord], dict[str, Any]]:
         """Records of a page, the people it names included, and its last row as far as it can be read."""
-        decoded = await _decode_all(raws)
-        issues = [data for _, data in decoded if isinstance(data, dict)]
-        for data in issues:
-            self._keys.learn(data)
-        wanted = {key for data in issues if (key := reader.parent_key(data["fields"]))}
-        parents: Mapping[str, str] = await self._keys.ids(wanted) if wanted else {}
-        users: Iterable[Mapping[str, Any]] = (user for d in issues for user in reader.people(d["fields"]))
-        records = await self._people.newly_met(users)
-        for at, (raw, issue) in enumerate(decoded):
+        records: list[RawRecord] = []
+        users: list[Mapping[str, Any]] = []
+        waiting: list[tuple[int, bytes, dict[str, Any]]] = []
+        wanted: set[str] = set()
+        issue: dict[str, Any] | RawRecord = {}
+        for at, raw in enumerate(raws):
             if at % _TURN == 0:
                 await asyncio.sleep(0)
+            issue = decode(raw)
             if isinstance(issue, RawRecord):
                 records.append(issue)
                 continue
-            try:
-                records.append(reader.record(raw, issue, parents))
-            except (TypeError, ValueError, KeyError, AttributeError) as wrong:
-                records.append(rejected("issue", raw, f"unexpected shape ({wrong})"))
-        last: dict[str, Any] = {}
-        if decoded:
-            final = decoded[-1][1]
-            last = final if isinstance(final, dict) else {"id": final.id, "fields": {}}
-        return records, last
+            self._keys.learn(issue)
+            users.extend(reader.people(issue["fields"]))
+            # Built at once wherever that can be: by the end of the page an issue has left the processor's cache.
+            key = reader.parent_key(issue["fields"])
+            record = _record(reader, raw, issue, {})
+            records.append(record)
+            if key and record.error is None:
+                wanted.add(key)
+                waiting.append((at, raw, issue))
+        if wanted:
+            parents = await self._keys.ids(wanted)
+            for at, raw, data in waiting:
+                records[at] = _record(reader, raw, data, parents)
+        last = {"id": issue.id, "fields": {}} if isinstance(issue, RawRecord) else issue
+        return [*await self._people.newly_met(users), *records], last
 
 
-async def _decode_all(raws: list[bytes]) -> list[tuple[bytes, dict[str, Any] | RawRecord]]:
-    decoded = []
-    for start in range(0, len(raws), _TURN):
-        decoded += [(raw, decode(raw)) for raw in raws[start : start + _TURN]]
-        await asyncio.sleep(0)
-    return decoded
+def _record(reader: IssueReader, raw: bytes, data: dict[str, Any], parents: Mapping[str, str]) -> RawRecord:
+    try:
+        return reader.record(raw, data, parents)
+    except (TypeError, ValueError, KeyError, AttributeError) as wrong:
+        return rejected("issue", raw, f"unexpected shape ({wrong})")
 
 
 async def _fetch(search: IssueSearch, place: Place) -> Rows:
