@@ -342,7 +342,8 @@ _HOSTILE = [
     *(f"{field} {operator} {value}"
       for field in ("title", "budget", "start_planned_on", "updated_at", "version", "manager_id", "tags", "custom")
       for operator in ("=", "<", "~", "IN")
-      for value in ("'x'", "'\\'", "99999999999999999999", "'0001-01-01'", "'9999-12-31T23:59:59-14:00'", "today(+1000y)",
+      for value in ("'x'", "'\\'", "99999999999999999999", "'0001-01-01'",
+                    "'9999-12-31T23:59:59-14:00'", "today(+1000y)",
                     "now(-1000000h)", "(1, 2.5)", "('a', today())", "true", "'00000000-0000-0000-0000-000000000000'")),
 ]  # fmt: skip
 
