@@ -51,7 +51,7 @@ _PROBLEM = {
 
 async def get_schema(request: Request) -> Response:
     await signed_in(request)
-    return Response(_schema(), media_type="application/json")
+    return Response(register_schema(), media_type="application/json")
 
 
 async def get_openapi(request: Request) -> Response:
@@ -74,7 +74,8 @@ routes = [
 
 
 @cache
-def _schema() -> bytes:
+def register_schema() -> bytes:
+    """Every collection with its fields and relations, as JSON."""
     return orjson.dumps({"collections": {name: _described(entity) for name, entity in collections().items()}})
 
 
