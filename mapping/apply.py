@@ -14,6 +14,7 @@ from mapping.errors import FieldUnmapped, TextRepaired, ValueUnknown
 from mapping.load import FieldRule, MappingSet, Rule
 from mapping.paths import Getter, compile_path
 from mapping.verbs import NUL_REPLACEMENT, VERBS, Locale, Verb
+from portbook.text import shown
 
 DeriveId = Callable[[str, str], str]
 """(stream, source id) → the id in the register. Handed in, since ids belong to the register."""
@@ -119,7 +120,7 @@ class Mapper:
                 if compiled.when is not None and not compiled.when(element, data):
                     continue
                 own = compiled.id(element, data) if compiled.id else None
-                if own is not None:
+                if isinstance(own, (str, int)):
                     row_id = self._derive_id(f"{stream}/{compiled.rule.each}", str(own))
                     mapped.rows.append(_row(compiled, row_id, str(own), element, data, mapped, shared=True))
         return mapped
@@ -197,11 +198,11 @@ def _compile(
     def fields(rules: Iterable[FieldRule]) -> _Fields:
         compiled = _Fields({}, [], [])
         for found in rules:
-            if found.get is None:
-                compiled.constants[found.column] = found.const
-            elif found.ref is not None:
+            if found.ref is not None:
                 stream = found.ref_stream or mapping.stream_of(found.ref)
                 compiled.references.append(_reference(found, stream, derive_id, locale))
+            elif found.get is None:
+                compiled.constants[found.column] = found.const
             else:
                 value = _Value(found.column, found.get, _converter(found, locale), found.default, found)
                 compiled.values.append(value)
@@ -218,15 +219,15 @@ def _compile(
 
 
 def _reference(rule: FieldRule, stream: str, derive_id: DeriveId, locale: Locale) -> _Refer:
-    column, entity, get, default = rule.column, rule.ref, rule.get, rule.default
-    assert get is not None
+    column, entity, default = rule.column, rule.ref, rule.default
+    get = rule.get or (lambda element, record: rule.const)
     assert entity is not None
     convert = _converter(rule, locale)
     many = rule.many
     memo: dict[str, Reference] = {}
 
     def refer(word: Any) -> Reference:
-        written = word if type(word) is str else str(word)
+        written = str(_without_nul(word))
         found = memo.get(written)
         if found is None:
             if len(memo) > _MEMO_SIZE:
@@ -243,6 +244,8 @@ def _reference(rule: FieldRule, stream: str, derive_id: DeriveId, locale: Locale
         else:
             try:
                 value = convert(value)
+                if type(value) is not str and not _names(value, many=many):
+                    raise ValueError("not a name, key or id")
             except _UNCONVERTIBLE as error:
                 mapped.problems.append((_problem(rule, value, error), rule, value))
                 return
@@ -259,6 +262,12 @@ def _reference(rule: FieldRule, stream: str, derive_id: DeriveId, locale: Locale
             values[column] = [found.id for found in several]
 
     return fill
+
+
+def _names(value: Any, *, many: bool) -> bool:
+    """Whether this can say which row is meant."""
+    parts = value if many and isinstance(value, list) else [value]
+    return not any(isinstance(part, (list, dict)) for part in parts)
 
 
 _UNCONVERTIBLE = (FieldUnmapped, ValueError, TypeError, OverflowError, AttributeError)
@@ -292,6 +301,8 @@ def _looked_up(rule: FieldRule, table: Mapping[str, Any]) -> Callable[[Any], Any
     def look_up(value: Any) -> Any:
         if type(value) is str and value in memo:
             return memo[value]
+        if isinstance(value, (list, dict)):
+            raise ValueError("a lookup needs a word")
         word = str(value).strip()
         if not word:
             return None
@@ -314,7 +325,7 @@ def _problem(rule: FieldRule, value: Any, error: Exception) -> FieldUnmapped:
     if isinstance(error, FieldUnmapped):
         return error
     return FieldUnmapped(
-        f"{rule.name} cannot be read from {str(value)[:80]!r}: {error}",
+        f"{rule.name} cannot be read from {shown(value)[:80]!r}: {error}",
         detail=rule.where,
         hint="Mend the value in the tool, or change `as:` in the mapping.",
     )

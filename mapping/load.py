@@ -148,7 +148,9 @@ def parse_mapping(
         for table, entries in (document.get("lookups") or {}).items():
             if not isinstance(entries or {}, CommentedMap | dict):
                 line = document["lookups"].lc.key(table)[0] + 1
-                mistakes.append(f"{name}:{line}: lookup {table!r} is a map of the tool's word to the register's")
+                mistakes.append(
+                    f"{name}:{line}: lookup {table!r} is a map of the tool's word to the register's"
+                )
                 continue
             lookups.setdefault(str(table), {}).update(
                 {str(k).strip().casefold(): _plain(v) for k, v in (entries or {}).items()}

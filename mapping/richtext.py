@@ -8,8 +8,24 @@ from typing import Any
 from inscriptis import get_text
 
 _MAX_DEPTH = 60
-_BLOCKS = {"paragraph", "heading", "blockquote", "codeBlock", "panel", "rule", "tableRow", "mediaSingle", "expand"}
-_ATTRIBUTE = {"mention": "text", "emoji": "shortName", "inlineCard": "url", "blockCard": "url", "status": "text"}
+_BLOCKS = {
+    "paragraph",
+    "heading",
+    "blockquote",
+    "codeBlock",
+    "panel",
+    "rule",
+    "tableRow",
+    "mediaSingle",
+    "expand",
+}
+_ATTRIBUTE = {
+    "mention": "text",
+    "emoji": "shortName",
+    "inlineCard": "url",
+    "blockCard": "url",
+    "status": "text",
+}
 
 
 def adf_text(value: Any) -> str | None:
@@ -30,6 +46,8 @@ def adf_text(value: Any) -> str | None:
 
 def _adf(node: dict[str, Any], parts: list[str], depth: int) -> None:
     kind = node.get("type")
+    if not isinstance(kind, str):
+        kind = ""
     if kind == "text":
         written = node.get("text")
         parts.append(written if isinstance(written, str) else "")
@@ -40,12 +58,17 @@ def _adf(node: dict[str, Any], parts: list[str], depth: int) -> None:
         parts.append("- ")
     elif kind in ("tableCell", "tableHeader") and parts and not parts[-1].endswith("\n"):
         parts.append(" | ")
-    elif isinstance(kind, str) and (kind in _ATTRIBUTE or kind == "date" or kind.startswith("media")):
+    elif kind in _ATTRIBUTE or kind == "date" or kind.startswith("media"):
         parts.append(_attribute(kind, node.get("attrs")))
     content = node.get("content")
     if isinstance(content, list) and depth < _MAX_DEPTH:
         for child in content:
-            if isinstance(child, dict):
+            if type(child) is not dict:
+                continue
+            written = child.get("text") if child.get("type") == "text" else None
+            if type(written) is str:
+                parts.append(written)  # most nodes are text: no call for each
+            else:
                 _adf(child, parts, depth + 1)
     if kind in _BLOCKS and parts and not parts[-1].endswith("\n"):
         parts.append("\n")
@@ -61,7 +84,8 @@ def _attribute(kind: str, attrs: Any) -> str:
             return ""
     if kind.startswith("media"):
         return f"[{attrs['alt']}]" if isinstance(attrs.get("alt"), str) else ""
-    return str(attrs.get(_ATTRIBUTE[kind]) or "")
+    written = attrs.get(_ATTRIBUTE[kind])
+    return written if isinstance(written, str) else ""
 
 
 def html_text(value: Any) -> str | None:

@@ -227,8 +227,14 @@ def number(value: Any, locale: Locale) -> int | float | None:
         raise ValueError("not a number")
     plain = _plain_number(found["number"], locale)
     size = float(plain) * _MAGNITUDE[found["scale"].casefold()] if found["scale"] else float(plain)
+    if size == float("inf"):
+        raise ValueError("too large to be a number")
     size = -size if negative else size
     return int(size) if size.is_integer() and abs(size) < 2**53 else size
+
+
+_GROUPED = re.compile(r"^\d*$|^\d{1,3}([.,])(?:\d{2,3}\1)*\d{3}$")
+"""Digits, or groups of three (of two, in India) with one and the same sign between them."""
 
 
 def _plain_number(written: str, locale: Locale) -> str:
@@ -250,6 +256,9 @@ def _plain_number(written: str, locale: Locale) -> str:
             decimal = sign if sign == expected or not groups_like else ""
     else:
         decimal = "."
+    whole = digits.rpartition(decimal)[0] if decimal and decimal in digits else digits
+    if not _GROUPED.match(whole):
+        raise ValueError("not a number")  # 1.2.3 is a version, 2026.11.22 a date
     for sign in ".,":
         if sign != decimal:
             digits = digits.replace(sign, "")
@@ -257,9 +266,12 @@ def _plain_number(written: str, locale: Locale) -> str:
 
 
 def integer(value: Any, locale: Locale) -> int | None:
+    """A whole number that the register's whole numbers can hold (32 bits)."""
     found = number(value, locale)
     if isinstance(found, float):
         raise ValueError("not a whole number")
+    if found is not None and not -(2**31) <= found < 2**31:
+        raise ValueError("too large for a whole number")
     return found
 
 
@@ -273,7 +285,10 @@ def percent(value: Any, locale: Locale) -> int | float | None:
     return round(found * 100, 6) if isinstance(found, float) and 0 < found < 1 else found
 
 
-_CURRENCY = re.compile(r"(?:[A-Z]{3}|[$€£¥₹₽₩]|kr|zł|Fr\.?)", re.I)
+# Not any three letters: `mio` is a magnitude.
+_CURRENCY = re.compile(
+    r"(?<![A-Za-z])(?!MIO)[A-Z]{3}(?![A-Za-z])|(?<![a-z])(?i:eur|usd|gbp|chf|kr|fr)\b\.?|zł|[$€£¥₹₽₩]"
+)
 
 
 def money(value: Any, locale: Locale) -> int | float | None:
@@ -290,7 +305,7 @@ _NO = {"no", "n", "false", "0", "nein", "non", ""}
 def boolean(value: Any, locale: Locale) -> bool:
     if isinstance(value, bool):
         return value
-    written = normal_key(value)
+    written = normal_key(_single(value))
     if written in _YES:
         return True
     if written in _NO:
@@ -330,7 +345,7 @@ _RAG_WORDS = {word: colour for colour, words in _RAG.items() for word in words.s
 
 def rag(value: Any, locale: Locale) -> str | None:
     """Red, amber, green, blue (complete) or grey (not started), from a word, letter or coloured sign."""
-    written = normal_key(value).replace(" ", "-")
+    written = normal_key(_single(value)).replace(" ", "-")
     if not written:
         return None
     if written not in _RAG_WORDS:
@@ -364,11 +379,25 @@ def scale5(value: Any, locale: Locale) -> int | None:
 
 def key(value: Any, locale: Locale) -> str | None:
     """The form in which typed keys are compared."""
-    return normal_key(value) or None
+    return normal_key(_single(value)) or None
+
+
+_DEEPEST = 100
 
 
 def json_value(value: Any, locale: Locale) -> Any:
-    return value
+    """The value as it is, down to a depth that every JSON library can write."""
+    level = [value] if isinstance(value, (list, dict)) else []
+    for _ in range(_DEEPEST):
+        if not level:
+            return value
+        level = [
+            part
+            for whole in level
+            for part in (whole.values() if isinstance(whole, dict) else whole)
+            if isinstance(part, (list, dict))
+        ]
+    raise ValueError(f"nested more than {_DEEPEST} levels deep")
 
 
 VERBS: Mapping[str, Verb] = {
@@ -391,6 +420,12 @@ VERBS: Mapping[str, Verb] = {
     "key": key,
     "json": json_value,
 }
+
+
+def _single(value: Any) -> Any:
+    if isinstance(value, (list, dict)):
+        raise ValueError(f"{_kind(value)} is not a single value")
+    return value
 
 
 def _kind(value: Any) -> str:

@@ -21,4 +21,13 @@ def normal_key(value: object) -> str:
     return whole.group(1) if whole else text
 
 
+def shown(value: object) -> str:
+    """A tool's value for a message to a person: text as it is, the rest as Python writes it. Never raises, however
+    deep the value is nested."""
+    try:
+        return value if isinstance(value, str) else repr(value)
+    except RecursionError:
+        return "a value nested too deeply to show"
+
+
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—−"), "-")

@@ -1,0 +1,234 @@
+"""Records through rules: ids that depend on the thing alone, references, repairs, and no surprise whatever comes."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from mapping.apply import Mapped, MappedRow, Mapper
+from mapping.errors import FieldUnmapped
+from mapping.load import load_mapping, parse_mapping
+from portbook.wiring import entities
+from tests.unit.test_mapping_verbs import JSON
+
+RULES = """
+rules:
+  - stream: issue
+    into: work_item
+    when: title
+    fields:
+      title: {from: title}
+      description: {from: text, as: adf}
+      status: {from: status, lookup: status}
+      type: {from: type, default: task}
+      points: {from: points}
+      level: {from: level}
+      due_on: {from: due}
+      labels: {from: labels}
+      project: {from: project, ref: project}
+      assignee: {from: who, ref: person, lookup: people}
+      iterations: {from: sprints, ref: iteration}
+      priority: {const: high}
+      custom: {Value: {from: value}, Score: {from: score, as: number}}
+  - stream: issue
+    into: dependency
+    each: links
+    id: id
+    when: kind
+    fields:
+      kind: {from: kind}
+      from_work_item: {from: record.key, ref: work_item}
+      to_work_item: {from: to, ref: work_item, stream: issue}
+  - {stream: board, into: risk, fields: {title: {from: t}, project: {const: PAY, ref: project}}}
+lookups:
+  status: {Open: todo, Done: done}
+  people: {mia: m.krystof, nobody: }
+"""
+
+
+def mapper() -> Mapper:
+    mapping = parse_mapping("jira", [("rules.yaml", RULES)], entities(), {})
+    return Mapper(mapping, lambda stream, name: f"{stream}:{name}")
+
+
+def first(data: Any) -> tuple[MappedRow, Mapped]:
+    mapped = mapper()("issue", "1", {"title": "t", **data})
+    return mapped.rows[0], mapped
+
+
+def codes(mapped: Mapped) -> list[tuple[str, str]]:
+    return [(problem.code, rule.name) for problem, rule, _ in mapped.problems]
+
+
+@settings(max_examples=150)
+@given(JSON, JSON, JSON)
+def test_whatever_a_record_holds_the_rows_are_json_without_nul(a: Any, b: Any, c: Any) -> None:
+    places = (
+        "text",
+        "status",
+        "type",
+        "points",
+        "level",
+        "due",
+        "labels",
+        "project",
+        "who",
+        "sprints",
+        "value",
+        "score",
+    )
+    data = {"title": "t", "links": a, **{name: (a, b, c)[at % 3] for at, name in enumerate(places)}}
+    before = copy.deepcopy(data)
+    mapped = mapper()("issue", "1", data)
+    assert data == before
+    for row in mapped.rows:
+        assert "\\u0000" not in json.dumps([row.values, row.references]).replace("\\\\", "")
+    assert all(isinstance(problem, FieldUnmapped) and problem.detail for problem, _, _ in mapped.problems)
+    again = mapper()("issue", "1", data)
+    assert again.rows == mapped.rows
+    assert codes(again) == codes(mapped)
+
+
+@settings(max_examples=60)
+@given(JSON, JSON)
+def test_the_builtin_jira_mapping_takes_any_record(fields: Any, extra: Any) -> None:
+    mapping = load_mapping("jira", entities())
+    call = Mapper(mapping, lambda stream, name: f"{stream}:{name}")
+    for data in (
+        fields,
+        {"fields": fields, "portbook": extra},
+        {"fields": {"summary": fields, "status": {"name": extra}}},
+    ):
+        for stream in ("issue", "project", "user", "version", "sprint", "worklog"):
+            json.dumps([row.values for row in call(stream, "1", data).rows])
+
+
+def test_nul_is_repaired_in_text_lists_and_documents_and_told() -> None:
+    row, mapped = first({"text": "a\0b", "labels": ["c\0d", "e"], "value": {"k\0": ["\0", {"x": "y\0"}]}})
+    assert row.values["description"] == "a�b"
+    assert row.values["labels"] == ["c�d", "e"]
+    assert row.values["custom"] == {"Value": {"k�": ["�", {"x": "y�"}]}}
+    assert codes(mapped) == [("MAP103", "description"), ("MAP103", "labels"), ("MAP103", "Value")]
+
+
+def test_an_escaped_backslash_that_looks_like_nul_is_left_alone() -> None:
+    row, mapped = first({"text": "C:\\u0000"})
+    assert (row.values["description"], mapped.problems) == ("C:\\u0000", [])
+
+
+def test_nul_in_what_names_another_row_reaches_no_statement() -> None:
+    row, _ = first({"project": "P\0Y", "sprints": ["a\0"]})
+    assert row.values["project_id"] == "project:P�Y"
+    assert {reference.word for reference in row.references} == {"P�Y", "a�"}
+
+
+def test_an_unknown_word_is_a_problem_and_leaves_the_field_empty() -> None:
+    row, mapped = first({"status": "Odd", "type": "epik"})
+    assert not {"status", "type"} & set(row.values)
+    assert codes(mapped) == [("MAP102", "status"), ("MAP102", "type")]
+    assert "rules.yaml:9" in mapped.problems[0][0].detail
+
+
+def test_words_are_looked_up_without_case_and_space_and_an_empty_one_is_nothing() -> None:
+    row, mapped = first({"status": " dONE ", "who": "Nobody"})
+    assert (row.values["status"], mapped.problems) == ("done", [])
+    assert "assignee_id" not in row.values
+    assert "status" not in first({"status": " "})[0].values
+
+
+def test_a_default_stands_in_for_what_is_missing_and_not_for_what_is_wrong() -> None:
+    assert first({})[0].values["type"] == "task"
+    assert "type" not in first({"type": "epik"})[0].values
+
+
+def test_references_are_derived_from_what_the_tool_wrote() -> None:
+    row, _ = first({"project": 10001, "who": "MIA", "sprints": [7, None, "8"]})
+    assert row.values["project_id"] == "project:10001"
+    assert row.values["assignee_id"] == "person:m.krystof"
+    assert row.values["iteration_ids"] == ["iteration:7", "iteration:8"]
+    assert [reference.column for reference in row.references] == [
+        "project_id",
+        "assignee_id",
+        *["iteration_ids"] * 2,
+    ]
+
+
+@pytest.mark.parametrize("named", [{"id": 1}, [1], {}, []])
+def test_what_cannot_name_a_row_is_a_problem(named: Any) -> None:
+    row, mapped = first({"project": named})
+    assert "project_id" not in row.values
+    assert codes(mapped) == [("MAP101", "project")]
+
+
+def test_a_constant_reference_names_a_row_like_any_other() -> None:
+    (row,) = mapper()("board", "1", {}).rows
+    assert row.values == {"project_id": "project:PAY"}
+    assert row.references[0].word == "PAY"
+
+
+def test_an_element_that_two_records_show_has_one_id() -> None:
+    link = {"id": 9, "kind": "blocks", "to": "2"}
+    rows = [
+        mapper()("issue", name, {"title": "t", "key": name, "links": [link]}).rows[1] for name in ("1", "2")
+    ]
+    assert {row.id for row in rows} == {"issue/links:9"}
+    assert all(row.shared and row.source_id == "9" for row in rows)
+    assert rows[0].values["from_work_item_id"] == "issue:1"
+    assert rows[0].values["to_work_item_id"] == "issue:2"
+
+
+def test_elements_without_an_id_or_a_condition_are_left_out() -> None:
+    links = [
+        {"kind": "blocks"},
+        {"id": 1},
+        "x",
+        None,
+        {"id": [2], "kind": "blocks"},
+        {"id": 3, "kind": "blocks"},
+    ]
+    rows = mapper()("issue", "1", {"title": "t", "links": links}).rows
+    assert [row.source_id for row in rows[1:]] == ["3"]
+
+
+def test_a_rule_whose_condition_fails_says_nothing() -> None:
+    assert mapper()("issue", "1", {}).rows == []
+    assert mapper()("unheard", "1", {"title": "t"}).rows == []
+    assert mapper()("issue", "1", None).rows == []
+
+
+def test_a_whole_number_too_large_for_the_register_is_a_problem_not_a_failure() -> None:
+    row, mapped = first({"level": 3_000_000_000})
+    assert "level" not in row.values
+    assert codes(mapped) == [("MAP101", "level")]
+
+
+@pytest.mark.parametrize("levels", [120, 300, 1000])
+def test_a_value_nested_beyond_reason_is_a_problem_wherever_it_stands(levels: int) -> None:
+    deep = json.loads("[" * levels + "]" * levels) if levels < 900 else _nested(levels)
+    places = ("text", "status", "type", "points", "due", "labels", "project", "who", "sprints", "value")
+    row, mapped = first({name: deep for name in places})
+    json.dumps(row.values)
+    assert {name for _, name in codes(mapped)} >= {"status", "points", "project", "assignee", "Value"}
+
+
+def _nested(levels: int) -> Any:
+    value: Any = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def test_a_sheet_in_another_locale_is_read_in_its_own() -> None:
+    call = mapper()
+    due = {"title": "t", "due": "03/06/2026"}
+    assert (
+        call("issue", "1", {**due, "portbook": {"locale": "en-GB"}}).rows[0].values["due_on"] == "2026-06-03"
+    )
+    assert (
+        call("issue", "1", {**due, "portbook": {"locale": "en-US"}}).rows[0].values["due_on"] == "2026-03-06"
+    )
+    assert codes(call("issue", "1", due)) == [("MAP101", "due_on")]

@@ -1,0 +1,142 @@
+"""Mapping files: every mistake with its line and the word that was meant; whoever overrides writes the difference."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from mapping.apply import Mapper
+from mapping.errors import MappingInvalid
+from mapping.load import MappingSet, load_mapping, parse_mapping
+from portbook.wiring import entities
+
+BUILTIN = sorted(
+    entry.name.removesuffix(".yaml") for entry in (files("mapping") / "builtin").iterdir() if entry.name.endswith(".yaml")
+)  # fmt: skip
+RULE = "rules:\n  - stream: issue\n    into: work_item\n    fields:\n"
+
+
+def parse(*texts: str) -> MappingSet:
+    return parse_mapping("jira", [(f"file{at}.yaml", text) for at, text in enumerate(texts)], entities(), {})
+
+
+def mistakes(text: str) -> str:
+    with pytest.raises(MappingInvalid) as caught:
+        parse(text)
+    return f"{caught.value.message}\n{caught.value.detail}"
+
+
+@pytest.mark.parametrize("kind", BUILTIN)
+def test_every_builtin_mapping_loads_and_can_be_called(kind: str) -> None:
+    mapping = load_mapping(kind, entities())
+    assert mapping.rules
+    mapper = Mapper(mapping, lambda stream, name: f"{stream}:{name}")
+    for rule in mapping.rules:
+        mapper(rule.stream, "1", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (RULE + "      titel: {from: a}\n", "file0.yaml:5: work_item has no field 'titel'; did you mean 'title'?"),
+        (RULE + "      title: {form: a}\n", "file0.yaml:5: unknown verb 'form'; did you mean 'from'?"),
+        (RULE + "      title:\n        from: a\n        as: lin\n", "file0.yaml:7: `as: lin` is no verb; did you mean 'line'?"),
+        (RULE + "      title: {from: a, as: [text]}\n", "file0.yaml:5: `as: ['text']` is no verb"),
+        (RULE + "      title: a\n", "file0.yaml:5: write `title: {from: PATH}`"),
+        (RULE + "      title: {}\n", "file0.yaml:5: title needs either `from` or `const`"),
+        (RULE + "      title: {from: }\n", "file0.yaml:5: title needs either `from` or `const`"),
+        (RULE + "      title: {from: a, const: b}\n", "file0.yaml:5: title needs either"),
+        (RULE + "      title: {from: 'a..b'}\n", "file0.yaml:5: 'a..b' is not a JMESPath"),
+        (RULE + "      status: {from: a, lookup: stat}\nlookups: {state: {}}\n", "there is no lookup 'stat'; did you mean 'state'?"),
+        (RULE + "      status: {from: a, lookup: s}\nlookups: {s: {Done: finished}}\n", "turns 'done' into 'finished', not one of"),
+        (RULE + "      status: {const: dnoe}\n", "file0.yaml:5: 'dnoe' is not one of"),
+        (RULE + "      project: {from: a}\n", "file0.yaml:5: project needs `ref: project`"),
+        (RULE + "      title: {from: a, ref: project}\n", "file0.yaml:5: title is no reference"),
+        (RULE + "      due_on: {from: a, as: text}\n", "file0.yaml:5: `as: text` does not give a date"),
+        (RULE + "      level: {from: a, as: number}\n", "file0.yaml:5: `as: number` does not give a"),
+        (RULE + "      due_on: {const: tomorrow}\n", "file0.yaml:5: 'tomorrow' is no date"),
+        (RULE + "      points: {from: a, default: many}\n", "file0.yaml:5: 'many' is no number"),
+        (RULE + "      points: {from: a, lookup: size}\nlookups: {size: {S: small}}\n", "the lookup gives 'small', which is no number"),
+        (RULE + "      custom: {Value: 5}\n", "file0.yaml:5: write `Value: {from: PATH}`"),
+        ("rules:\n  - stream: issue\n    into: workitem\n", "file0.yaml:3: `into: workitem` is no entity; did you mean 'work_item'?"),
+        ("rules:\n  - into: work_item\n    fields: {}\n", "file0.yaml:2: a rule needs `stream:`"),
+        ("rules:\n  - 5\n", "a rule is `{stream, into, fields}`"),
+        ("rules:\n  - {stream: a, into: risk, feilds: {}}\n", "file0.yaml:2: unknown key 'feilds'; did you mean 'fields'?"),
+        ("rules:\n  - {stream: a, into: risk, each: b, fields: {}}\n", "file0.yaml:2: `each` needs `id`"),
+        ("rulse: []\n", "file0.yaml:1: unknown key 'rulse'; did you mean 'rules'?"),
+        ("source: spreadsheet\n", "file0.yaml:1: is for 'spreadsheet', this source is 'jira'"),
+        ("lookups: [a]\n", "file0.yaml:1"),
+        ("lookups:\n  a: {}\n  status: todo\n", "file0.yaml:3: lookup 'status' is a map"),
+        ("- a\n", "file0.yaml:1"),
+        ("rules:\n  - {stream: a\n", "file0.yaml:"),
+        ("a: 1\na: 2\n", "file0.yaml:2"),
+        ("a: \x07", "not YAML"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_with_its_line_and_the_word_that_was_meant(text: str, said: str) -> None:
+    assert said in mistakes(text)
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    told = mistakes(RULE + "      titel: {from: a}\n      due_on: {from: a, as: dat}\n      points: {}\n")
+    assert [line.partition(":")[0] + ":" + line.split(":")[1] for line in told.splitlines()[1:]] == [
+        "file0.yaml:5",
+        "file0.yaml:6",
+        "file0.yaml:7",
+    ]
+    assert "3 mistakes" in told
+
+
+def test_an_override_replaces_fields_and_keeps_the_rest() -> None:
+    mine = RULE + "      title: {from: mine, as: text}\n      custom: {Value: {from: v}}\n"
+    below = (
+        RULE
+        + "      title: {from: theirs, as: line}\n      points: {from: p}\n      custom: {Old: {from: o}}\n"
+    )
+    (rule,) = parse(below, mine).rules
+    assert {name: field.path for name, field in rule.fields.items()} == {"title": "mine", "points": "p"}
+    assert {name: field.where for name, field in rule.fields.items()} == {
+        "title": "file1.yaml:5",
+        "points": "file0.yaml:6",
+    }
+    assert set(rule.custom) == {"Old", "Value"}
+
+
+def test_an_override_adds_words_to_a_lookup_used_below_it() -> None:
+    below = RULE + "      status: {from: s, lookup: status}\nlookups: {status: {Open: todo, Closed: done}}\n"
+    (rule,) = parse(below, "lookups: {status: {'Rückfrage ': in_review, CLOSED: cancelled}}\n").rules
+    assert rule.fields["status"].lookup == {"open": "todo", "closed": "cancelled", "rückfrage": "in_review"}
+
+
+def test_an_override_of_elements_does_not_touch_the_record_itself() -> None:
+    each = "rules:\n  - {stream: issue, into: work_item, each: parts, id: n, fields: {title: {from: t}}}\n"
+    assert len(parse(RULE + "      title: {from: a}\n", each).rules) == 2
+
+
+def test_the_version_changes_with_any_word_of_any_file() -> None:
+    one, two = RULE + "      title: {from: a}\n", RULE + "      title: {from: b}\n"
+    assert parse(one).version == parse(one).version
+    assert len({parse(one).version, parse(two).version, parse(one, two).version}) == 3
+
+
+def test_values_written_in_yaml_become_plain_json() -> None:
+    fields = "      points: {const: 1.5}\n      due_on: {const: 2026-03-29}\n      level: {const: 0x10}\n      labels: {const: [a, b]}\n"
+    (rule,) = parse(RULE + fields).rules
+    values = {name: field.const for name, field in rule.fields.items()}
+    assert values == {"points": 1.5, "due_on": "2026-03-29", "level": 16, "labels": ["a", "b"]}
+    assert {type(value) for value in values.values()} == {float, str, int, list}
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    latin = tmp_path / "latin.yaml"
+    latin.write_bytes(b"# \xe9")
+    for path, reason in (
+        (tmp_path / "gone.yaml", "No such file"),
+        (latin, "not UTF-8"),
+        (tmp_path, "directory"),
+    ):
+        with pytest.raises(MappingInvalid, match=reason) as caught:
+            load_mapping("jira", entities(), override=path)
+        assert caught.value.detail == str(path)
