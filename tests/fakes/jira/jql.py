@@ -41,8 +41,10 @@ def parse(jql: str, zone: ZoneInfo, bounded: bool) -> Query:
         if not found:
             raise BadJql(f"Field '{part.strip()}' does not exist or this fake does not sort by it.")
         order.append((found[1].lower(), (found[2] or "asc").lower() == "desc"))
-    projects = ids = keys = after = None
-    since, before = [], []
+    projects: tuple[str, ...] | None = None
+    ids = keys = after = None
+    since: list[int] = []
+    before: list[int] = []
     terms = [term.strip() for term in re.split(r"\band\b", head, flags=re.IGNORECASE) if term.strip()]
     if bounded and not terms:
         raise BadJql(
