@@ -43,8 +43,8 @@ def parse(jql: str, zone: ZoneInfo, bounded: bool) -> Query:
         order.append((found[1].lower(), (found[2] or "asc").lower() == "desc"))
     projects: tuple[str, ...] | None = None
     ids = keys = after = None
-    since: list[int] = []
-    before: list[int] = []
+    since: list[tuple[str, int]] = []
+    before: list[tuple[str, int]] = []
     terms = [term.strip() for term in re.split(r"\band\b", head, flags=re.IGNORECASE) if term.strip()]
     if bounded and not terms:
         raise BadJql(
