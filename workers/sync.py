@@ -40,7 +40,7 @@ from workers.sweep import Held, sweep
 
 BATCH_RECORDS = 600
 """Pages waiting together are committed together up to this many records: fewer, larger transactions."""
-QUEUE_PAGES = 6
+QUEUE_PAGES = 3
 """Pages read ahead of the writer; the readers wait beyond that."""
 REJECTED_SHARE = 0.05
 REJECTED_MOST = 1_000
