@@ -72,7 +72,7 @@ async def request_run(
 ) -> int:
     """Ask for a run; returns its id. A source that was never read completely gets a full one. A run that is open
     already is used: a full run asked for while an incremental one waits turns it into a full one; one that is being
-    worked on is left to end."""
+    worked on is left to end. A run that was put off waits its time, unless a person asks for it."""
     async with pool.acquire() as connection, connection.transaction():
         run_id = await connection.fetchval(
             """
@@ -83,7 +83,7 @@ async def request_run(
             SET mode = CASE WHEN r.state = 'queued' AND r.attempts = 0 AND excluded.mode = 'full'
                             THEN 'full' ELSE r.mode END,
                 approved = r.approved OR excluded.approved,
-                not_before = CASE WHEN r.state = 'queued' THEN least(r.not_before, now()) ELSE r.not_before END
+                not_before = CASE WHEN r.state = 'queued' AND $3 <> 'schedule' THEN least(r.not_before, now()) ELSE r.not_before END
             RETURNING id
             """,
             source,

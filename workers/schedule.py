@@ -42,11 +42,18 @@ async def request_due_runs(pool: Pool, sources: Mapping[str, Due]) -> int:
     for name, now, _, sweep_due, next_sweep_at in rows:
         plan = sources[name]
         mode = "full" if sweep_due else "incremental"
-        await runs.request_run(pool, name, mode, requested_by="schedule")
+        run_id = await runs.request_run(pool, name, mode, requested_by="schedule")
+        if next_sweep_at is None or (sweep_due and await _is_full(pool, run_id)):
+            next_sweep_at = next_sweep(now, plan.sweep, plan.zone)
+        # Otherwise a short run stands in the way of a complete one, which stays due until that has ended.
         await pool.execute(
             "UPDATE source SET next_run_at = $2, next_sweep_at = $3 WHERE key = $1",
             name,
             now + plan.every,
-            next_sweep(now, plan.sweep, plan.zone) if sweep_due or next_sweep_at is None else next_sweep_at,
+            next_sweep_at,
         )
     return len(rows)
+
+
+async def _is_full(pool: Pool, run_id: int) -> bool:
+    return bool(await pool.fetchval("SELECT mode = 'full' FROM run WHERE id = $1", run_id))
