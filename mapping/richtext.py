@@ -40,7 +40,7 @@ def adf_text(value: Any) -> str | None:
         raise ValueError("neither text nor a document")
     parts: list[str] = []
     _adf(value, parts, 0)
-    lines = (line.rstrip() for line in "".join(parts).splitlines())
+    lines = [line.rstrip() for line in "".join(parts).splitlines()]
     return "\n".join(lines).strip() or None
 
 
@@ -52,7 +52,9 @@ def _adf(node: dict[str, Any], parts: list[str], depth: int) -> None:
         written = node.get("text")
         parts.append(written if isinstance(written, str) else "")
         return
-    if kind == "hardBreak":
+    if kind == "paragraph":
+        pass  # the usual node: nothing stands in front of its text
+    elif kind == "hardBreak":
         parts.append("\n")
     elif kind == "listItem":
         parts.append("- ")
