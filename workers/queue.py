@@ -54,7 +54,7 @@ async def ring(url: str) -> bool:
         try:
             await bell.enqueue_job(JOB)
         finally:
-            await bell.aclose()
+            await bell.aclose(close_connection_pool=True)  # it would leave the connection to the collector
     except (RedisError, OSError, TimeoutError) as error:
         log.info("the bell is out of order; workers look every few seconds", error=str(error))
         return False

@@ -76,6 +76,22 @@ class RejectedTooMany(SourceMisbehaved):
     code = "SRC007"
 
 
+class Broken(Problem):
+    """Portbook itself failed. The run ends, the source's cursors stay."""
+
+    code = "RUN002"
+
+
+REPORT = "This is a defect of Portbook; please report it with the lines of the log that belong to this run."
+_DATABASE_AWAY = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+)
+
+
 class _Batch(NamedTuple):
     places: list[Place]
     sorted: Sorted
@@ -122,8 +138,15 @@ class Syncer:
             log.warning("lease lost", source=job.source, run=job.id)
         except Problem as problem:
             await self._end_badly(job, problem)
+        except _DATABASE_AWAY:
+            raise
+        except Exception as error:
+            # Whatever it is, it would come again: a run that nobody ends is taken up again at once, for ever.
+            log.exception("run broken", source=job.source, run=job.id)
+            await self._end_badly(job, Broken(f"{type(error).__name__}: {error}"[:1000], hint=REPORT))
         finally:
-            await lease.release(self._pool, held)
+            # Also when a worker is stopped in this very moment: the next would wait out the lease.
+            await asyncio.shield(lease.release(self._pool, held))
         return True
 
     async def _end_badly(self, job: RunJob, problem: Problem) -> None:
