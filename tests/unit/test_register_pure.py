@@ -1,0 +1,156 @@
+"""What the register computes without a database: derived fields, ranks, ids; and values through COPY and back."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from register.derive import derive, working_days_between
+from register.ids import NAMESPACE, derive_id
+from register.merge import insert_rows, merge_rows
+from register.policy import Policy
+from tests.fix_engine import Engine
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
+AWKWARD = st.sampled_from(
+    ["\\", "\\N", "\\.", "\\n", "\n", "\t\r", "NULL", "{}", '"', ",", "'", "\\u0000", " ", "\x7f", "�"]
+)
+WORDS = st.lists(TEXT | AWKWARD, min_size=1, max_size=4)
+NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+DOCUMENTS = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXT | AWKWARD,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT | AWKWARD, inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.dates(date(2000, 1, 1), date(2050, 1, 1)), st.integers(-60, 60))
+def test_working_days_are_those_from_monday_to_friday(start: date, days: int) -> None:
+    end = start + timedelta(days=days)
+    low, high = sorted((start, end))
+    counted = sum((low + timedelta(days=at)).weekday() < 5 for at in range(1, (high - low).days + 1))
+    assert working_days_between(start, end) == (counted if days >= 0 else -counted)
+
+
+@pytest.mark.parametrize(
+    ("values", "slip"),
+    [
+        ({"baseline_on": "2026-11-20", "planned_on": "2026-11-23"}, 1),
+        ({"baseline_on": "2026-11-20", "planned_on": "2026-11-23", "actual_on": "2026-11-19"}, -1),
+        ({"baseline_on": "2026-11-20", "planned_on": "x", "forecast_on": "2026-12-04"}, 10),
+        ({"baseline_on": "2026-11-20"}, None),
+        ({"planned_on": "2026-11-20", "slip_days": 7}, None),
+    ],
+)
+def test_a_milestone_slips_against_its_baseline(values: dict[str, Any], slip: int | None) -> None:
+    assert derive("milestone", dict(values)).get("slip_days") == slip
+
+
+def test_a_score_is_the_product_and_never_the_sheets_own() -> None:
+    assert derive("risk", {"probability": 3, "impact": 5, "score": 99})["score"] == 15
+    assert derive("risk", {"probability": 3, "score": 99, "residual_impact": 2}) == {
+        "probability": 3,
+        "residual_impact": 2,
+    }
+    assert derive("work_item", {"score": 99}) == {"score": 99}
+
+
+def test_ranks_follow_the_field_then_the_default_then_the_file() -> None:
+    policy = Policy(("a", "b", "c"), {"project": {"default": ["c"], "budget": ["b"], "manager": ["b", "c"]}})
+    assert policy.rank("project", "title") == {"c": 0, "a": 1, "b": 2}
+    assert policy.rank("project", "budget") == {"b": 0, "a": 1, "c": 2}
+    assert policy.rank("project", "manager_id") == {"b": 0, "c": 1, "a": 2}
+    assert policy.rank("person", "title") == {"a": 0, "b": 1, "c": 2}
+    assert policy.rule("project", "manager_id") == "precedence.project.manager"
+    assert policy.rule("project", "title") == "precedence.project.default"
+    assert policy.rule("person", "title") == "order of sources"
+
+
+@given(st.lists(TEXT, min_size=1, max_size=4))
+def test_ids_are_version_5_uuids_of_their_parts(parts: list[str]) -> None:
+    assert UUID(derive_id(*parts)) == uuid5(NAMESPACE, "\x1f".join(parts))
+
+
+def test_ids_stay_what_they_are_for_ever() -> None:
+    assert derive_id("delivery", "issue", "10001") == str(uuid5(NAMESPACE, "delivery\x1fissue\x1f10001"))
+    assert derive_id("a", "bc") != derive_id("ab", "c")
+
+
+def floats(value: Any) -> Any:
+    """JSON has one kind of number: PostgreSQL writes 1e16 with sixteen zeros."""
+    match value:
+        case bool() | str() | None:
+            return value
+        case dict():
+            return {key: floats(part) for key, part in value.items()}
+        case list():
+            return [floats(part) for part in value]
+        case _:
+            return float(value)
+
+
+_ROWS: list[int] = []
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    title=TEXT | AWKWARD,
+    tags=WORDS,
+    budget=NUMBERS,
+    custom=st.dictionaries(TEXT | AWKWARD, DOCUMENTS, max_size=3),
+)
+async def test_any_value_comes_back_as_it_went_in_by_copy_and_by_update(
+    engine: Engine, title: str, tags: list[str], budget: float, custom: dict[str, Any]
+) -> None:
+    _ROWS.append(0)
+    said = {"title": title, "tags": tags, "budget": budget, "custom": custom}
+    row_id, record_id = derive_id("row", str(len(_ROWS))), derive_id("record", str(len(_ROWS)))
+    row = {**said, "id": row_id, "source": "a", "source_id": "1", "presence": "present"}
+    async with engine.pool.acquire() as connection, connection.transaction():
+        await insert_rows(connection, "project", [row])
+        await connection.execute(
+            """
+            INSERT INTO source_record (id, source, stream, source_id, payload, content_hash)
+            VALUES ($1, 'a', 's', $2, '', '')
+            """,
+            record_id,
+            record_id,
+        )
+        await connection.execute(
+            """
+            INSERT INTO claim (record_id, own_id, entity, entity_id, source, values, mapping)
+            VALUES ($1, $2, 'project', $2, 'a', $3, '')
+            """,
+            record_id,
+            row_id,
+            orjson.dumps(said).decode(),
+        )
+        kept = orjson.loads(
+            await connection.fetchval("SELECT to_jsonb(p) FROM project p WHERE id = $1", row_id)
+        )
+        assert floats({name: kept[name] for name in said}) == floats(said)
+        await connection.execute("UPDATE source_record SET source_id = '1' WHERE id = $1", record_id)
+        changes = await merge_rows(connection, "project", [row_id], Policy(), {})
+        assert changes == [], "the claim says what the row says"
+        await connection.execute(
+            "UPDATE project SET title = 'x', tags = NULL, budget = 1, custom = NULL, version = 2 WHERE id = $1",
+            row_id,
+        )
+        (change,) = await merge_rows(connection, "project", [row_id], Policy(), {})
+        orjson.dumps(change.changed)
+        kept = orjson.loads(
+            await connection.fetchval("SELECT to_jsonb(p) FROM project p WHERE id = $1", row_id)
+        )
+        assert floats({name: kept[name] for name in said}) == floats(said)
+        await connection.execute("UPDATE source_record SET source_id = id::text WHERE id = $1", record_id)
