@@ -210,7 +210,7 @@ def test_a_whole_number_too_large_for_the_register_is_a_problem_not_a_failure() 
 def test_a_value_nested_beyond_reason_is_a_problem_wherever_it_stands(levels: int) -> None:
     deep = json.loads("[" * levels + "]" * levels) if levels < 900 else _nested(levels)
     places = ("text", "status", "type", "points", "due", "labels", "project", "who", "sprints", "value")
-    row, mapped = first({name: deep for name in places})
+    row, mapped = first(dict.fromkeys(places, deep))
     json.dumps(row.values)
     assert {name for _, name in codes(mapped)} >= {"status", "points", "project", "assignee", "Value"}
 
