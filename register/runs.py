@@ -83,7 +83,8 @@ async def request_run(
             SET mode = CASE WHEN r.state = 'queued' AND r.attempts = 0 AND excluded.mode = 'full'
                             THEN 'full' ELSE r.mode END,
                 approved = r.approved OR excluded.approved,
-                not_before = CASE WHEN r.state = 'queued' AND $3 <> 'schedule' THEN least(r.not_before, now()) ELSE r.not_before END
+                not_before = CASE WHEN r.state = 'queued' AND $3 <> 'schedule' THEN least(r.not_before, now())
+                                  ELSE r.not_before END
             RETURNING id
             """,
             source,

@@ -413,7 +413,8 @@ class _Writer:
             )
             if not Counts(*row).balanced:
                 raise SourceMisbehaved(
-                    f"the run's accounts do not balance: seen {row[0]}, stored {row[1]}, unchanged {row[2]}, set aside {row[3]}",
+                    f"the run's accounts do not balance: seen {row[0]}, stored {row[1]}, unchanged {row[2]}, "
+                    f"set aside {row[3]}",
                     source=self._job.source,
                     hint="This is a defect of Portbook; please report it with the run's number.",
                 )

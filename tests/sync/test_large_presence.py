@@ -21,7 +21,7 @@ async def test_ten_thousand_issues_through_failing_pages_lose_none_falsely(engin
         assert (await engine.sync())["state"] == "succeeded"
         by_project: dict[str, list[int]] = {}
         for number, issue in sorted(world.issues.items()):
-            by_project.setdefault(issue.project.key, []).append(number)
+            by_project.setdefault(world.projects[issue.project].key, []).append(number)
         pool = [n for key in keys[3:] for n in by_project[key]][::40][:150]
         expected: dict[str, str] = {}
         for at, number in enumerate(pool):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -55,7 +56,7 @@ def test_sweeps_come_once_a_day_and_always_later(now: datetime, sweep: time, zon
     moments = [now]
     for _ in range(4):
         moments.append(next_sweep(moments[-1], sweep, zone))
-    assert all(a < b <= a + timedelta(hours=26) for a, b in zip(moments, moments[1:], strict=False))
+    assert all(a < b <= a + timedelta(hours=26) for a, b in pairwise(moments))
     days = [moment.astimezone(zone).date() for moment in moments[1:]]
     assert days == [days[0] + timedelta(days=at) for at in range(4)]
 
