@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import health, problems, rest, schema
 from register.db import Pool, open_read_pool
@@ -14,6 +15,23 @@ from register.keys import Keyring
 from register.query import Lanes
 
 STATEMENT_TIMEOUT_MS = 5_000
+
+
+class Gateway(FastAPI):
+    """FastAPI, with a shorter way to the collections.
+
+    What lies between a server and a route (telemetry, middleware, exit stacks, trying one route after the other)
+    takes 130 µs of a request; PostgreSQL's answer takes 80.
+    """
+
+    collections: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and rest.is_ours(scope):
+            scope["app"] = self
+            await self.collections(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def create_app(
@@ -25,7 +43,7 @@ def create_app(
     version: str = "0",
     statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
     remember_keys_s: float = 5.0,
-) -> FastAPI:
+) -> Gateway:
     """The application for an ASGI server.
 
     Give either a `pool`, which the app uses up and leaves open, or a `database_url`: then the app opens a pool of
@@ -55,12 +73,13 @@ def create_app(
             if opened is not None:
                 await opened.close()
 
-    app = FastAPI(
+    app = Gateway(
         title="Portbook", version=version, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
     )
     app.state.secret = secret or secrets.token_bytes(32)
     problems.install(app)
     app.state.metrics = health.Metrics()
+    app.collections = health.Counted(problems.Caught(rest.rows), app.state.metrics)
     app.add_middleware(health.Counted, metrics=app.state.metrics)
     # `schema` before the collections, of which it is none.
     app.router.routes.extend([*health.routes, *schema.routes, *rest.routes])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64decode
 
 from fastapi import Request
+from starlette.types import Scope
 
 from gateway.errors import NotAllowed, NotSignedIn
 from register.keys import Caller, Keyring
@@ -12,11 +13,15 @@ from register.keys import Caller, Keyring
 
 async def signed_in(request: Request, scope: str = "read") -> Caller:
     """The caller of this request. Raises NotSignedIn or NotAllowed."""
-    keyring: Keyring = request.app.state.keyring
-    header = request.headers.get("authorization")
+    return await caller_of(request.app.state.keyring, request.scope, scope)
+
+
+async def caller_of(keyring: Keyring, request: Scope, scope: str = "read") -> Caller:
+    """The same, of a request as ASGI brings it."""
+    header = next((value for name, value in request["headers"] if name == b"authorization"), b"")
     if not header:
         raise NotSignedIn("this needs a key")
-    caller = await keyring.caller(_key(header))
+    caller = await keyring.caller(_key(header.decode("latin-1")))
     if caller is None:
         raise NotSignedIn("the key is unknown, was withdrawn or has ended")
     if not caller.may(scope):

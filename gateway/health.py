@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
 
 from fastapi import Request, Response
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.auth import signed_in
 
@@ -28,38 +28,43 @@ class Metrics:
             registry=self.registry,
         )
         self.open_runs = Gauge("portbook_runs_open", "Runs by state.", ("state",), registry=self.registry)
+        self._by_route: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
 
-
-Send = Callable[[dict[str, object]], Awaitable[None]]
+    def count(self, route: str, status: int, seconds: float) -> None:
+        found = self._by_route.get((route, status))
+        if found is None:  # looking labels up costs more than counting
+            found = self.requests.labels(route, status), self.seconds.labels(route)
+            self._by_route[route, status] = found
+        found[0].inc()
+        found[1].observe(seconds)
 
 
 class Counted:
     """Counts each answer by route and status. Plain ASGI: Starlette's middleware class would copy every body."""
 
-    def __init__(self, app: Callable[..., Awaitable[None]], metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
 
-    async def __call__(self, scope: dict[str, object], receive: object, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
         status = 500
 
-        async def watched(message: dict[str, object]) -> None:
+        async def watched(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = int(str(message["status"]))
+                status = message["status"]
             await send(message)
 
         try:
             await self._app(scope, receive, watched)
         finally:
             # The pattern, not the address: labels must stay few whatever callers invent.
-            route = getattr(scope.get("route"), "path", None) or _route(str(scope["path"]))
-            self._metrics.requests.labels(route, status).inc()
-            self._metrics.seconds.labels(route).observe(time.perf_counter() - started)
+            route = getattr(scope.get("route"), "path", None) or _route(scope["path"])
+            self._metrics.count(route, status, time.perf_counter() - started)
 
 
 def _route(path: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import HttpProblem, NotSignedIn
 from portbook.errors import Problem
@@ -75,6 +76,29 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _on_crash)
 
 
+class Caught:
+    """An ASGI app whose errors leave as problems, as `install` does it for those that go through FastAPI."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            if started:  # the caller went away, or half an answer is out: nothing can be said any more
+                raise
+            answer = problem_response(error) if isinstance(error, Problem) else _crashed(scope, error)
+            await answer(scope, receive, send)
+
+
 async def _on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
     return problem_response(error)
@@ -90,8 +114,12 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 
 async def _on_crash(request: Request, error: Exception) -> Response:
-    # The server logs the traceback; the caller gets none of it.
-    _log.error("unhandled error in %s %s", request.method, request.url.path, exc_info=error)
+    return _crashed(request.scope, error)
+
+
+def _crashed(scope: Scope, error: Exception) -> Response:
+    # The log gets the traceback; the caller gets none of it.
+    _log.error("unhandled error in %s %s", scope["method"], scope["path"], exc_info=error)
     return problem_response(
         HttpProblem(
             "an unexpected error; it is in the gateway's log", status=500, hint="Report it with the time."
