@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.errors import HttpProblem, NotSignedIn
 from portbook.errors import Problem
@@ -77,26 +77,21 @@ def install(app: FastAPI) -> None:
 
 
 class Caught:
-    """An ASGI app whose errors leave as problems, as `install` does it for those that go through FastAPI."""
+    """An ASGI app whose errors leave as problems, as `install` does it for those that go through FastAPI.
+
+    For an app that finishes its answer before it sends any of it.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
         try:
-            await self._app(scope, receive, watched)
-        except Exception as error:
-            if started:  # the caller went away, or half an answer is out: nothing can be said any more
-                raise
-            answer = problem_response(error) if isinstance(error, Problem) else _crashed(scope, error)
-            await answer(scope, receive, send)
+            await self._app(scope, receive, send)
+        except Problem as error:
+            await problem_response(error)(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - nothing of a crash may reach the caller
+            await _crashed(scope, error)(scope, receive, send)
 
 
 async def _on_problem(request: Request, error: Exception) -> Response:

@@ -60,8 +60,7 @@ class Rows:
                 query, cursor = _without_cursor(query)
             answer = await read_page(state.lanes, state.secret, prepare(collection, query), cursor)
             if answer.next:
-                before = quote(query, safe=_IN_LINKS) + "&" if query else ""
-                link = f'<{scope["path"]}?{before}cursor={answer.next}>; rel="next"'
+                link = f'<{scope["path"]}?{_before_cursor(query)}cursor={answer.next}>; rel="next"'
                 headers.append((b"link", link.encode()))
         headers.append((b"content-length", b"%d" % len(answer.body)))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -123,6 +122,11 @@ def prepare(collection: str, query: bytes) -> Prepared:
 @lru_cache(maxsize=512)
 def _row_level(collection: str, fields: str) -> Level:
     return check(Query(collection, fields=parse_fields(fields)))
+
+
+@lru_cache(maxsize=512)
+def _before_cursor(query: bytes) -> str:
+    return quote(query, safe=_IN_LINKS) + "&" if query else ""
 
 
 def _without_cursor(query: bytes) -> tuple[bytes, str | None]:
