@@ -39,6 +39,7 @@ class LinkCache:
 
 async def load_links(connection: Connection, cache: LinkCache) -> Mapping[str, str]:
     """Own id → the id it is shown as."""
+    # A link is rewritten only together with a new one, and none is ever removed: their number tells of both.
     stamp = tuple(await connection.fetchrow("SELECT count(*), max(created_at) FROM link"))
     if stamp != cache.stamp:
         cache.links = dict(await connection.fetch("SELECT id::text, entity_id::text FROM link"))
@@ -107,7 +108,7 @@ class Uniter:
             if not any(s == self._source and normal_key(w) in candidate.words for s, w in members):
                 continue
             for source, word in members:
-                if source != self._source and (target := await self._called(candidate.entity, source, word)):
+                if source != self._source and (target := await self._called(candidate, source, word)):
                     return target, "configured", " = ".join(group)
         for column in self._policy.match.get(candidate.entity, ()):
             values = [candidate.values.get(column)] if candidate.values else sorted(candidate.words)
@@ -116,18 +117,20 @@ class Uniter:
                     return target, f"match on {column}", value
         return None
 
-    async def _called(self, entity: str, source: str, word: str) -> str | None:
-        """The row that `source` calls `word`: by key, code, e-mail or its own id."""
+    async def _called(self, candidate: _Candidate, source: str, word: str) -> str | None:
+        """The other row that `source` calls `word`: by key, code, e-mail or its own id. None when the candidate is
+        that row already, because what `source` tells of was joined to it."""
         rows = await self._connection.fetch(
             """
             SELECT DISTINCT c.entity_id::text FROM claim c JOIN source_record r ON r.id = c.record_id
-            WHERE c.entity = $1 AND c.source = $2
+            WHERE c.entity = $1 AND c.source = $2 AND c.entity_id <> $4::uuid
               AND lower($3) IN (lower(c.values->>'key'), lower(c.values->>'code'), lower(c.values->>'email'),
                                 lower(r.source_id))
             """,
-            entity,
+            candidate.entity,
             source,
             word.strip(),
+            candidate.id,
         )
         return rows[0][0] if len(rows) == 1 else None
 
@@ -152,6 +155,8 @@ class Uniter:
     async def _link(
         self, entity: str, own_id: str, target: str, source_id: str, rule: str, evidence: str
     ) -> None:
+        if target == own_id:
+            return
         if not self._may_write:
             raise NeedsIdentity
         await self._connection.execute(
@@ -162,6 +167,14 @@ class Uniter:
             own_id, entity, target, self._source, source_id, rule, evidence,
         )  # fmt: skip
         self._links[own_id] = target
+        # Links are followed one step only: those that led to the absorbed id lead on to where it has gone.
+        passed_on = await self._connection.fetch(
+            "UPDATE link SET entity_id = $3 WHERE entity = $1 AND entity_id = $2 RETURNING id::text",
+            entity,
+            own_id,
+            target,
+        )
+        self._links.update({row[0]: target for row in passed_on})
         moved = await self._connection.fetch(
             "UPDATE claim SET entity_id = $3 WHERE entity = $1 AND entity_id = $2 RETURNING 1",
             entity,

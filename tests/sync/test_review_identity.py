@@ -1,0 +1,58 @@
+"""Links stay whole when projects are joined in a chain; a table that is taken away is noticed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from register.identity import LinkCache, load_links
+from tests.fix_engine import Engine
+from tests.sync.test_identity import write_book
+
+
+def projects(engine: Engine, name: str, code: str, title: str) -> None:
+    """The book of one source: a single project, known to it by a number, whatever its code."""
+    rows = [["No", "Code", "Title"], ["1", code, title]]
+    write_book(engine.folder / f"{name}.xlsx", Projects=rows)
+
+
+async def add_numbered(engine: Engine, name: str) -> None:
+    sheets = [{"sheet": "Projects", "into": "project", "key": "No"}]
+    await engine.add_files(f"{name}.xlsx", name, sheets=sheets)
+
+
+async def test_a_project_joined_to_one_that_is_joined_later_follows_it(engine: Engine) -> None:
+    for name, code in (("one", "PAY"), ("two", "PAY"), ("three", "CRM")):
+        projects(engine, name, code, f"As {name} has it")
+        await add_numbered(engine, name)
+    for name in ("two", "one", "three"):
+        await engine.sync(name)
+    assert await engine.count("project", "presence = 'present'") == 2
+    cache = LinkCache()
+    async with engine.pool.acquire() as connection:
+        before = dict(await load_links(connection, cache))
+        projects(engine, "two", "CRM", "Now the CRM")
+        await engine.sync("two")
+        links = await load_links(connection, cache)
+    (first,) = before
+    # The first link, made for `one`, leads to where `two` has gone; whoever held the old links learns of it.
+    assert len(links) == 2
+    assert links[first] != before[first]
+    assert len(set(links.values())) == 1
+    projects(engine, "one", "PAY", "Edited")
+    await engine.sync("one")
+    assert await engine.count("project", "presence = 'present'") == 1
+    assert {row[0] for row in await engine.pool.fetch("SELECT entity_id::text FROM claim")} == {links[first]}
+
+
+async def test_editing_a_linked_project_does_not_link_it_to_itself(engine: Engine) -> None:
+    for name, code in (("one", "PAY"), ("two", "P-0815")):
+        projects(engine, name, code, "Payments")
+        await add_numbered(engine, name)
+    engine.policy = replace(engine.policy, links={"project": [["one:PAY", "two:P-0815"]]}, match={})
+    await engine.sync("one")
+    await engine.sync("two")
+    projects(engine, "one", "PAY", "Payments, renamed")
+    await engine.sync("one")
+    assert await engine.count("link") == 1
+    assert await engine.count("link", "id = entity_id") == 0
+    assert await engine.count("project", "presence = 'present'") == 1
