@@ -160,7 +160,7 @@ def _parameters(collection: str, query: bytes) -> dict[str, str]:
             )
         if name not in PARAMETERS:
             head = name.partition(".")[0]
-            if head not in entity.fields and head not in entity.relations:
+            if entity.field(head) is None and head not in entity.relations:
                 known = (*PARAMETERS, *entity.fields, *entity.relations)
                 raise NameUnknown(
                     f"`{name[:60]}` is neither a parameter nor a field of {entity.collection}",

@@ -78,6 +78,10 @@ class Entity:
     enveloped: bool
     """Has key, presence, version and history. Tables of the trust layer have not."""
 
+    def field(self, name: str) -> FieldDef | None:
+        """The field of this name. A person's title is also their `name`: nobody would look for it under title."""
+        return self.fields.get("title" if name == "name" and self.name == "person" else name)
+
     @property
     def mappable(self) -> Mapping[str, FieldDef]:
         """The fields a mapping may set, by the name it uses: `project` for `project_id`."""

@@ -187,7 +187,7 @@ class _Checker:
         return chosen or tuple((field.name, field) for field in usual_fields(entity.name))
 
     def _item(self, entity: Entity, item: Selected, depth: int) -> FieldDef | Branch:
-        field = entity.fields.get(item.name)
+        field = entity.field(item.name)
         if field is not None:
             if item.children is not None or item.arguments:
                 raise _at(item, QueryInvalid, f"`{item.name}` is a field: it has nothing below it")
@@ -312,7 +312,7 @@ class _Checker:
             )
             target = catalog()[relation.target]
         name = path.names[-1]
-        field = target.fields.get(name)
+        field = target.field(name)
         if field is None:
             at = len(path.names) - 1
             relation = target.relations.get(name)

@@ -185,3 +185,12 @@ def test_parsing_checking_and_compiling_take_less_than_a_third_of_a_millisecond_
     for _ in range(100):
         prepare("projects", query)
     assert (time.perf_counter() - started) / 100 < 0.0003
+
+
+def test_a_person_s_title_is_also_their_name() -> None:
+    level = check(
+        Query("projects", fields=parse_fields("manager{name}"), filter=parse_filter("manager.name = 'Ada'"))
+    )
+    sql = compile_page(level).sql
+    assert '."title" AS "name"' in sql
+    assert '."name"' not in sql
