@@ -185,7 +185,7 @@ def sync(
         print(json.dumps(outcomes, default=str))
     else:
         show_outcomes(outcomes, {s.name: f"{config.path.name}:{s.line}" for s in config.sources})
-    fine = all(outcome["state"] in ("succeeded", "queued", "running") for outcome in outcomes)
+    fine = not wait or all(outcome["state"] == "succeeded" for outcome in outcomes)
     raise typer.Exit(0 if fine else 1)
 
 
@@ -213,8 +213,13 @@ def status(
             out.print(
                 f"  [dim]{escape(finding['detail'] or '')}[/] [green]→[/] {escape(finding['hint'] or '')}"
             )
+    # A queued run with an error is one that was put off: the tool did not answer.
     bad = any(
-        s["paused"] or s["state"] in ("failed", "held", "incomplete") for s in sources if s["configured"]
+        s["paused"]
+        or s["state"] in ("failed", "held", "incomplete")
+        or (s["state"] == "queued" and s["error_code"])
+        for s in sources
+        if s["configured"]
     )
     raise typer.Exit(1 if bad else 0)
 

@@ -6,6 +6,8 @@ after it has passed on.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from register.db import Connection, Pool
@@ -52,6 +54,14 @@ async def fence(connection: Connection, held: Held) -> None:
     )
     if not ours:
         raise LeaseLost(f"the lease on {held.name} has passed to another worker")
+
+
+@asynccontextmanager
+async def fenced(pool: Pool, held: Held) -> AsyncIterator[Connection]:
+    """A transaction of the holder's. Raises LeaseLost, with nothing written, when somebody else holds the lease."""
+    async with pool.acquire() as connection, connection.transaction():
+        await fence(connection, held)
+        yield connection
 
 
 async def renew(pool: Pool, held: Held, *, ttl_s: float = TTL_S) -> None:

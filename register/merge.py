@@ -207,7 +207,8 @@ async def _update_rows(connection: Connection, entity: str, rows: list[dict[str,
     await connection.execute(
         f"""
         UPDATE {entity} e
-        SET {settings}, version = e.version + 1, valid_from = now(), synced_at = now()
+        SET {settings}, version = e.version + 1, synced_at = now(),
+            valid_from = greatest(clock_timestamp(), e.valid_from + interval '1 microsecond')
         FROM json_populate_recordset(NULL::{entity}, $1) n WHERE e.id = n.id
         """,
         json.dumps(rows),

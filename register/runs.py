@@ -125,16 +125,39 @@ async def open_run(pool: Pool, source: str) -> bool:
     )
 
 
-async def start_run(pool: Pool, job: RunJob, *, account: str, mapping_version: str) -> None:
-    """Mark a run as running; a second start (after a kill) keeps its counts and its place."""
-    await pool.execute(
+async def take_up(connection: Connection, job: RunJob) -> RunJob | None:
+    """Mark a run as running and return it as it stands now; None when it has ended since it was listed. A run that
+    is taken over keeps its counts and its place. Called in the holder's transaction."""
+    row = await connection.fetchrow(
         """
-        UPDATE run SET state = 'running', started_at = coalesce(started_at, now()), attempts = attempts + 1,
-               account = $2, mapping_version = $3, error = NULL, error_code = NULL
-        WHERE id = $1
+        UPDATE run SET state = 'running', started_at = coalesce(started_at, now()), error = NULL, error_code = NULL
+        WHERE id = $1 AND state IN ('queued', 'running')
+        RETURNING id, source, mode, attempts, coalesce(approved, false)
         """,
         job.id,
+    )
+    return None if row is None else RunJob(*row)
+
+
+async def note_account(
+    connection: Connection,
+    job: RunJob,
+    *,
+    account: str,
+    timezone: str,
+    aliases: Mapping[str, str],
+    mapping_version: str,
+) -> None:
+    """Who reads, and with which mapping: on the run, and on the source as last seen."""
+    await connection.execute(
+        "UPDATE run SET account = $2, mapping_version = $3 WHERE id = $1", job.id, account, mapping_version
+    )
+    await connection.execute(
+        "UPDATE source SET account = $2, timezone = $3, aliases = $4, mapping_version = $5 WHERE key = $1",
+        job.source,
         account,
+        timezone or None,
+        json_text(aliases),
         mapping_version,
     )
 
@@ -175,18 +198,19 @@ async def succeed(connection: Connection, job: RunJob, *, fresh_at: datetime) ->
     )
 
 
-async def end_run(pool: Pool, run_id: int, state: str, *, code: str | None, error: str | None) -> None:
-    """End a run as incomplete, failed or held: the source's cursors stay where they were."""
-    async with pool.acquire() as connection, connection.transaction():
-        await _close(connection, run_id, state, code, error)
+async def end_run(connection: Connection, run_id: int, state: str, *, code: str, error: str) -> None:
+    """End a run as incomplete, failed or held: the source's cursors stay where they were. Called in the holder's
+    transaction, as are `postpone` and `pause`."""
+    await _close(connection, run_id, state, code, error)
 
 
-async def postpone(pool: Pool, run_id: int, *, delay_s: float, code: str, error: str) -> None:
+async def postpone(connection: Connection, run_id: int, *, delay_s: float, code: str, error: str) -> None:
     """Put a run back in the queue, with its place kept."""
-    await pool.execute(
+    await connection.execute(
         """
         UPDATE run SET state = 'queued', not_before = clock_timestamp() + make_interval(secs => $2),
-               error_code = $3, error = $4 WHERE id = $1
+               attempts = attempts + 1, error_code = $3, error = $4
+        WHERE id = $1 AND state = 'running'
         """,
         run_id,
         delay_s,
@@ -195,9 +219,11 @@ async def postpone(pool: Pool, run_id: int, *, delay_s: float, code: str, error:
     )
 
 
-async def pause(pool: Pool, source: str, reason: str) -> None:
+async def pause(connection: Connection, source: str, reason: str) -> None:
     """Stop reading a source until a person resumes it."""
-    await pool.execute("UPDATE source SET paused = true, pause_reason = $2 WHERE key = $1", source, reason)
+    await connection.execute(
+        "UPDATE source SET paused = true, pause_reason = $2 WHERE key = $1", source, reason
+    )
 
 
 async def resume(pool: Pool, source: str) -> None:
@@ -224,6 +250,14 @@ async def missing_records(
     return [(row[0], row[1], row[2]) for row in rows]
 
 
+async def stored_streams(pool: Pool, source: str) -> list[str]:
+    """The streams of which records of this source are there, whether they are still read or not."""
+    rows = await pool.fetch(
+        "SELECT DISTINCT stream FROM source_record WHERE source = $1 AND presence = 'present' ORDER BY 1", source
+    )
+    return [row[0] for row in rows]
+
+
 async def present_count(connection: Connection, source: str) -> int:
     return int(
         await connection.fetchval(
@@ -236,7 +270,10 @@ async def _close(
     connection: Connection, run_id: int, state: str, code: str | None, error: str | None
 ) -> None:
     await connection.execute(
-        "UPDATE run SET state = $2, finished_at = clock_timestamp(), error_code = $3, error = $4 WHERE id = $1",
+        """
+        UPDATE run SET state = $2, finished_at = clock_timestamp(), error_code = $3, error = $4
+        WHERE id = $1 AND state IN ('queued', 'running')
+        """,
         run_id,
         state,
         code,

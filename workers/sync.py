@@ -130,47 +130,57 @@ class Syncer:
         held = await lease.acquire(self._pool, job.source, self._holder, ttl_s=self._lease_s)
         if held is None:
             return False
-        spec = self._sources[job.source]
         try:
+            # Read again under the lease: since it was listed, another worker may have ended it.
+            async with lease.fenced(self._pool, held) as connection:
+                current = await runs.take_up(connection, job)
+            if current is None:
+                return False
             async with _heartbeat(self._pool, held, self._lease_s):
-                await self._carry_out(job, spec, held, watch or (lambda progress: None))
+                await self._work_on(current, held, watch or (lambda progress: None))
         except LeaseLost:
+            # Whoever has it now decides how the run ends.
             log.warning("lease lost", source=job.source, run=job.id)
-        except Problem as problem:
-            await self._end_badly(job, problem)
-        except _DATABASE_AWAY:
-            raise
-        except Exception as error:
-            # Whatever it is, it would come again: a run that nobody ends is taken up again at once, for ever.
-            log.exception("run broken", source=job.source, run=job.id)
-            await self._end_badly(job, Broken(f"{type(error).__name__}: {error}"[:1000], hint=REPORT))
         finally:
             # Also when a worker is stopped in this very moment: the next would wait out the lease.
             await asyncio.shield(lease.release(self._pool, held))
         return True
 
-    async def _end_badly(self, job: RunJob, problem: Problem) -> None:
+    async def _work_on(self, job: RunJob, held: lease.Held, watch: Watch) -> None:
+        try:
+            await self._carry_out(job, self._sources[job.source], held, watch)
+        except LeaseLost:
+            raise
+        except Problem as problem:
+            await self._end_badly(job, held, problem)
+        except _DATABASE_AWAY:
+            raise
+        except Exception as error:
+            # Whatever it is, it would come again: a run that nobody ends is taken up again at once, for ever.
+            log.exception("run broken", source=job.source, run=job.id)
+            await self._end_badly(job, held, Broken(f"{type(error).__name__}: {error}"[:1000], hint=REPORT))
+
+    async def _end_badly(self, job: RunJob, held: lease.Held, problem: Problem) -> None:
         """What a problem means for the run is decided here, by its class, and nowhere else."""
         ended = {"code": problem.code, "error": str(problem)}
         log.warning("run ended", source=job.source, run=job.id, **ended)
-        match problem:
-            case Held():
-                await runs.end_run(self._pool, job.id, "held", **ended)
-            case FileRefused():
-                await runs.end_run(self._pool, job.id, "failed", **ended)
-            case SourceRefused():
-                await runs.end_run(self._pool, job.id, "failed", **ended)
-                await runs.pause(self._pool, job.source, str(problem))
-            case SourceUnavailable() if job.attempts + 1 < MAX_ATTEMPTS:
-                delay = problem.retry_after or min(300.0, 5.0 * 3**job.attempts)
-                await runs.postpone(self._pool, job.id, delay_s=delay, **ended)
-            case CursorExpired():
-                await runs.end_run(self._pool, job.id, "incomplete", **ended)
-                await runs.request_run(self._pool, job.source, "full", requested_by="schedule")
-            case SourceError():
-                await runs.end_run(self._pool, job.id, "incomplete", **ended)
-            case _:
-                await runs.end_run(self._pool, job.id, "failed", **ended)
+        async with lease.fenced(self._pool, held) as connection:
+            match problem:
+                case Held():
+                    await runs.end_run(connection, job.id, "held", **ended)
+                case SourceUnavailable() if job.attempts + 1 < MAX_ATTEMPTS:
+                    delay = problem.retry_after or min(300.0, 5.0 * 3**job.attempts)
+                    await runs.postpone(connection, job.id, delay_s=delay, **ended)
+                case SourceRefused():
+                    await runs.end_run(connection, job.id, "failed", **ended)
+                    if not isinstance(problem, FileRefused):
+                        await runs.pause(connection, job.source, str(problem))
+                case SourceError():
+                    await runs.end_run(connection, job.id, "incomplete", **ended)
+                case _:
+                    await runs.end_run(connection, job.id, "failed", **ended)
+        if isinstance(problem, CursorExpired):
+            await runs.request_run(self._pool, job.source, "full", requested_by="schedule")
 
     async def _carry_out(self, job: RunJob, spec: SourceSpec, held: lease.Held, watch: Watch) -> None:
         started = datetime.now(UTC)
@@ -178,11 +188,15 @@ class Syncer:
             identity = await adapter.check()
             aliases = dict(await adapter.aliases())
             mapper = spec.build_mapper(aliases)
-            await runs.start_run(self._pool, job, account=identity.account, mapping_version=mapper.version)
-            await self._pool.execute(
-                "UPDATE source SET account = $2, timezone = $3, aliases = $4, mapping_version = $5 WHERE key = $1",
-                job.source, identity.account, identity.timezone or None, runs.json_text(aliases), mapper.version,
-            )  # fmt: skip
+            async with lease.fenced(self._pool, held) as connection:
+                await runs.note_account(
+                    connection,
+                    job,
+                    account=identity.account,
+                    timezone=identity.timezone,
+                    aliases=aliases,
+                    mapping_version=mapper.version,
+                )
             partitions = await adapter.partitions()
             writer = _Writer(self._pool, job, held, self._policy, self._cache, mapper, watch)
             await writer.begin()
@@ -363,7 +377,7 @@ class _Writer:
         write.counts += found.counts
         await write.store(found.new, found.changed, self._mapping_version)
         await write.touch(found.touched)
-        await write.mark(dict.fromkeys(found.deleted, "deleted"))
+        write.counts.stored += await write.mark(dict.fromkeys(found.deleted, "deleted"))
         await write.reject(found.rejected)
         recovered = self._set_aside & {record.id for record in (*found.new, *found.changed)}
         await write.accept(sorted(recovered))

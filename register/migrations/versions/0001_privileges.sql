@@ -6,6 +6,12 @@ BEGIN
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
 
+-- Without temporary tables nobody can dress one up as an entity.
+DO $$
+BEGIN
+  EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+END $$;
+
 GRANT USAGE ON SCHEMA public TO portbook_app;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO portbook_app;
 GRANT INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO portbook_app;

@@ -2924,7 +2924,7 @@ COMMENT ON COLUMN run.started_at IS 'When it was started.';
 
 COMMENT ON COLUMN run.finished_at IS 'When it ended.';
 
-COMMENT ON COLUMN run.attempts IS 'How often a worker took it up.';
+COMMENT ON COLUMN run.attempts IS 'How often it was put off since the tool did not answer.';
 
 COMMENT ON COLUMN run.approved IS 'A person approved that more than the hold limit vanishes.';
 
@@ -3586,5 +3586,6 @@ COMMENT ON COLUMN work_item_history.valid_to IS 'Until when the register showed 
 ALTER TABLE source_record ALTER COLUMN payload SET STORAGE EXTERNAL;
 ALTER TABLE source_record SET (toast_tuple_target = 8160);
 ALTER TABLE claim ALTER COLUMN values SET STORAGE EXTERNAL;
+ALTER TABLE claim SET (toast_tuple_target = 8160);
 ALTER TABLE work_item ALTER COLUMN description SET STORAGE EXTERNAL;
 ALTER TABLE rejection ALTER COLUMN payload SET STORAGE EXTERNAL;

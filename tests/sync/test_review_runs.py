@@ -1,0 +1,92 @@
+"""What must not happen to runs when workers are late, stolen from, or talk to a tool that is down."""
+
+from __future__ import annotations
+
+import asyncio
+
+from register import runs
+from tests.fakes.jira import FakeJira
+from tests.fix_engine import Engine
+from tests.sync.test_accounts import fill
+from workers.sync import Syncer
+
+
+async def test_a_run_that_has_ended_is_not_begun_again_by_a_worker_that_listed_it_before(
+    engine: Engine, cloud: FakeJira
+) -> None:
+    fill(cloud, 20)
+    await engine.add_jira(cloud)
+    await engine.sync()
+    await runs.request_run(engine.pool, "delivery", "full", requested_by="test", approved=True)
+    (job,) = await runs.waiting_runs(engine.pool)
+    first, late = (
+        Syncer(engine.pool, engine.specs, engine.policy, holder=name) for name in ("first", "late")
+    )
+    assert await first.work(job)
+    assert not await late.work(job)
+    assert await engine.count("work_item", "presence = 'present'") == 20
+    assert await engine.count("run", "state = 'succeeded'") == 2
+
+
+async def test_a_worker_that_lost_its_lease_does_not_end_the_run_of_the_next(
+    engine: Engine, cloud: FakeJira
+) -> None:
+    fill(cloud, 100)
+    loop = asyncio.get_running_loop()
+
+    def steal(number: int) -> None:
+        cloud.faults.on_search = None
+        taken = engine.pool.execute("UPDATE lease SET token = token + 1, holder = 'thief'")
+        asyncio.run_coroutine_threadsafe(taken, loop).result(5)
+        cloud.faults.html_login = True
+
+    cloud.faults.on_search = steal
+    await engine.add_jira(cloud, page_size=20)
+    await runs.request_run(engine.pool, "delivery", "full", requested_by="test")
+    (job,) = await runs.waiting_runs(engine.pool)
+    await Syncer(engine.pool, engine.specs, engine.policy, holder="victim").work(job)
+    assert await engine.pool.fetchval("SELECT state FROM run") == "running"
+    assert await engine.pool.fetchval("SELECT paused FROM source") is None
+
+
+async def test_a_tool_that_is_down_is_asked_ever_more_rarely_and_then_given_up(engine: Engine) -> None:
+    with FakeJira() as gone:
+        await engine.add_jira(gone)
+    await runs.request_run(engine.pool, "delivery", "full", requested_by="test")
+    waits = []
+    for _ in range(5):
+        await engine.pool.execute("UPDATE run SET not_before = now()")
+        (job,) = await runs.waiting_runs(engine.pool)
+        await Syncer(engine.pool, engine.specs, engine.policy, holder="test").work(job)
+        row = await engine.pool.fetchrow(
+            "SELECT state, attempts, not_before - clock_timestamp() AS wait FROM run"
+        )
+        waits.append(round(row["wait"].total_seconds()) if row["state"] == "queued" else row["state"])
+    assert waits == [5, 15, 45, 135, "incomplete"]
+
+
+async def test_history_never_runs_backwards_when_two_writers_share_a_row(
+    engine: Engine, cloud: FakeJira
+) -> None:
+    from register.merge import merge_rows
+
+    fill(cloud, 1)
+    await engine.add_jira(cloud)
+    await engine.sync()
+    ids = [str(await engine.pool.fetchval("SELECT id FROM project"))]
+    change = (
+        "UPDATE claim SET values = jsonb_set(values, '{title}', to_jsonb($1::text)) WHERE entity = 'project'"
+    )
+    async with engine.pool.acquire() as early, engine.pool.acquire() as late, early.transaction():
+        await early.fetchval("SELECT now()")  # begins first, writes last
+        async with late.transaction():
+            await late.execute(change, "second")
+            await merge_rows(late, "project", ids, engine.policy, {})
+        await early.execute(change, "third")
+        await merge_rows(early, "project", ids, engine.policy, {})
+    rows = await engine.pool.fetch(
+        "SELECT valid_from, valid_to FROM project_history UNION ALL SELECT valid_from, 'infinity' FROM project ORDER BY 1"
+    )
+    assert len(rows) == 3
+    assert [row["valid_to"] for row in rows[:-1]] == [row["valid_from"] for row in rows[1:]]
+    assert sorted(row["valid_from"] for row in rows) == [row["valid_from"] for row in rows]
