@@ -253,7 +253,8 @@ async def missing_records(
 async def stored_streams(pool: Pool, source: str) -> list[str]:
     """The streams of which records of this source are there, whether they are still read or not."""
     rows = await pool.fetch(
-        "SELECT DISTINCT stream FROM source_record WHERE source = $1 AND presence = 'present' ORDER BY 1", source
+        "SELECT DISTINCT stream FROM source_record WHERE source = $1 AND presence = 'present' ORDER BY 1",
+        source,
     )
     return [row[0] for row in rows]
 

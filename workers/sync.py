@@ -36,6 +36,7 @@ from register.policy import Policy
 from register.runs import PartitionState, RunJob
 from register.write import Counts, PageWrite, Place, open_rejections, page
 from workers.records import Sorted, Sorter
+from workers.streams import streams_to_sweep
 from workers.sweep import Held, sweep
 
 BATCH_RECORDS = 600
@@ -206,7 +207,7 @@ class Syncer:
                 await self._read(adapter, job, [partition], writer, 1)
             await self._read(adapter, job, others, writer, spec.concurrency)
             if job.mode == "full":
-                streams = sorted({stream for partition in partitions for stream in partition.streams})
+                streams = await streams_to_sweep(self._pool, job, adapter, partitions)
                 await sweep(self._pool, held, job, adapter, streams, self._policy, self._cache)
             await writer.finish(fresh_at=started)
         if job.mode == "incremental" and writer.whole:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from register.identity import LinkCache, load_links
+from tests.fakes.jira import FakeJira
 from tests.fix_engine import Engine
-from tests.sync.test_identity import write_book
+from tests.sync.test_accounts import fill
+from tests.sync.test_identity import RISKS, write_book
 
 
 def projects(engine: Engine, name: str, code: str, title: str) -> None:
@@ -56,3 +58,42 @@ async def test_editing_a_linked_project_does_not_link_it_to_itself(engine: Engin
     assert await engine.count("link") == 1
     assert await engine.count("link", "id = entity_id") == 0
     assert await engine.count("project", "presence = 'present'") == 1
+
+
+ACTIONS = [["Action ID", "Title"], *([f"A-{n}", f"Action {n}"] for n in range(1, 13))]
+
+
+async def test_the_rows_of_a_sheet_that_is_taken_away_are_deleted(engine: Engine) -> None:
+    write_book(engine.folder / "pmo.xlsx", Actions=ACTIONS, Risks=RISKS)
+    await engine.add_files("pmo.xlsx")
+    await engine.sync("pmo")
+    write_book(engine.folder / "pmo.xlsx", Actions=ACTIONS)
+    run = await engine.sync("pmo", "full")
+    assert (run["state"], run["vanished"]) == ("succeeded", 1), run["error"]
+    assert await engine.count("risk", "presence = 'deleted'") == 1
+
+
+async def test_a_large_sheet_that_is_taken_away_holds_and_asks(engine: Engine) -> None:
+    write_book(engine.folder / "pmo.xlsx", Actions=ACTIONS, Risks=RISKS)
+    await engine.add_files("pmo.xlsx")
+    await engine.sync("pmo")
+    write_book(engine.folder / "pmo.xlsx", Risks=RISKS)
+    run = await engine.sync("pmo", "full")
+    assert run["state"] == "held"
+    assert "12 of 13 records of pmo (action)" in run["error"]
+    assert await engine.count("action", "presence = 'present'") == 12
+
+
+async def test_what_is_merely_not_read_any_more_does_not_vanish(engine: Engine, jira: FakeJira) -> None:
+    issues = fill(jira, 15)
+    author = jira.world.add_user("Mia Booker")
+    for issue in issues:
+        jira.world.add_worklog(issue, author, 3600, started=issue.created)
+    await engine.add_jira(jira, worklogs=True)
+    await engine.sync()
+    stored = await engine.count("source_record", "stream = 'worklog'")
+    assert stored >= 15
+    await engine.add_jira(jira, worklogs=False)
+    run = await engine.sync(mode="full")
+    assert (run["state"], run["vanished"]) == ("succeeded", 0), run["error"]
+    assert await engine.count("source_record", "stream = 'worklog' AND presence = 'present'") == stored
