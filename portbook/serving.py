@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from pathlib import Path
 import uvicorn
 
 from gateway.app import create_app
+from portbook import __version__
 from portbook.config import Config
 from portbook.errors import SettingsInvalid
 from portbook.session import embedded, prepare, working_parts
@@ -33,7 +36,7 @@ def serve(config: Config, stores: Stores) -> None:
         if embedded(config):
             stack.enter_context(worker_beside(config.path))
         err.print(f"Portbook answers at http://{config.gateway.listen}/api/v1/ - Ctrl-C stops it")
-        server(stores).run(sockets=[door])
+        server(config, stores).run(sockets=[door])
 
 
 async def _introduce(config: Config, stores: Stores) -> None:
@@ -42,10 +45,28 @@ async def _introduce(config: Config, stores: Stores) -> None:
         pass
 
 
-def server(stores: Stores) -> uvicorn.Server:
+def server(config: Config, stores: Stores) -> uvicorn.Server:
     """The gateway, ready to run."""
-    app = create_app(database_url=stores.database_url, pool_size=POOL_SIZE)
+    secret = cursor_secret(config.register.data_dir)
+    app = create_app(
+        database_url=stores.database_url, pool_size=POOL_SIZE, secret=secret, version=__version__
+    )
     return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
+
+
+def cursor_secret(folder: Path) -> bytes | None:
+    """What cursors are signed with, kept below `data_dir` so that they outlive a restart; None, which means a new one
+    for each process, where nothing can be kept there."""
+    path = folder / "cursor-secret"
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secrets.token_bytes(32))
+        found = path.read_bytes()
+        return found if len(found) == 32 else None
+    return None
 
 
 @contextlib.contextmanager
@@ -100,7 +121,7 @@ def worker_beside(config_path: Path) -> Iterator[None]:
 def serving_in_background(config: Config, stores: Stores) -> Iterator[None]:
     """The gateway on a thread, answering once this yields."""
     with listening(config) as door:
-        running = server(stores)
+        running = server(config, stores)
         thread = threading.Thread(target=running.run, kwargs={"sockets": [door]}, daemon=True)
         thread.start()
         try:
