@@ -35,7 +35,7 @@ from portbook.session import ask_for_runs, configured_stores, read_config, with_
 from portbook.stores import Stores
 from portbook.terminal import err, out, show_problem, sync_progress, table
 from portbook.wiring import KINDS, Parts, build_mapper, open_adapter, source_mapping
-from register import keys
+from register import keys, runs
 from register.db import Pool
 from register.schema import migrate as migrate_schema
 from workers.app import WorkerApp, work_until_idle
@@ -161,13 +161,20 @@ def sync(
     full: Annotated[bool, typer.Option("--full", help="Read everything and find what has vanished.")] = False,
     approve: Annotated[
         bool,
-        typer.Option("--approve", help="Accept that much of a source vanishes, after a run that was held."),
+        typer.Option(
+            "--approve", help="Accept that much of the named sources vanishes, after a run that was held."
+        ),
     ] = False,
     wait: Annotated[bool, typer.Option(help="Work here until done; else leave it to a worker.")] = True,
     as_json: AsJson = False,
 ) -> None:
     """Bring the register up to date, with progress bars."""
     config = _config(context)
+    if approve and not sources:
+        raise SettingsInvalid(
+            "--approve needs the name of a source",
+            hint="Name the source whose run was held: `portbook sync SOURCE --full --approve`.",
+        )
     names = [config.source(name).name for name in sources] if sources else [s.name for s in config.sources]
     mode = "full" if full or approve else "incremental"
 
@@ -176,6 +183,10 @@ def sync(
         if wait:
             async with sync_progress(pool, asked, quiet=as_json):
                 await work_until_idle(pool, parts.specs, parts.policy, names)
+                # A run that was under way already has ended now; the complete one is still to come.
+                while mode == "full" and (again := await runs.ended_short(pool, list(asked.values()))):
+                    asked.update(await ask_for_runs(pool, again, mode, approved=approve))
+                    await work_until_idle(pool, parts.specs, parts.policy, again)
         else:
             await ring(stores.redis_url)
         return await run_outcomes(pool, asked)
@@ -186,6 +197,13 @@ def sync(
     else:
         show_outcomes(outcomes, {s.name: f"{config.path.name}:{s.line}" for s in config.sources})
     fine = not wait or all(outcome["state"] == "succeeded" for outcome in outcomes)
+    for outcome in outcomes if mode == "full" else ():
+        if outcome["mode"] != "full":
+            fine = False
+            err.print(
+                f"[yellow]{escape(outcome['source'])}: another run is under way, so no complete one was asked for[/]\n"
+                "  [green]→[/] Ask again when it has ended."
+            )
     raise typer.Exit(0 if fine else 1)
 
 

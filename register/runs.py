@@ -72,7 +72,8 @@ async def request_run(
 ) -> int:
     """Ask for a run; returns its id. A source that was never read completely gets a full one. A run that is open
     already is used: a full run asked for while an incremental one waits turns it into a full one; one that is being
-    worked on is left to end. A run that was put off waits its time, unless a person asks for it."""
+    worked on or was begun is left to end, and does not take the approval, which only a complete run can use: ask
+    again when it has ended (`ended_short`). A run that was put off waits its time, unless a person asks for it."""
     async with pool.acquire() as connection, connection.transaction():
         run_id = await connection.fetchval(
             """
@@ -82,7 +83,8 @@ async def request_run(
             ON CONFLICT (source) WHERE state IN ('queued', 'running') DO UPDATE
             SET mode = CASE WHEN r.state = 'queued' AND r.attempts = 0 AND excluded.mode = 'full'
                             THEN 'full' ELSE r.mode END,
-                approved = r.approved OR excluded.approved,
+                approved = r.approved OR (excluded.approved AND (r.mode = 'full' OR excluded.mode = 'full'
+                                          AND r.state = 'queued' AND r.attempts = 0)),
                 not_before = CASE WHEN r.state = 'queued' AND $3 <> 'schedule' THEN least(r.not_before, now())
                                   ELSE r.not_before END
             RETURNING id
@@ -93,6 +95,19 @@ async def request_run(
             approved,
         )
         return int(run_id)
+
+
+async def ended_short(pool: Pool, run_ids: Sequence[int]) -> list[str]:
+    """The sources of those of these runs that have ended without being complete ones. Who asked for a complete run
+    and was given one that was under way asks again."""
+    rows = await pool.fetch(
+        """
+        SELECT source FROM run
+        WHERE id = ANY($1::bigint[]) AND mode <> 'full' AND state NOT IN ('queued', 'running') ORDER BY id
+        """,
+        list(run_ids),
+    )
+    return [row[0] for row in rows]
 
 
 async def waiting_runs(pool: Pool) -> list[RunJob]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -9,7 +10,9 @@ import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+import asyncpg
 import pytest
 
 from portbook.demo import CONFIG
@@ -26,6 +29,7 @@ class Shell:
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
         self.config = folder / "portbook.yaml"
+        self.database = environment["DATABASE_URL"]
         self._environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "200", **environment}
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -140,6 +144,46 @@ def test_an_unknown_column_names_file_sheet_and_the_column_meant(shell: Shell, c
     assert "pmo (portbook.yaml:13)" in said
     assert "No column 'Risk Idd' in registers/pmo.xlsx, sheet Risks" in said
     assert "Did you mean 'Risk ID'?" in said
+
+
+def test_a_complete_run_follows_one_that_was_put_off(shell: Shell) -> None:
+    assert shell.run("sync", "pmo").returncode == 0
+    put_off = asyncio.run(put_off_run(shell.database, "pmo"))
+    left = shell.run("sync", "pmo", "--full", "--no-wait")
+    assert left.returncode == 1
+    assert "pmo: another run is under way" in left.stderr
+    done = shell.run("sync", "pmo", "--full", "--approve", "--json")
+    assert done.returncode == 0, done.stderr
+    (run,) = json.loads(done.stdout)
+    assert (run["mode"], run["state"]) == ("full", "succeeded")
+    assert run["id"] != put_off
+    ended = asyncio.run(ask(shell.database, "SELECT mode, state, approved FROM run WHERE id = $1", put_off))
+    assert ended == ("incremental", "succeeded", False)
+    approved = asyncio.run(ask(shell.database, "SELECT approved FROM run WHERE id = $1", run["id"]))
+    assert approved == (True,)
+
+
+async def put_off_run(database: str, source: str) -> int:
+    """An incremental run that was begun and waits for its next attempt."""
+    command = """
+        INSERT INTO run (source, mode, state, requested_by, approved, attempts, not_before)
+        VALUES ($1, 'incremental', 'queued', 'schedule', false, 1, now() + interval '1 hour') RETURNING id
+    """
+    return int((await ask(database, command, source))[0])
+
+
+async def ask(database: str, question: str, *values: object) -> tuple[Any, ...]:
+    connection = await asyncpg.connect(database)
+    try:
+        return tuple(await connection.fetchrow(question, *values))
+    finally:
+        await connection.close()
+
+
+def test_consent_to_vanishing_is_given_for_named_sources_only(shell: Shell) -> None:
+    done = shell.run("sync", "--full", "--approve")
+    assert done.returncode == 2
+    assert "--approve needs the name of a source" in done.stderr
 
 
 def test_a_literal_secret_is_refused_without_repeating_it(shell: Shell) -> None:
