@@ -89,6 +89,20 @@ async def close_findings(
         )
 
 
+async def close_findings_of(connection: Connection, found: Iterable[tuple[str, str]]) -> None:
+    """Close what was open by these (record id, code), and nothing else that is known of the records."""
+    pairs = list(found)
+    if pairs:
+        await connection.execute(
+            """
+            UPDATE finding f SET closed_at = now() FROM unnest($1::uuid[], $2::text[]) AS g (record_id, code)
+            WHERE f.record_id = g.record_id AND f.code = g.code AND f.closed_at IS NULL
+            """,
+            [record_id for record_id, _ in pairs],
+            [code for _, code in pairs],
+        )
+
+
 async def close_settled_values(connection: Connection, source: str) -> None:
     """Close findings about values that no record has any more. Asked after complete runs."""
     await connection.execute(

@@ -16,7 +16,7 @@ import orjson
 
 from register.copy import copy_in, text
 from register.db import Connection, Pool
-from register.findings import PER_VALUE, FindingDraft, close_findings, open_findings
+from register.findings import PER_VALUE, FindingDraft, close_findings, close_findings_of, open_findings
 from register.identity import IDENTITY_LOCK, LinkCache, Uniter, load_links
 from register.lease import Held, fence
 from register.merge import Change, insert_rows, merge_rows, resolve_references, write_events
@@ -137,15 +137,31 @@ class PageWrite:
             changes += await merge_rows(self.connection, entity, ids, self.policy, self.links)
         await write_events(self.connection, changes, cause="sync", run_id=self.run_id)
         self.counts.rows_changed += len(changes)
-        self.counts.stored += len(new) + len(changed)
         found = [finding for record in (*new, *changed) for finding in record.findings]
         await close_findings(self.connection, [r.id for r in changed], keep=found)
         await open_findings(self.connection, found, run_id=self.run_id)
 
     async def touch(self, records: Sequence[Incoming]) -> None:
-        """Keep the new payload of records whose meaning has not changed (a row moved, keys came in another order)."""
-        if records:
-            await self._update_records(records)
+        """Keep the new payload of records whose meaning has not changed (a row moved, keys came in another order).
+        They were not mapped: what was found about them stays."""
+        if not records:
+            return
+        done = await self.connection.execute(
+            """
+            UPDATE source_record r
+            SET content_hash = n.content_hash, payload = n.payload, updated_at = n.updated_at, stored_at = now(),
+                run_id = $5
+            FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::timestamptz[])
+                 n (id, content_hash, payload, updated_at)
+            WHERE r.id = n.id
+            """,
+            [r.id for r in records],
+            [r.content_hash for r in records],
+            [r.payload for r in records],
+            [r.updated_at for r in records],
+            self.run_id,
+        )
+        self.counts.unchanged += _rows(done)
 
     async def met(self, ids: Sequence[str]) -> None:
         """In a complete run: these are still there. Records stored by this very run need no such mark."""
@@ -200,17 +216,38 @@ class PageWrite:
     async def accept(self, ids: Sequence[str]) -> None:
         """Records that were set aside and are readable again."""
         if ids:
-            await self.connection.execute(
-                "UPDATE rejection SET resolved_at = now() WHERE id = ANY($1::uuid[]) AND resolved_at IS NULL",
+            settled = await self.connection.fetch(
+                """
+                UPDATE rejection SET resolved_at = now() WHERE id = ANY($1::uuid[]) AND resolved_at IS NULL
+                RETURNING id::text, code
+                """,
                 list(ids),
             )
-            await close_findings(self.connection, ids, keep=())
+            await close_findings_of(self.connection, [(row_id, code) for row_id, code in settled])
 
-    async def mark(self, presences: Mapping[str, str]) -> None:
-        """Give records that are no longer there their reason, and let their rows say so."""
+    async def forget_rejected(self, streams: Sequence[str], *, keep: Sequence[str]) -> None:
+        """After a complete read of these streams: records that were set aside and are not in the tool any more,
+        or there under another id. `keep` are those the tool still has although the read missed them."""
+        settled = await self.connection.fetch(
+            """
+            UPDATE rejection r SET resolved_at = now()
+            WHERE source = $1 AND stream = ANY($2::text[]) AND resolved_at IS NULL AND NOT id = ANY($4::uuid[])
+              AND NOT EXISTS (SELECT FROM sweep_seen s WHERE s.run_id = $3 AND s.record_id = r.id)
+            RETURNING id::text, code
+            """,
+            self.source,
+            list(streams),
+            self.run_id,
+            list(keep),
+        )
+        await close_findings_of(self.connection, [(row_id, code) for row_id, code in settled])
+
+    async def mark(self, presences: Mapping[str, str]) -> int:
+        """Give records that are no longer there their reason, and let their rows say so. Returns how many records
+        PostgreSQL changed."""
         if not presences:
-            return
-        await self.connection.execute(
+            return 0
+        done = await self.connection.execute(
             """
             UPDATE source_record r SET presence = m.presence, run_id = $3
             FROM unnest($1::uuid[], $2::text[]) m (id, presence)
@@ -232,6 +269,7 @@ class PageWrite:
         await write_events(self.connection, changes, cause="presence", run_id=self.run_id)
         self.counts.rows_changed += len(changes)
         self.counts.vanished += len(presences)
+        return _rows(done)
 
     async def advance(self, places: Sequence[Place]) -> None:
         """Write the cursors and add the page's counts to the run's."""
@@ -264,7 +302,7 @@ class PageWrite:
         self.links = await uniter.unite(rows)
 
     async def _insert_records(self, records: Sequence[Incoming]) -> None:
-        await self.connection.copy_records_to_table(
+        done = await self.connection.copy_records_to_table(
             "source_record",
             records=[
                 (
@@ -292,9 +330,10 @@ class PageWrite:
                 "payload",
             ),
         )
+        self.counts.stored += _rows(done)
 
     async def _update_records(self, records: Sequence[Incoming]) -> None:
-        await self.connection.execute(
+        done = await self.connection.execute(
             """
             UPDATE source_record r
             SET content_hash = n.content_hash, payload = n.payload, updated_at = n.updated_at, presence = 'present',
@@ -312,6 +351,7 @@ class PageWrite:
             # An array of arrays would have to be rectangular.
             [",".join(r.unmapped) if r.unmapped else None for r in records],
         )
+        self.counts.stored += _rows(done)
 
     def _entity_id(self, row: Said) -> str:
         return self.links.get(row.id, row.id)
@@ -429,6 +469,12 @@ async def page(
         await fence(connection, held)
         links = await load_links(connection, cache)
         yield PageWrite(connection, source, run_id, policy, cache, may_unite, links)
+
+
+def _rows(command_tag: str) -> int:
+    """How many rows PostgreSQL says it wrote ("COPY 600", "UPDATE 3"): what a run counts as stored, so that its
+    accounts balance only when nothing was lost on the way."""
+    return int(command_tag.rpartition(" ")[2])
 
 
 def _json(value: Mapping[str, Any] | None) -> str | None:

@@ -38,7 +38,7 @@ class Sorted:
     deleted: list[str] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
-    """`seen` and `unchanged`; the rest is counted where it is written."""
+    """`seen`, and `unchanged` as far as nothing is written; the rest is counted where it is written."""
 
 
 class Sorter:
@@ -88,7 +88,6 @@ class Sorter:
     def _deleted(self, row_id: str, stored: Known | None, found: Sorted) -> None:
         if stored is not None and stored.presence == "present":
             found.deleted.append(row_id)
-            found.counts.stored += 1
         else:
             found.counts.unchanged += 1
 
@@ -100,7 +99,6 @@ class Sorter:
                 found.touched.append(
                     Incoming(row_id, raw.stream, raw.id, raw.payload, digest, raw.updated_at, (), ())
                 )
-                found.counts.unchanged += 1
             else:
                 found.changed.append(self._incoming(row_id, raw, digest))
 

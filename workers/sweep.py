@@ -52,6 +52,9 @@ async def sweep(
     reasons = await _reasons(pool, adapter, missing, tolerated=max(FEW, int(MISSED_SHARE * present)))
     async with page(pool, held, source=job.source, run_id=job.id, policy=policy, cache=cache) as write:
         await write.mark(reasons)
+        await write.forget_rejected(
+            streams, keep=[row_id for row_id, _, _ in missing if row_id not in reasons]
+        )
         await write.advance([])
         await close_settled_values(write.connection, job.source)
 

@@ -359,6 +359,8 @@ class _Writer:
 
     async def _write(self, batch: _Batch) -> None:
         await self._in_page(lambda write: self._store(write, batch))
+        self._set_aside -= batch.sorted.ids
+        self._set_aside |= {record.id for record in batch.sorted.rejected}
         for place in batch.places:
             self._seen[place.partition] = self._seen.get(place.partition, 0) + place.seen
             self._expected[place.partition] = place.expected or self._expected.get(place.partition)
@@ -380,8 +382,7 @@ class _Writer:
         await write.touch(found.touched)
         write.counts.stored += await write.mark(dict.fromkeys(found.deleted, "deleted"))
         await write.reject(found.rejected)
-        recovered = self._set_aside & {record.id for record in (*found.new, *found.changed)}
-        await write.accept(sorted(recovered))
+        await write.accept(sorted((self._set_aside & found.ids) - {record.id for record in found.rejected}))
         if self._job.mode == "full":
             await write.met([*found.met, *(r.id for r in found.rejected)])
         await write.advance(batch.places)
