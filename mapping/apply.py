@@ -20,6 +20,9 @@ DeriveId = Callable[[str, str], str]
 """(stream, source id) → the id in the register. Handed in, since ids belong to the register."""
 
 _MEMO_SIZE = 5_000
+KEY_MOST = 500
+"""Characters of a key. The register looks rows up by it, and PostgreSQL refuses index entries above 2,704 bytes: one
+such row would stop its whole page, at every run."""
 
 
 class Reference(NamedTuple):
@@ -152,6 +155,11 @@ def _row(
 ) -> MappedRow:
     references: list[Reference] = []
     values = _filled(compiled.fields, element, record, references, mapped)
+    key = values.get("key")
+    if type(key) is str and len(key) > KEY_MOST:
+        del values["key"]
+        rule = compiled.rule.fields["key"]
+        mapped.problems.append((_too_long(rule, key), rule, key))
     if any(compiled.custom):
         custom = _filled(compiled.custom, element, record, references, mapped)
         if custom:
@@ -328,6 +336,14 @@ def _problem(rule: FieldRule, value: Any, error: Exception) -> FieldUnmapped:
         f"{rule.name} cannot be read from {shown(value)[:80]!r}: {error}",
         detail=rule.where,
         hint="Mend the value in the tool, or change `as:` in the mapping.",
+    )
+
+
+def _too_long(rule: FieldRule, key: str) -> FieldUnmapped:
+    return FieldUnmapped(
+        f"{rule.name} has {len(key):,} characters, more than the {KEY_MOST} a key may have: {key[:40]!r} …",
+        detail=rule.where,
+        hint="Give the record a short key in the tool; until then it is shown without one.",
     )
 
 

@@ -6,7 +6,38 @@ import logging
 import os
 import sys
 
+import asyncpg
 import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+
+def plain_error(error: BaseException) -> str:
+    """An error in one line, without the DETAIL in which PostgreSQL quotes rows."""
+    if isinstance(error, asyncpg.PostgresError):
+        return f"{type(error).__name__} ({error.sqlstate}): {error.args[0] if error.args else ''}"
+    return f"{type(error).__name__}: {error}"
+
+
+def without_detail(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    """Take DETAIL out of a logged error and of everything that led to it: logs are read by more people than the
+    register is. A structlog processor; to stand before whatever renders tracebacks."""
+    found = event.get("exc_info")
+    if found is True:
+        found = sys.exc_info()
+    error = found[1] if isinstance(found, tuple) else found
+    waiting = [error] if isinstance(error, BaseException) else []
+    met: set[int] = set()
+    while waiting:
+        each = waiting.pop()
+        if id(each) in met:
+            continue
+        met.add(id(each))
+        if isinstance(each, asyncpg.PostgresError):
+            each.detail = None
+        if isinstance(each, BaseExceptionGroup):
+            waiting += each.exceptions
+        waiting += [cause for cause in (each.__cause__, each.__context__) if cause is not None]
+    return event
 
 
 def set_up_logs(default: str) -> None:
@@ -15,11 +46,18 @@ def set_up_logs(default: str) -> None:
         os.environ.get("PORTBOOK_LOG", default).upper(), logging.WARNING
     )
     people = sys.stderr.isatty()
+    # Plain tracebacks: rich ones print local variables, and with them tokens.
+    rendered: list[structlog.typing.Processor] = (
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        if people
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    )
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer() if people else structlog.processors.JSONRenderer(),
+            without_detail,
+            *rendered,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

@@ -135,7 +135,8 @@ def _findings(source: str, row_id: str, raw: RawRecord, mapped: Mapped) -> list[
 
 def _called(raw: RawRecord) -> str:
     name = raw.data.get("key") if isinstance(raw.data, dict) else None
-    return f"{raw.stream} {name if isinstance(name, str) else raw.id}"
+    called = name if isinstance(name, str) else raw.id
+    return f"{raw.stream} {called if len(called) <= 80 else f'{called[:79]}…'}"
 
 
 def _where(problem: FieldUnmapped, raw: RawRecord, path: str | None) -> str:

@@ -44,6 +44,7 @@ BATCH_RECORDS = 600
 QUEUE_PAGES = 3
 """Pages read ahead of the writer; the readers wait beyond that."""
 REJECTED_SHARE = 0.05
+REJECTED_FEW = 20
 REJECTED_MOST = 1_000
 MAX_ATTEMPTS = 5
 
@@ -316,6 +317,9 @@ class _Writer:
         if self._job.mode == "incremental":
             self._cursors = await runs.source_cursors(self._pool, self._job.source)
         self._set_aside = await open_rejections(self._pool, self._job.source)
+        # A run that another worker began goes on counting where that one stopped.
+        row = await self._pool.fetchrow("SELECT seen, quarantined FROM run WHERE id = $1", self._job.id)
+        self._totals = Counts(seen=row["seen"], quarantined=row["quarantined"])
 
     def start(self, partition: Partition) -> Mapping[str, Any] | None:
         """Where a partition is begun: after what the last succeeded run read, or at its beginning."""
@@ -338,6 +342,7 @@ class _Writer:
             writing = asyncio.create_task(self._write(prepared))
         if writing is not None:
             await writing
+        self._check_rejections(ended=True)
 
     def _places(self, fetched: Sequence[_Fetched]) -> list[Place]:
         self.whole = self.whole or any(
@@ -373,7 +378,7 @@ class _Writer:
                     place.done,
                 )
             )
-        self._check_rejections()
+        self._check_rejections(ended=False)
 
     async def _store(self, write: PageWrite, batch: _Batch) -> None:
         found = batch.sorted
@@ -410,9 +415,10 @@ class _Writer:
             self._cache.known.clear()
             self._cache.stamp = ()
 
-    def _check_rejections(self) -> None:
+    def _check_rejections(self, *, ended: bool) -> None:
+        """Their share is known when the readers are through: bad records often lie together, at the beginning."""
         count, seen = self._totals.quarantined, self._totals.seen
-        if count > REJECTED_MOST or (count > 20 and count > REJECTED_SHARE * seen):
+        if count > REJECTED_MOST or (ended and count > REJECTED_FEW and count > REJECTED_SHARE * seen):
             raise RejectedTooMany(
                 f"{count} of {seen} records cannot be read",
                 source=self._job.source,
