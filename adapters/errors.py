@@ -1,13 +1,13 @@
 """What can go wrong at a source, sorted by consequence.
 
-    Problem
-    └─ SourceError(source, stream)
-       ├─ SourceUnavailable(retry_after)   try the run again later
-       ├─ SourceRefused                    pause the source, tell a person
-       │  └─ FileRefused                   tell a person, try again when due
-       ├─ SourceMisbehaved                 the answer cannot be trusted: the run is incomplete, its cursor stays
-       ├─ CursorExpired                    drop the cursor, read in full
-       └─ RecordRejected(record_id)        keep the record aside, go on
+Problem
+└─ SourceError(source, stream)
+   ├─ SourceUnavailable(retry_after)   try the run again later
+   ├─ SourceRefused                    pause the source, tell a person
+   │  └─ FileRefused                   tell a person, try again when due
+   ├─ SourceMisbehaved                 the answer cannot be trusted: the run is incomplete, its cursor stays
+   ├─ CursorExpired                    drop the cursor, read in full
+   └─ RecordRejected(record_id)        keep the record aside, go on
 """
 
 from __future__ import annotations

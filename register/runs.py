@@ -177,6 +177,16 @@ async def note_account(
     )
 
 
+async def last_full_mapping(pool: Pool, source: str) -> str | None:
+    """The mapping that the last complete run of a source was made with; None before the first."""
+    found: str | None = await pool.fetchval(
+        "SELECT mapping_version FROM run WHERE source = $1 AND mode = 'full' AND state = 'succeeded' "
+        "ORDER BY id DESC LIMIT 1",
+        source,
+    )
+    return found
+
+
 async def partition_states(pool: Pool, run_id: int) -> dict[str, PartitionState]:
     """Where this run stands in each partition it has begun."""
     rows = await pool.fetch("SELECT name, cursor, done, seen FROM run_partition WHERE run_id = $1", run_id)

@@ -34,6 +34,7 @@ class Engine:
         self.pool = pool
         self.folder = folder
         self.specs: dict[str, SourceSpec] = {}
+        self.configured: dict[str, Source] = {}
         self.policy = Policy()
 
     async def add_jira(self, fake: FakeJira, name: str = "delivery", **options: Any) -> None:
@@ -53,6 +54,7 @@ class Engine:
 
         options = KINDS[kind].model_construct(**where)
         source = Source(name, kind, timedelta(minutes=5), time(2), None, options, 1)
+        self.configured[name] = source
         self.specs[name] = SourceSpec(name, open_adapter, lambda aliases: build_mapper(source, aliases))
         self.policy = replace(
             self.policy,

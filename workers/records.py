@@ -48,6 +48,8 @@ class Sorter:
         self._pool = pool
         self._source = source
         self._mapper = mapper
+        self.remap = False
+        """Say anew what every record says, also of unchanged ones: the mapping is another one than last time."""
 
     def keyed(self, raws: Iterable[RawRecord]) -> dict[str, RawRecord]:
         """The records by the id they are stored under; of one met twice, the last."""
@@ -74,7 +76,7 @@ class Sorter:
             digest = hashlib.blake2b(raw.payload, digest_size=16).digest()
             if stored is None:
                 found.new.append(self._incoming(row_id, raw, digest))
-            elif stored.presence != "present":
+            elif stored.presence != "present" or self.remap:
                 found.changed.append(self._incoming(row_id, raw, digest))
             elif stored.content_hash == digest:
                 found.counts.unchanged += 1

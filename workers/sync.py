@@ -28,6 +28,7 @@ from adapters.errors import (
 )
 from mapping.apply import Mapper
 from portbook.errors import Problem
+from portbook.logs import plain_error
 from register import lease, runs
 from register.db import Pool
 from register.errors import LeaseLost
@@ -160,7 +161,7 @@ class Syncer:
         except Exception as error:
             # Whatever it is, it would come again: a run that nobody ends is taken up again at once, for ever.
             log.exception("run broken", source=job.source, run=job.id)
-            await self._end_badly(job, held, Broken(f"{type(error).__name__}: {error}"[:1000], hint=REPORT))
+            await self._end_badly(job, held, Broken(plain_error(error)[:1000], hint=REPORT))
 
     async def _end_badly(self, job: RunJob, held: lease.Held, problem: Problem) -> None:
         """What a problem means for the run is decided here, by its class, and nowhere else."""
@@ -316,6 +317,9 @@ class _Writer:
         self._seen = {name: state.seen for name, state in self.states.items()}
         if self._job.mode == "incremental":
             self._cursors = await runs.source_cursors(self._pool, self._job.source)
+        else:
+            before = await runs.last_full_mapping(self._pool, self._job.source)
+            self._sorter.remap = before is not None and before != self._mapping_version
         self._set_aside = await open_rejections(self._pool, self._job.source)
         # A run that another worker began goes on counting where that one stopped.
         row = await self._pool.fetchrow("SELECT seen, quarantined FROM run WHERE id = $1", self._job.id)

@@ -85,7 +85,12 @@ class Run(SQLModel, table=True):
     not_before: datetime | None = at("It may start from then on.", nullable=False, server_default=NOW)
     started_at: datetime | None = at("When it was started.")
     finished_at: datetime | None = at("When it ended.")
-    attempts: int = whole("How often it was put off since the tool did not answer.", default=0, nullable=False, server_default="0")
+    attempts: int = whole(
+        "How often it was put off since the tool did not answer.",
+        default=0,
+        nullable=False,
+        server_default="0",
+    )
     approved: bool | None = flag("A person approved that more than the hold limit vanishes.")
     seen: int = _count("Records the tool sent.")
     stored: int = _count("Of these, new or changed.")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
+from portbook.wiring import build_mapper
 from register import runs
 from tests.fakes.jira import FakeJira
 from tests.fix_engine import Engine
@@ -63,6 +65,33 @@ async def test_a_tool_that_is_down_is_asked_ever_more_rarely_and_then_given_up(e
         )
         waits.append(round(row["wait"].total_seconds()) if row["state"] == "queued" else row["state"])
     assert waits == [5, 15, 45, 135, "incomplete"]
+
+
+async def test_a_mended_mapping_reaches_stored_records_with_the_next_complete_run(
+    engine: Engine, cloud: FakeJira
+) -> None:
+    issues = fill(cloud, 5)
+    odd = {
+        **cloud.world.status("To Do"),
+        "id": "77",
+        "name": "Parked",
+        "statusCategory": {"id": 1, "key": "undefined"},
+    }
+    cloud.edit(issues[0], status=odd)
+    await engine.add_jira(cloud)
+    await engine.sync()
+    assert await engine.count("work_item", "status IS NULL") == 1
+    mended = engine.folder / "mapping.yaml"
+    mended.write_text("source: jira\nlookups: {status: {Parked: todo}}\n")
+    source = replace(engine.configured["delivery"], mapping=mended)
+    spec = replace(engine.specs["delivery"], build_mapper=lambda aliases: build_mapper(source, aliases))
+    engine.specs["delivery"] = spec
+    run = await engine.sync(mode="full")
+    assert (run["state"], run["rows_changed"]) == ("succeeded", 1)
+    assert await engine.count("work_item", "status IS NULL") == 0
+    assert [finding for finding in await engine.findings() if finding["code"] == "MAP102"] == []
+    again = await engine.sync(mode="full")
+    assert (again["stored"], again["rows_changed"]) == (0, 0)
 
 
 async def test_history_never_runs_backwards_when_two_writers_share_a_row(
