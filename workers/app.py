@@ -24,7 +24,8 @@ from register.db import Pool
 from register.policy import Policy
 from workers.queue import JOB, QUEUE, decode, encode, redis_settings
 from workers.schedule import Due, request_due_runs
-from workers.sync import SourceSpec, Syncer, Watch
+from workers.sync import SourceSpec, Syncer
+from workers.writer import Watch
 
 LOOK_EVERY_S = 2.0
 """Seconds between looks into the database when nobody rings."""

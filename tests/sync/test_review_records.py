@@ -94,7 +94,7 @@ async def test_a_row_set_aside_for_its_key_is_settled_when_it_has_a_key_of_its_o
 async def test_bad_records_that_lie_together_are_measured_against_the_whole_source(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.sync.BATCH_RECORDS", 50)
+    monkeypatch.setattr("workers.writer.BATCH_RECORDS", 50)
     rows = [[f"R-{n}", "PAY", f"Risk {n}", "Open"] for n in range(1, 1_201)]
     early = [["R-1", "PAY", f"Twin {n}", "Open"] for n in range(40)]
     write_book(engine.folder / "pmo.xlsx", Risks=[RISKS, rows[0], *early, *rows[1:]])
