@@ -122,6 +122,7 @@ async def test_a_sweep_that_falls_due_during_a_short_run_follows_it(engine: Engi
 async def test_the_schedule_does_not_undo_the_wait_that_a_tool_asked_for(engine: Engine) -> None:
     await add_source(engine)
     run_id = await runs.request_run(engine.pool, "delivery", "full", requested_by="schedule")
+    await engine.pool.execute("UPDATE run SET state = 'running'")
     await runs.postpone(engine.pool, run_id, delay_s=3600, code="SRC002", error="busy")
     await request_due_runs(engine.pool, {"delivery": PLAN})
     assert await runs.waiting_runs(engine.pool) == []
