@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import asyncpg
 import orjson
 
 from register.db import Connection, Pool
@@ -316,11 +315,3 @@ def _json(value: str | None) -> Mapping[str, Any] | None:
 def json_text(value: Any) -> str:
     """For a jsonb parameter."""
     return orjson.dumps(value).decode()
-
-
-async def check_alive(pool: Pool) -> bool:
-    """Whether the register answers."""
-    try:
-        return bool(await pool.fetchval("SELECT true"))
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        return False

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import orjson
-
 from adapters.base import Adapter, Partition, Presence
 from register import runs
 from register.db import Pool
 from register.runs import RunJob
 from register.write import stored_payloads
+from workers.sweep import decoded_or_none
 
 SAMPLE = 20
 """Records of a stream without a partition that the tool is asked about before the stream counts as gone."""
@@ -36,13 +35,6 @@ async def _gone(pool: Pool, job: RunJob, adapter: Adapter, stream: str) -> bool:
         missing = await runs.missing_records(connection, job.source, job.id, [stream])
     sample = missing[:: len(missing) // SAMPLE + 1]
     payloads = await stored_payloads(pool, [record_id for record_id, _, _ in sample])
-    last_known = {source_id: _decoded(payloads[record_id]) for record_id, _, source_id in sample}
+    last_known = {source_id: decoded_or_none(payloads[record_id]) for record_id, _, source_id in sample}
     answers = await adapter.locate(stream, list(last_known), last_known)
     return bool(answers) and Presence.PRESENT not in answers.values()
-
-
-def _decoded(payload: bytes) -> object:
-    try:
-        return orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        return None

@@ -72,7 +72,7 @@ async def _reasons(
         for start in range(0, len(wanted), LOCATE_CHUNK):
             chunk = wanted[start : start + LOCATE_CHUNK]
             payloads = await stored_payloads(pool, [ids[source_id] for source_id in chunk])
-            last_known = {source_id: _decoded(payloads[ids[source_id]]) for source_id in chunk}
+            last_known = {source_id: decoded_or_none(payloads[ids[source_id]]) for source_id in chunk}
             for source_id, presence in (await adapter.locate(stream, chunk, last_known)).items():
                 if presence is Presence.PRESENT:
                     there.append(f"{stream} {source_id}")
@@ -86,7 +86,8 @@ async def _reasons(
     return reasons
 
 
-def _decoded(payload: bytes) -> object:
+def decoded_or_none(payload: bytes) -> object:
+    """A stored payload as data; None for what only a lenient reader can decode."""
     try:
         return orjson.loads(payload)
     except orjson.JSONDecodeError:
