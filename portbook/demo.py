@@ -137,12 +137,13 @@ def _prepare(folder: Path) -> Config:
 
 
 def _free_port(wanted: int) -> int:
-    for port in (wanted, 0):
+    """`wanted`, or the next one nobody has: not one the kernel picks, which it may lend to a connection meanwhile."""
+    for port in range(wanted, wanted + 1000, 20):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
-    raise Problem("no port is free on 127.0.0.1")
+            return port
+    raise Problem(f"no port is free on 127.0.0.1 from {wanted} on")
 
 
 @contextlib.contextmanager

@@ -88,18 +88,15 @@ async def _postmaster(url: str) -> psutil.Process:
 
 @contextmanager
 def _gateway(url: str) -> Iterator[tuple[int, psutil.Process]]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen([sys.executable, "-m", "bench.query.serve", url, str(port)])
+    # The socket is taken before the gateway starts: a port only looked up could be somebody else's by then.
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        door.listen(128)
+        port = door.getsockname()[1]
+        descriptor = door.fileno()
+        command = [sys.executable, "-m", "bench.query.serve", url, str(descriptor)]
+        process = subprocess.Popen(command, pass_fds=[descriptor])
     try:
-        for _ in range(200):
-            time.sleep(0.1)
-            if process.poll() is not None:
-                raise SystemExit("the gateway did not start")
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
         yield port, psutil.Process(process.pid)
     finally:
         process.terminate()

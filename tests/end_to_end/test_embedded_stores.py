@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -321,10 +322,17 @@ def test_a_foreign_folder_for_the_sockets_is_refused(tmp_path: Path) -> None:
     place.close()
 
 
+def unlent_port() -> int:
+    """A free port below those the kernel lends to connections, so that no test beside this one is given it."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
+
+
 def test_the_embedded_server_listens_on_loopback_only_when_asked(data_dir: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = unlent_port()
     with open_stores("embedded", "embedded", data_dir, database_port=port) as stores:
         ask_postgres(stores.database_url, "CREATE ROLE reader LOGIN PASSWORD 'look'")
         outside = f"postgresql://reader:look@127.0.0.1:{port}/portbook"
