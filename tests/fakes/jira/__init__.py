@@ -8,20 +8,16 @@ with FakeJira(flavour="cloud") as fake:
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
-from typing import Any, Self
+from typing import Any
 
-import uvicorn
-
-from tests.fakes.jira.app import Call, Faults, State, build
+from tests.fakes.jira.app import Faults, State, build
 from tests.fakes.jira.world import World
+from tests.fakes.server import Call, FakeTool
 
 __all__ = ["Call", "FakeJira", "Faults", "World"]
 
 
-class FakeJira:
+class FakeJira(FakeTool):
     """A context manager; `url` once inside. `world` holds the data, `faults` what goes wrong, `log` the
     calls."""
 
@@ -30,38 +26,7 @@ class FakeJira:
     ) -> None:
         self.world = world or World(flavour)
         self.state = State(self.world, secret=secret)
-        self._port = port
-
-    def __enter__(self) -> Self:
-        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", self._port))
-        listening.listen(128)
-        self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        config = uvicorn.Config(
-            build(self.state),
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            log_level="critical",
-            timeout_graceful_shutdown=1,
-        )
-        self._server = uvicorn.Server(config)
-        self._socket = listening
-        self._thread = threading.Thread(target=self._server.run, args=([listening],), daemon=True)
-        self._thread.start()
-        until = time.monotonic() + 10
-        while not self._server.started:
-            if time.monotonic() > until or not self._thread.is_alive():
-                raise RuntimeError("the fake Jira did not start")
-            time.sleep(0.005)
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._server.should_exit = self._server.force_exit = True
-        self._thread.join(10)
-        self._socket.close()
+        super().__init__(build(self.state), port=port)
 
     @property
     def faults(self) -> Faults:

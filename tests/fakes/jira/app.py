@@ -8,7 +8,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from starlette.applications import Starlette
@@ -18,12 +18,12 @@ from starlette.routing import Route
 
 from tests.fakes.jira.jql import BadJql, Query, parse
 from tests.fakes.jira.world import SITE, World, text_of
+from tests.fakes.server import LOGIN_PAGE, Call, Cut
 
 GONE = (
     "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API. "
     "A full migration guideline is available at https://developer.atlassian.com/changelog/#CHANGE-2046"
 )
-LOGIN_PAGE = b"<!DOCTYPE html><html><head><title>Log in</title></head><body><form>...</form></body></html>"
 
 
 @dataclass
@@ -57,15 +57,6 @@ class Faults:
     redirect_to: str = ""
     on_search: Callable[[int], None] | None = None
     """Called before the nth search is answered: edits made while somebody reads."""
-
-
-class Call(NamedTuple):
-    method: str
-    path: str
-    query: dict[str, list[str]]
-    body: Any
-    status: int
-    answer: bytes
 
 
 @dataclass
@@ -182,14 +173,6 @@ def _signed_in(state: State, request: Request) -> bool:
     return False
 
 
-class _Cut(Response):
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        await send(
-            {"type": "http.response.body", "body": self.body[: len(self.body) // 2], "more_body": True}
-        )
-
-
 def _spoil_after(state: State, request: Request, content: bytes, response: Response) -> Response:
     faults = state.faults
     if faults.redirect_to:
@@ -200,7 +183,7 @@ def _spoil_after(state: State, request: Request, content: bytes, response: Respo
     if searching and _nth(state, faults.truncate_every):
         return Response(content[: len(content) * 2 // 3], 200, media_type="application/json")
     if searching and _nth(state, faults.cut_every):
-        return _Cut(content, 200, media_type="application/json")
+        return Cut(content, 200, media_type="application/json")
     return response
 
 
