@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
@@ -38,6 +38,11 @@ _SPENT = httpx.ByteStream(b"")
 
 class Credentials(Protocol):
     """How requests are signed. Secrets leave it only as headers."""
+
+    async def ready(self) -> None:
+        """Called before a request is signed: what has to be fetched first, such as a token, is fetched here. Raises
+        a SourceError when it cannot be had; after SourceUnavailable it is asked again."""
+        ...
 
     def headers(self) -> Mapping[str, str]: ...
 
@@ -208,6 +213,7 @@ class Http:
     ) -> Answer:
         renewed = False
         while True:
+            await self._signing(self._credentials.ready)
             signed = dict(self._credentials.headers())
             try:
                 answer = await self._exchange(method, path, params, body, signed)
@@ -234,10 +240,21 @@ class Http:
                 renewed = True
                 async with self._renewing:
                     # Another request may have renewed while this one waited for the lock.
-                    if dict(self._credentials.headers()) != signed or await self._credentials.renew():
+                    if dict(self._credentials.headers()) != signed:
+                        continue
+                    if await self._signing(self._credentials.renew):
                         continue
             self._judge(answer, method, path, also, stream)
             return answer
+
+    async def _signing(self, step: Callable[[], Awaitable[T]]) -> T:
+        """A sign-in service that is down for a moment is waited for as the tool itself is."""
+        try:
+            return await step()
+        except SourceUnavailable as absent:
+            if absent.retry_after is not None and absent.retry_after > self._patience.longest:
+                raise
+            raise _Again(absent, absent.retry_after) from None
 
     async def _exchange(
         self, method: str, path: str, params: Mapping[str, Any] | None, body: Any, signed: Mapping[str, str]

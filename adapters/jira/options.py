@@ -99,6 +99,9 @@ class SignIn:
         self._secret = (auth.password if isinstance(auth, Basic) else auth.token).get_secret_value()
         self._refresh = refresh
 
+    async def ready(self) -> None:
+        """The secret is at hand from the start."""
+
     def headers(self) -> Mapping[str, str]:
         if isinstance(self._auth, ApiToken | Basic):
             return {"Authorization": f"Basic {self._basic()}"}
