@@ -95,6 +95,7 @@ class Http:
         per_second: float = 50.0,
         headers: Mapping[str, str] | None = None,
         hints: Mapping[int, str] | None = None,
+        signed_out: Collection[int] = (),
         patience: Patience | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         timeout_s: float = 60.0,
@@ -103,6 +104,8 @@ class Http:
         self._credentials = credentials
         self._headers = {"Accept": "application/json", "User-Agent": "portbook", **(headers or {})}
         self._hints = hints or {}
+        # With these statuses, and a page to sign in on, this tool says what others say with 401.
+        self._signed_out = frozenset(signed_out)
         self._patience = patience or Patience()
         self._transport = transport
         self._timeout = httpx.Timeout(timeout_s, connect=min(10.0, timeout_s), pool=None)
@@ -236,7 +239,8 @@ class Http:
                 raise self._problem(
                     SourceRefused, f"not a usable address: {self._clean(str(wrong))}", method, path, stream
                 ) from None
-            if answer.status == 401 and 401 not in also and not renewed:
+            refused = answer.status == 401 or self._at_the_door(answer)
+            if refused and answer.status not in also and not renewed:
                 renewed = True
                 async with self._renewing:
                     # Another request may have renewed while this one waited for the lock.
@@ -289,11 +293,30 @@ class Http:
             self._pace = min(max(self._pace * 2, 0.25), 4.0) if self._patience.base else 0.001
         elif self._pace:
             self._pace = self._pace / 2 if self._pace > 0.05 else 0.0
+        if response.is_success and "retry-after" in response.headers:
+            # Azure DevOps asks for a pause before it refuses, along with the answer.
+            wait = min(retry_after(response.headers) or 0.0, self._patience.longest)
+            self._not_before = max(self._not_before, asyncio.get_running_loop().time() + wait)
+
+    def _at_the_door(self, answer: Answer) -> bool:
+        """Whether the tool shows its page to sign in on instead of an answer."""
+        return (
+            answer.status in self._signed_out and "json" not in answer.headers.get("content-type", "").lower()
+        )
 
     def _judge(self, answer: Answer, method: str, path: str, also: Collection[int], stream: str) -> None:
         status = answer.status
         if status in also:
             return
+        if self._at_the_door(answer):
+            raise self._problem(
+                SourceRefused,
+                f"the tool answered {status} with a page to sign in on: it does not know us",
+                method,
+                path,
+                stream,
+                hint=self._hints.get(401, "") or "The token may be expired or revoked.",
+            )
         if 200 <= status < 300:
             kind = answer.headers.get("content-type", "")
             if "json" not in kind.lower():
