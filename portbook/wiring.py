@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from adapters.base import Adapter
 from adapters.jira import JiraAdapter, JiraOptions
+from adapters.ms_project import MsProjectAdapter, MsProjectOptions
 from adapters.spreadsheet import SpreadsheetAdapter, SpreadsheetOptions
 from mapping.apply import Mapper
 from mapping.load import Entities, MappingSet, load_mapping
@@ -23,7 +24,11 @@ from register.runs import SourceSetting
 from workers.schedule import Due
 from workers.sync import SourceSpec
 
-KINDS: Mapping[str, type[BaseModel]] = {"jira": JiraOptions, "spreadsheet": SpreadsheetOptions}
+KINDS: Mapping[str, type[BaseModel]] = {
+    "jira": JiraOptions,
+    "ms_project": MsProjectOptions,
+    "spreadsheet": SpreadsheetOptions,
+}
 """Kind of tool → what a person fills in. An adapter joins the product by joining this and `open_adapter`."""
 
 
@@ -33,6 +38,8 @@ def open_adapter(source: Source) -> Adapter:
     match source.options:
         case JiraOptions() as options:
             return JiraAdapter(options, refresh=_secret_of(options.auth))
+        case MsProjectOptions() as options:
+            return MsProjectAdapter(options, refresh=_secret_of(options.auth))
         case SpreadsheetOptions() as options:
             return SpreadsheetAdapter(options)
         case _:
@@ -103,11 +110,13 @@ def _spec(source: Source) -> SourceSpec:
 
 def _address(source: Source) -> str | None:
     options = source.options
-    found = getattr(options, "url", None) or ", ".join(getattr(options, "files", ()))
+    found = getattr(options, "url", None) or ", ".join(getattr(options, "files", None) or ())
     return str(found) or None
 
 
-def _secret_of(auth: Any) -> Callable[[], str]:
+def _secret_of(auth: Any) -> Callable[[], str] | None:
     """Reads the secret anew, so that one that was rotated is found without a restart."""
-    secret = getattr(auth, "token", None) or auth.password
+    secret = getattr(auth, "token", None) or getattr(auth, "password", None)
+    if secret is None:
+        return None
     return lambda: str(secret.get_secret_value())

@@ -1,0 +1,89 @@
+"""MsProjectAdapter: one kind of source, read through the interface that the plans are kept behind."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, ClassVar, Protocol, Self, cast
+
+import httpx
+from pydantic import BaseModel
+
+from adapters.base import Cursor, Identity, Page, Partition, Presence, Stream
+from adapters.errors import SourceRefused
+from adapters.http import Patience
+from adapters.ms_project.options import MsProjectOptions
+from adapters.ms_project.sign_in import Refresh
+
+
+class Reader(Protocol):
+    """What reads one interface: the methods of an Adapter, entered and left with it."""
+
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(self, *exc: object) -> None: ...
+    async def check(self) -> Identity: ...
+    async def discover(self) -> list[Stream]: ...
+    async def partitions(self) -> list[Partition]: ...
+    def read(self, partition: Partition, cursor: Cursor | None, *, full: bool) -> AsyncIterator[Page]: ...
+    async def aliases(self) -> Mapping[str, str]: ...
+    async def locate(
+        self, stream: str, ids: Sequence[str], last_known: Mapping[str, Any]
+    ) -> dict[str, Presence]: ...
+
+
+class MsProjectAdapter:
+    """Reads plans of Microsoft Project. `refresh` gives a secret again when the server refuses it in mid run."""
+
+    kind: ClassVar[str] = "ms_project"
+    options: ClassVar[type[BaseModel]] = MsProjectOptions
+
+    def __init__(
+        self,
+        options: MsProjectOptions,
+        transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        refresh: Refresh | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._reader = open_reader(options, transport, refresh=refresh, patience=patience)
+
+    async def __aenter__(self) -> Self:
+        await self._reader.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._reader.__aexit__(*exc)
+
+    async def check(self) -> Identity:
+        return await self._reader.check()
+
+    async def discover(self) -> list[Stream]:
+        return await self._reader.discover()
+
+    async def partitions(self) -> list[Partition]:
+        return await self._reader.partitions()
+
+    async def read(self, partition: Partition, cursor: Cursor | None, *, full: bool) -> AsyncIterator[Page]:
+        """See `Adapter.read`."""
+        async with aclosing(cast(Any, self._reader.read(partition, cursor, full=full))) as pages:
+            async for page in pages:
+                yield page
+
+    async def aliases(self) -> Mapping[str, str]:
+        return await self._reader.aliases()
+
+    async def locate(
+        self, stream: str, ids: Sequence[str], last_known: Mapping[str, Any]
+    ) -> dict[str, Presence]:
+        return await self._reader.locate(stream, ids, last_known)
+
+
+def open_reader(
+    options: MsProjectOptions,
+    transport: httpx.AsyncBaseTransport | None = None,
+    *,
+    refresh: Refresh | None = None,
+    patience: Patience | None = None,
+) -> Reader:
+    """The reader of `options.api`. Imported when needed: a source of files needs no HTTP."""
+    raise SourceRefused(f"api {options.api} cannot be read yet")
