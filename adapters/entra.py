@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
+import jwt  # msal's own, which signs the assertion with it
 import msal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
@@ -193,7 +194,7 @@ class EntraSignIn:
                 result = _ask_msal(self._auth, self._scope, secret, connection)
             except _Failed as failed:
                 raise self._problem_of(failed) from None
-            except (ValueError, TypeError) as wrong:
+            except (ValueError, TypeError, jwt.PyJWTError) as wrong:
                 # msal reports an unknown tenant and an unusable certificate alike, and leaves out what was answered.
                 raise self._refusal(connection.refusal or {}, str(wrong), secret) from None
         token, lives = result.get("access_token"), result.get("expires_in")
@@ -389,6 +390,12 @@ class _Connection:
         elif parts.scheme != "https" and not self._managed:
             raise _Failed(f"it sends us to {parts.scheme}://{parts.netloc}, which is not https", garbled=True)
         known = {name: value for name, value in sent.items() if name in ("params", "data", "headers")}
+        if isinstance(known.get("data"), dict):
+            # msal hands an assertion over as bytes, which httpx would spell b'…'.
+            known["data"] = {
+                name: value.decode() if isinstance(value, bytes) else value
+                for name, value in known["data"].items()
+            }
         try:
             response = method(url, **known)
         except httpx.TimeoutException:
