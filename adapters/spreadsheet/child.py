@@ -11,7 +11,7 @@ import fnmatch
 import os
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -66,6 +66,16 @@ class Book:
 
 
 def main() -> None:
+    """Answer one request about a workbook or text table."""
+    serve(_answer, unreadable=_unreadable, out_of_memory=_out_of_memory)
+
+
+def serve(
+    answer: Callable[[dict[str, Any]], Iterator[dict[str, Any]]],
+    *,
+    unreadable: Callable[[str, Exception], Refused],
+    out_of_memory: Callable[[str, dict[str, int]], Refused],
+) -> None:
     """Answer one request. Every way to fail that Python can see becomes an `error` frame."""
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # nothing a library prints may get between the frames
@@ -73,16 +83,16 @@ def main() -> None:
     _limit_process(request["limits"])
     name = request["name"]
     try:
-        for frame in _answer(request):
+        for frame in answer(request):
             _send(out, frame)
     except Refused as refusal:
         _send(out, _error(refusal))
     except MemoryError:
-        _send(out, _error(_out_of_memory(name, request["limits"])))
+        _send(out, _error(out_of_memory(name, request["limits"])))
     except PasswordError:
         _send(out, _error(Refused(f"{name} is protected by a password", hint="Save a copy without it.")))
     except Exception as error:  # noqa: BLE001 - whatever breaks a parser is a refusal of that file
-        _send(out, _error(_unreadable(name, error)))
+        _send(out, _error(unreadable(name, error)))
     _send(out, {"kind": "end"})
     out.flush()
 

@@ -6,13 +6,13 @@ import hashlib
 import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from adapters.errors import FileRefused, SourceUnavailable
 
-_SUFFIXES = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".csv", ".tsv", ".txt"}
+TABLES = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".csv", ".tsv", ".txt"}
 _DATE_IN_NAME = re.compile(r"(20\d\d)[-_. ]?([01]\d)(?:[-_. ]?([0-3]\d))?(?!\d)")
 
 
@@ -42,7 +42,14 @@ class Snapshot(NamedTuple):
     size: int
 
 
-def find_files(patterns: Sequence[str], base: Path, *, newest_only: bool) -> Found:
+def find_files(
+    patterns: Sequence[str],
+    base: Path,
+    *,
+    newest_only: bool,
+    suffixes: Collection[str] = TABLES,
+    what: str = "spreadsheet",
+) -> Found:
     """The files the patterns name, each once, in the order of patterns and names.
 
     Raises FileRefused for a pattern that finds nothing: silence would look like an empty register.
@@ -51,10 +58,10 @@ def find_files(patterns: Sequence[str], base: Path, *, newest_only: bool) -> Fou
     files: dict[Path, FoundFile] = {}
     skipped: list[str] = []
     for pattern in patterns:
-        matches, passed_over = _matches(pattern, base)
+        matches, passed_over = _matches(pattern, base, suffixes, what)
         skipped += passed_over
         if not matches:
-            raise _nothing(pattern, base, passed_over)
+            raise _nothing(pattern, base, passed_over, suffixes, what)
         if newest_only and len(matches) > 1:
             *older, newest = sorted(matches, key=_age)
             skipped += [f"{_shown(path, base)}: older than {newest.name}" for path in older]
@@ -65,7 +72,7 @@ def find_files(patterns: Sequence[str], base: Path, *, newest_only: bool) -> Fou
     return Found(tuple(files.values()), tuple(dict.fromkeys(skipped)))
 
 
-def _matches(pattern: str, base: Path) -> tuple[list[Path], list[str]]:
+def _matches(pattern: str, base: Path, suffixes: Collection[str], what: str) -> tuple[list[Path], list[str]]:
     written = Path(pattern).expanduser()
     if written.is_absolute():
         root, relative = Path(written.anchor), str(written.relative_to(written.anchor))
@@ -81,37 +88,43 @@ def _matches(pattern: str, base: Path) -> tuple[list[Path], list[str]]:
     except (ValueError, NotImplementedError, OSError) as error:
         raise FileRefused(f"The pattern {pattern!r} cannot be searched", detail=str(error)) from error
     for path in candidates:
-        if reason := _no_table(path):
+        if reason := _passed_over(path, suffixes, what):
             skipped.append(f"{_shown(path, base)}: {reason}")
         else:
             files.append(path)
     return files, skipped
 
 
-def _no_table(path: Path) -> str | None:
+def _passed_over(path: Path, suffixes: Collection[str], what: str) -> str | None:
     if path.name.startswith("~$") or (path.name.startswith(".~lock.") and path.name.endswith("#")):
         return "the lock of a file someone has open"
     if path.name.startswith("."):
         return "a hidden file"
-    if path.suffix.casefold() not in _SUFFIXES:
-        return "not a spreadsheet by its name"
+    if path.suffix.casefold() not in suffixes:
+        return f"not a {what} by its name"
     if path.stat().st_size == 0:
         return "empty (0 bytes), perhaps still uploading"
     return None
 
 
-def _nothing(pattern: str, base: Path, skipped: list[str]) -> FileRefused:
+def _nothing(
+    pattern: str, base: Path, skipped: list[str], suffixes: Collection[str], what: str
+) -> FileRefused:
     written = Path(pattern)
     folder = written.parent if written.is_absolute() else base / written.parent
     there: list[str] = []
     if folder.is_dir():
-        there = sorted(path.name for path in folder.iterdir() if path.is_file() and not _no_table(path))[:10]
+        there = sorted(
+            path.name
+            for path in folder.iterdir()
+            if path.is_file() and not _passed_over(path, suffixes, what)
+        )[:10]
     detail = f"searched in {folder}"
     if skipped:
         detail += f"; passed over {'; '.join(skipped[:5])}"
     hint = f"There are: {', '.join(there)}. Correct `files:`." if there else "Correct `files:`; "
     if not there:
-        hint += "that folder " + ("holds no spreadsheets." if folder.is_dir() else "does not exist.")
+        hint += "that folder " + (f"holds no {what}s." if folder.is_dir() else "does not exist.")
     return FileRefused(f"No file matches {pattern!r}", detail=detail, hint=hint)
 
 

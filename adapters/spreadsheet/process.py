@@ -21,19 +21,21 @@ _LARGEST_FRAME = 256 << 20
 _RAISE_LIMITS = "Split the workbook or clear unused cells; if it is honest, raise `limits:` of this source."
 
 
-async def frames(request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+async def frames(
+    request: dict[str, Any], *, child: str = "adapters.spreadsheet.child", advice: str = _RAISE_LIMITS
+) -> AsyncGenerator[dict[str, Any], None]:
     """The answers to one request, as they come. The process waits while the reader is slow, and is killed
     when the reader stops asking. Raises FileRefused naming the file when the process dies or falls
-    silent."""
+    silent. `child` is the module whose `main` runs in the process; `advice` is the hint when a limit was hit."""
     limits = request["limits"]
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        "from adapters.spreadsheet.child import main; main()",
+        f"from {child} import main; main()",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        env=_environment(),
+        env=environment(),
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -46,10 +48,10 @@ async def frames(request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None
                     frame = await _next(process.stdout)
             except TimeoutError:
                 raise FileRefused(
-                    f"{request['name']} was not read within {limits['wall_s']} seconds", hint=_RAISE_LIMITS
+                    f"{request['name']} was not read within {limits['wall_s']} seconds", hint=advice
                 ) from None
             except asyncio.IncompleteReadError:
-                raise _died(request["name"], await process.wait(), limits) from None
+                raise _died(request["name"], await process.wait(), limits, advice) from None
             if frame["kind"] == "end":
                 return
             yield frame
@@ -73,7 +75,7 @@ def problem(frame: dict[str, Any]) -> FileRefused | SourceMisbehaved:
     return kind(frame["message"], detail=frame["detail"], hint=frame["hint"])
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Next to nothing: no secret of ours is in the memory that parses a stranger's file."""
     kept = {
         name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH") if name in os.environ
@@ -82,7 +84,7 @@ def _environment() -> dict[str, str]:
     return {**kept, "PYTHONPATH": path, "PYTHONUTF8": "1"}
 
 
-def _died(name: str, code: int, limits: dict[str, int]) -> FileRefused:
+def _died(name: str, code: int, limits: dict[str, int], advice: str) -> FileRefused:
     if code == -getattr(signal, "SIGXCPU", 24) or (code == -signal.SIGKILL and limits["cpu_s"]):
         what = (
             f"it took more than {limits['cpu_s']} seconds of processor time, or the system ran out of memory"
@@ -92,5 +94,5 @@ def _died(name: str, code: int, limits: dict[str, int]) -> FileRefused:
     else:
         what = f"the reading process ended with code {code}"
     return FileRefused(
-        f"{name} cannot be read: {what}", detail=f"limits: memory_mb, cpu_s of {name}", hint=_RAISE_LIMITS
+        f"{name} cannot be read: {what}", detail=f"limits: memory_mb, cpu_s of {name}", hint=advice
     )
