@@ -193,9 +193,12 @@ def socket_folder(place: Place) -> tuple[Path, str]:
 
 def programs_for(place: Place, folder: Path) -> Path:
     """`folder` itself, or a copy of it where the servers' account cannot reach it (a virtual environment
-    below root's home). The copy is owned by root and kept for the next start."""
+    below root's home). The copy is owned by root and kept for the next start. With it goes the `….libs` folder
+    beside its package, in which wheels keep shared libraries and where programs look for them, relative to
+    themselves (auditwheel's layout)."""
     if place.account is None or may_reach(folder / "x", place.account):
         return folder
+    package = folder.parent
     stamp = f"{folder}:{folder.stat().st_mtime_ns}"
     copy = PROGRAM_CACHE / f"{folder.name}-{hashlib.sha256(stamp.encode()).hexdigest()[:12]}"
     with _readable(copy):
@@ -204,14 +207,21 @@ def programs_for(place: Place, folder: Path) -> Path:
         if not copy.exists():
             fresh = Path(tempfile.mkdtemp(dir=PROGRAM_CACHE))
             try:
-                shutil.copytree(folder, fresh / "copy", symlinks=True)
-                (fresh / "copy").chmod(0o755)
+                shutil.copytree(folder, fresh / "copy" / package.name / folder.name, symlinks=True)
+                libraries = package.with_name(f"{package.name}.libs")
+                if libraries.is_dir():
+                    shutil.copytree(libraries, fresh / "copy" / libraries.name, symlinks=True)
+                for made in (fresh / "copy", *(fresh / "copy").rglob("*")):
+                    if made.is_dir():
+                        made.chmod(0o755)
                 (fresh / "copy").rename(copy)
-            except FileExistsError:
-                pass  # another data directory's start-up made it first
+            except OSError:
+                # ENOTEMPTY: another data directory's start-up made it first.
+                if not copy.exists():
+                    raise
             finally:
                 shutil.rmtree(fresh)
-    return copy
+    return copy / package.name / folder.name
 
 
 def _account(owner_uid: int) -> Account:

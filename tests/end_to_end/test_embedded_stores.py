@@ -361,18 +361,25 @@ def test_under_root_programs_below_a_private_home_are_copied(
 
     private = tmp_path / "private"
     private.mkdir(mode=0o700)
-    hidden = private / "pginstall18"
-    shutil.copytree(postgres_module.programs(), hidden)
+    installed = postgres_module.programs()
+    hidden = private / installed.parent.name / installed.name
+    shutil.copytree(installed, hidden)
+    libraries = f"{installed.parent.name}.libs"
+    shutil.copytree(installed.parent.parent / libraries, private / libraries)
     monkeypatch.setattr(postgres_module, "programs", lambda: hidden)
     monkeypatch.setattr(place_module, "PROGRAM_CACHE", Path(tempfile.mkdtemp(prefix="portbook-cache-")))
+    fresh = Path(tempfile.mkdtemp(prefix="portbook-fresh-"))
     try:
-        with open_stores("embedded", "embedded", data_dir) as stores:
-            assert ask_postgres(stores.database_url, "SELECT answer FROM kept") == 42
-            program = psutil.Process(postgres_pid(data_dir)).exe()
-            assert program.startswith(str(place_module.PROGRAM_CACHE))
+        # Once with a cluster to make, which other programs do than the server itself.
+        for folder in (data_dir, fresh):
+            with open_stores("embedded", "embedded", folder) as stores:
+                assert ask_postgres(stores.database_url, "SELECT 42") == 42
+                program = psutil.Process(postgres_pid(folder)).exe()
+                assert program.startswith(str(place_module.PROGRAM_CACHE))
         assert private.stat().st_mode & 0o777 == 0o700
     finally:
         shutil.rmtree(place_module.PROGRAM_CACHE)
+        shutil.rmtree(fresh)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
