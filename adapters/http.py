@@ -374,7 +374,7 @@ class Http:
 
 
 def error_text(body: bytes) -> str:
-    """What an error body says, in the shapes that Jira, Azure DevOps and gateways use; empty for HTML."""
+    """What an error body says, in the shapes that Jira, Azure DevOps, OData and gateways use; empty for HTML."""
     try:
         data = orjson.loads(body)
     except ValueError:
@@ -385,6 +385,13 @@ def error_text(body: bytes) -> str:
     errors = data.get("errors")
     if isinstance(errors, dict):
         parts += [f"{name}: {text}" for name, text in errors.items()]
+    error = data.get("error")
+    if isinstance(error, dict) and not parts:
+        # OData: {"error": {"code", "message"}}, where the older versions wrap the message once more.
+        message = error.get("message")
+        text = message.get("value") if isinstance(message, dict) else message
+        parts += [str(part) for part in (error.get("code"), text) if part]
+        parts = [": ".join(parts)] if parts else []
     for name in ("message", "error_description", "error"):
         if not parts and isinstance(data.get(name), str):
             parts.append(data[name])
@@ -421,6 +428,21 @@ def _http_date(text: str | None) -> datetime | None:
     except (ValueError, TypeError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def own_path(base_url: str, link: str) -> str:
+    """What to ask `Http` for, to follow a link that the tool gave for its next page, untouched behind the base.
+    SourceMisbehaved when it leads anywhere else: our credentials would go with it."""
+    base, parts = urlsplit(base_url), urlsplit(link)
+    origin, path = (base.scheme, base.netloc.lower()), base.path.rstrip("/") + "/"
+    if (parts.scheme, parts.netloc.lower()) != origin or not parts.path.startswith(path):
+        raise SourceMisbehaved(
+            f"the tool's link to its next page leads elsewhere: {parts.scheme}://{parts.netloc}{parts.path}",
+            detail=base_url,
+            hint="If the tool is known under two names, put the one it uses itself into `url`.",
+        )
+    rest = parts.path[len(path) :]
+    return f"{rest}?{parts.query}" if parts.query else rest
 
 
 def is_loopback(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""The spreadsheet adapter: files on disk become streams named after the entities their rows are."""
+"""The spreadsheet adapter: workbooks become streams named after the entities their rows are."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import httpx
 import orjson
 from pydantic import BaseModel
 
 from adapters.base import Cursor, Identity, Page, Partition, Presence, RawRecord, SourceField, Stream
+from adapters.entra import EntraSignIn
 from adapters.errors import FileRefused, RecordRejected, SourceError
-from adapters.spreadsheet.files import Found, FoundFile, Snapshot, find_files, snapshot
+from adapters.graph import Graph, scope_of
+from adapters.http import Patience
+from adapters.spreadsheet.drive import InDrive
+from adapters.spreadsheet.files import Found, FoundFile, Snapshot
 from adapters.spreadsheet.layout import STANDARD_SHEETS, entity_of
 from adapters.spreadsheet.options import SheetOptions, SpreadsheetOptions
+from adapters.spreadsheet.origin import Disk, Origin
 from adapters.spreadsheet.process import frames, problem
 from portbook.text import normal_key
 
@@ -36,26 +42,41 @@ class SpreadsheetAdapter:
     sheet: only so can a key that two sheets share be noticed, and a row that moves to the `Closed` sheet
     stay itself.
 
-    A file is copied, then parsed in a process with limits; see `child.py`.
+    A file is copied, then parsed in a process with limits; see `child.py`. Whether it comes from a disk or from a
+    drive in the cloud is its origin's business alone.
     """
 
     kind: ClassVar[str] = "spreadsheet"
     options: ClassVar[type[BaseModel]] = SpreadsheetOptions
 
-    def __init__(self, options: SpreadsheetOptions) -> None:
+    def __init__(
+        self,
+        options: SpreadsheetOptions,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        patience: Patience | None = None,
+    ) -> None:
         self._options = options
         self._limits = options.limits.model_dump()
+        self._origin: Origin = Disk(options)
+        if options.drive is not None and options.auth is not None:
+            credentials = EntraSignIn(options.auth, scope_of(options.drive.graph))
+            self._origin = InDrive(
+                options,
+                Graph(options.drive.graph, credentials, transport=transport, patience=patience),
+            )
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._snapshots: dict[Path, Snapshot] = {}
         self._lists: dict[str, list[list[Any]] | SourceError] = {}
         self._lock = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         self._folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="portbook-sheets-")
+        await self._origin.open(Path(self._folder.name))
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         if self._folder is not None:
+            await self._origin.close()
             await asyncio.to_thread(self._folder.cleanup)
             self._folder = None
 
@@ -80,7 +101,7 @@ class SpreadsheetAdapter:
         count = len(found.files)
         kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(formats.items()))
         product = f"{count} file{'' if count == 1 else 's'} ({kinds})"
-        return Identity(account="files on disk", product=product, warnings=tuple(warnings))
+        return Identity(account=self._origin.account, product=product, warnings=tuple(warnings))
 
     async def partitions(self) -> list[Partition]:
         """One per entity, in the order of the configuration, else of the standard workbook."""
@@ -98,9 +119,9 @@ class SpreadsheetAdapter:
                     continue
                 present |= {entity for name, _ in sheets if (entity := entity_of(name))}
             if not present:  # no partition would look like an empty source that was read well
-                raise refused or _no_standard_sheet(", ".join(self._options.files))
+                raise refused or _no_standard_sheet(self._origin.where)
             streams = [entity for entity in dict.fromkeys(STANDARD_SHEETS.values()) if entity in present]
-        names = ", ".join(self._options.files)
+        names = self._origin.where
         # What other rows refer to comes first, in the order in which these refer to one another.
         early = [name for name in REFERRED_TO if name in streams]
         return [
@@ -116,9 +137,15 @@ class SpreadsheetAdapter:
         after them, so that the run is incomplete and nothing counts as missing.
         """
         stream = partition.streams[0]
+        if cursor is not None and not full:
+            self._origin.resume(cursor.get("origin") or {})
+        found = await self._find()
+        if cursor is not None and not full and (same := self._unchanged(cursor)) is not None:
+            yield Page((), same, expected=0)
+            return
         taken: list[tuple[Snapshot, list[SheetOptions]]] = []
         problems: list[SourceError] = []
-        for file in (await self._find()).files:
+        for file in found.files:
             try:
                 copy = await self._snapshot(file)
                 if entries := await self._entries(copy, stream):
@@ -194,30 +221,21 @@ class SpreadsheetAdapter:
         return dict.fromkeys(ids, Presence.DELETED)
 
     async def _find(self) -> Found:
-        options = self._options
-        return await asyncio.to_thread(
-            find_files, options.files, options.base_dir, newest_only=options.newest_only
-        )
+        return await self._origin.find()
 
     async def _snapshot(self, file: FoundFile) -> Snapshot:
-        """The copy of this file, taken anew only when it changed: all streams of a run see the same state."""
         if self._folder is None:
             raise RuntimeError("use the adapter as `async with`")
         async with self._lock:
-            known = self._snapshots.get(file.path)
-            if known is not None:
-                now = await asyncio.to_thread(_stat, file.path)
-                if now == (known.mtime, known.size):
-                    return known._replace(file=file)
-            taken = await asyncio.to_thread(
-                snapshot,
-                file,
-                Path(self._folder.name),
-                settle_s=self._options.settle_s,
-                largest_mb=self._options.limits.file_mb,
-            )
-            self._snapshots[file.path] = taken
-            return taken
+            return await self._origin.snapshot(file)
+
+    def _unchanged(self, cursor: Cursor) -> Cursor | None:
+        """The cursor to go on from where the origin itself tells that no file is another, without fetching one."""
+        state, before = self._origin.state(), cursor.get("origin")
+        if state is None or before is None or cursor.get("asked") != self._asked():
+            return None
+        same = all(before.get(part) == state[part] for part in ("drive", "files"))
+        return {**cursor, "origin": state} if same else None
 
     async def _sheets(self, taken: Snapshot) -> list[list[Any]]:
         """(name, visible) of each sheet. Remembered by content, also when it was refused."""
@@ -273,10 +291,21 @@ class SpreadsheetAdapter:
             self._options.locale,
             [[e.model_dump(mode="json") for e in es] for _, es in taken],
         ]
-        return {
+        state = self._origin.state()
+        origin = {} if state is None else {"origin": state, "asked": self._asked()}
+        return origin | {
             "files": {copy.file.name: {"sha256": copy.sha256, "mtime": copy.mtime} for copy, _ in taken},
             "how": hashlib.sha256(orjson.dumps(how)).hexdigest()[:16],
         }
+
+    def _asked(self) -> str:
+        """What the same files' rows depend on besides the files."""
+        how = [
+            _READER_VERSION,
+            self._options.locale,
+            [e.model_dump(mode="json") for e in self._options.sheets],
+        ]
+        return hashlib.sha256(orjson.dumps(how)).hexdigest()[:16]
 
 
 def _no_standard_sheet(detail: str) -> FileRefused:
@@ -295,14 +324,6 @@ def _same(one: Cursor, other: Cursor) -> bool:
 def _contents(cursor: Cursor) -> tuple[object, dict[str, object]]:
     files = cursor.get("files") or {}
     return cursor.get("how"), {name: state.get("sha256") for name, state in files.items()}
-
-
-def _stat(path: Path) -> tuple[float, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime, status.st_size
 
 
 def _record(stream: str, prefix: str, row: list[Any], seen: dict[str, str]) -> RawRecord:

@@ -7,7 +7,7 @@ import re
 import shutil
 import time
 from collections.abc import Collection, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from adapters.errors import FileRefused, SourceUnavailable
@@ -18,6 +18,7 @@ _DATE_IN_NAME = re.compile(r"(20\d\d)[-_. ]?([01]\d)(?:[-_. ]?([0-3]\d))?(?!\d)"
 
 class FoundFile(NamedTuple):
     path: Path
+    """Where it is on this machine; for a file in a drive, its id there."""
     name: str
     """The path as a person wrote it, relative to the configuration's folder: what errors and addresses
     show."""
@@ -88,21 +89,24 @@ def _matches(pattern: str, base: Path, suffixes: Collection[str], what: str) -> 
     except (ValueError, NotImplementedError, OSError) as error:
         raise FileRefused(f"The pattern {pattern!r} cannot be searched", detail=str(error)) from error
     for path in candidates:
-        if reason := _passed_over(path, suffixes, what):
+        if reason := passed_over(path.name, path.stat().st_size, suffixes, what):
             skipped.append(f"{_shown(path, base)}: {reason}")
         else:
             files.append(path)
     return files, skipped
 
 
-def _passed_over(path: Path, suffixes: Collection[str], what: str) -> str | None:
-    if path.name.startswith("~$") or (path.name.startswith(".~lock.") and path.name.endswith("#")):
+def passed_over(
+    name: str, size: int, suffixes: Collection[str] = TABLES, what: str = "spreadsheet"
+) -> str | None:
+    """Why a file that a pattern names is not read, None when it is."""
+    if name.startswith("~$") or (name.startswith(".~lock.") and name.endswith("#")):
         return "the lock of a file someone has open"
-    if path.name.startswith("."):
+    if name.startswith("."):
         return "a hidden file"
-    if path.suffix.casefold() not in suffixes:
+    if PurePath(name).suffix.casefold() not in suffixes:
         return f"not a {what} by its name"
-    if path.stat().st_size == 0:
+    if size == 0:
         return "empty (0 bytes), perhaps still uploading"
     return None
 
@@ -117,7 +121,7 @@ def _nothing(
         there = sorted(
             path.name
             for path in folder.iterdir()
-            if path.is_file() and not _passed_over(path, suffixes, what)
+            if path.is_file() and not passed_over(path.name, path.stat().st_size, suffixes, what)
         )[:10]
     detail = f"searched in {folder}"
     if skipped:
@@ -129,8 +133,16 @@ def _nothing(
 
 
 def _age(path: Path) -> tuple[str, float]:
-    dates = ["".join(part or "00" for part in match.groups()) for match in _DATE_IN_NAME.finditer(path.stem)]
-    return (dates[-1] if dates else "", path.stat().st_mtime)
+    return date_in(path.name), path.stat().st_mtime
+
+
+def date_in(name: str) -> str:
+    """The last date in a file's name, comparable as text; empty without one."""
+    dates = [
+        "".join(part or "00" for part in match.groups())
+        for match in _DATE_IN_NAME.finditer(PurePath(name).stem)
+    ]
+    return dates[-1] if dates else ""
 
 
 def _shown(path: Path, base: Path) -> str:

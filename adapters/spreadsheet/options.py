@@ -1,12 +1,16 @@
-"""What a person writes under `sources:` for workbooks and text tables on disk."""
+"""What a person writes under `sources:` for workbooks and text tables, on disk or in a cloud drive."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from adapters.entra import EntraAuth
+from adapters.http import usable_base_url
 
 _LOCALE = re.compile(r"^[a-z]{2,3}(-[A-Z]{2})?$")
 
@@ -18,7 +22,7 @@ class _Strict(BaseModel):
 class Limits(_Strict):
     """How large a file may be. Checked before and while it is parsed, in a process of its own."""
 
-    file_mb: int = Field(100, ge=1, description="Largest file on disk, in MiB.")
+    file_mb: int = Field(100, ge=1, description="Largest file, in MiB.")
     unpacked_mb: int = Field(300, ge=1, description="Largest sum of a workbook's unpacked parts, in MiB.")
     part_mb: int = Field(150, ge=1, description="Largest single unpacked part of a workbook, in MiB.")
     ratio: int = Field(
@@ -79,15 +83,71 @@ class SheetOptions(_Strict):
         return _checked_locale(value)
 
 
+class DriveOptions(_Strict):
+    """Where in SharePoint or OneDrive the files are: in a site's library, a person's OneDrive, or a drive by its id."""
+
+    site: str | None = Field(
+        default=None, description="Address of the site: https://acme.sharepoint.com/sites/pmo."
+    )
+    library: str | None = Field(
+        default=None,
+        description="Document library of the site, by name. Default: the site's first, `Documents`.",
+    )
+    user: str | None = Field(default=None, description="Whose OneDrive, as sign-in name: mia@acme.com.")
+    id: str | None = Field(default=None, description="The drive's own id, where neither is at hand.")
+    path: Annotated[list[str], Field(min_length=1)] = Field(
+        description="Files or patterns in the drive, from its top: `Registers/RAID log.xlsx`, `Registers/*.xlsx`, "
+        "`Projects/*/Status.xlsx`."
+    )
+    graph: str = Field(
+        default="https://graph.microsoft.com/v1.0",
+        description="Microsoft Graph, for national clouds: https://graph.microsoft.us/v1.0.",
+    )
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("site")
+    @classmethod
+    def _a_site(cls, site: str | None) -> str | None:
+        if site is not None and (not urlsplit(site).hostname or urlsplit(site).scheme != "https"):
+            raise ValueError("must be the site's address: https://acme.sharepoint.com/sites/pmo")
+        return site
+
+    @field_validator("graph")
+    @classmethod
+    def _usable(cls, graph: str) -> str:
+        return usable_base_url(graph)
+
+    @model_validator(mode="after")
+    def _one_drive(self) -> DriveOptions:
+        if sum(value is not None for value in (self.site, self.user, self.id)) != 1:
+            raise ValueError("needs exactly one of `site`, `user` and `id`")
+        if self.library is not None and self.site is None:
+            raise ValueError("`library` belongs to a `site`")
+        return self
+
+
 class SpreadsheetOptions(_Strict):
-    """Workbooks (xlsx, xlsm, xlsb, xls, ods) and text tables (csv, tsv) in folders this machine can read."""
+    """Workbooks (xlsx, xlsm, xlsb, xls, ods) and text tables (csv, tsv) in folders this machine can read, or in a drive
+    of SharePoint or OneDrive."""
 
     base_dir: Path = Field(
         Path(),
         description="Folder that `files` are relative to: the configuration file's own.",
     )
     files: Annotated[list[str], Field(min_length=1)] = Field(
-        description="Files or patterns, e.g. `registers/*.xlsx`. Lock and temporary files are skipped."
+        default_factory=list,
+        description="Files or patterns, e.g. `registers/*.xlsx`. Lock and temporary files are skipped.",
+    )
+    drive: DriveOptions | None = Field(
+        default=None, description="Instead of `files`: where in SharePoint or OneDrive the files are."
+    )
+    auth: EntraAuth | None = Field(
+        default=None,
+        description="How we sign in for `drive`: entra_secret, entra_certificate or managed_identity.",
     )
     sheets: list[SheetOptions] = Field(
         default_factory=list,
@@ -122,6 +182,18 @@ class SpreadsheetOptions(_Strict):
     @classmethod
     def _known_form(cls, value: str | None) -> str | None:
         return _checked_locale(value)
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> SpreadsheetOptions:
+        if not self.files and self.drive is None:
+            raise ValueError("`files` is missing (or `drive`, for SharePoint and OneDrive)")
+        if self.files and self.drive is not None:
+            raise ValueError("`files` and `drive` are two sources: give each a name of its own")
+        if self.drive is not None and self.auth is None:
+            raise ValueError("`drive` needs `auth`: how we sign in at Microsoft Entra")
+        if self.drive is None and self.auth is not None:
+            raise ValueError("`auth` is for `drive`: files on disk are read as this account")
+        return self
 
 
 def _checked_locale(value: str | None) -> str | None:
