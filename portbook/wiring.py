@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
+from adapters.azure_devops import AzureDevOpsAdapter, AzureDevOpsOptions
 from adapters.base import Adapter
 from adapters.jira import JiraAdapter, JiraOptions
 from adapters.ms_project import MsProjectAdapter, MsProjectOptions
@@ -25,6 +26,7 @@ from workers.schedule import Due
 from workers.sync import SourceSpec
 
 KINDS: Mapping[str, type[BaseModel]] = {
+    "azure_devops": AzureDevOpsOptions,
     "jira": JiraOptions,
     "ms_project": MsProjectOptions,
     "spreadsheet": SpreadsheetOptions,
@@ -36,6 +38,8 @@ def open_adapter(source: Source) -> Adapter:
     """The adapter of a source, ready to be entered. Reads its secrets, and names each that is missing."""
     read_secrets(source.options)
     match source.options:
+        case AzureDevOpsOptions() as options:
+            return AzureDevOpsAdapter(options, refresh=_secret_of(options.auth))
         case JiraOptions() as options:
             return JiraAdapter(options, refresh=_secret_of(options.auth))
         case MsProjectOptions() as options:

@@ -19,8 +19,9 @@ from register import runs
 from register.db import Pool, open_pool
 from register.models import ENTITIES
 from register.policy import Policy
+from tests.fakes.azure_devops import FakeAzureDevOps
 from tests.fakes.jira import FakeJira
-from tests.fix_sources import jira_adapter
+from tests.fix_sources import azure_devops_adapter, jira_adapter
 from workers.sync import SourceSpec, Syncer
 
 CLOCKS = {"synced_at", "valid_from", "valid_to"}
@@ -40,6 +41,10 @@ class Engine:
     async def add_jira(self, fake: FakeJira, name: str = "delivery", **options: Any) -> None:
         """Read this fake Jira as a source."""
         await self.add(name, "jira", lambda: jira_adapter(fake, **options), {"url": fake.url})
+
+    async def add_azure_devops(self, fake: FakeAzureDevOps, name: str = "boards", **options: Any) -> None:
+        """Read this fake Azure DevOps as a source."""
+        await self.add(name, "azure_devops", lambda: azure_devops_adapter(fake, **options), {"url": fake.url})
 
     async def add_files(self, pattern: str, name: str = "pmo", **options: Any) -> None:
         """Read workbooks in the engine's folder as a source."""

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from adapters.base import Page, RawRecord
+from adapters.azure_devops import AzureDevOpsAdapter, AzureDevOpsOptions
+from adapters.base import Adapter, Page, RawRecord
 from adapters.http import Patience
 from adapters.jira import JiraAdapter, JiraOptions
+from tests.fakes.azure_devops import FakeAzureDevOps
 from tests.fakes.jira import FakeJira
 
 AT_ONCE = Patience(attempts=4, base=0, cap=0, longest=5)
@@ -40,6 +42,28 @@ def data_center() -> Iterator[FakeJira]:
         yield fake
 
 
+@pytest.fixture(params=["services", "server"])
+def azure_devops(request: pytest.FixtureRequest) -> Iterator[FakeAzureDevOps]:
+    """An empty Azure DevOps of either kind, on a port of its own."""
+    server = request.param == "server"
+    with FakeAzureDevOps(server=server, newest="7.0" if server else "7.1") as fake:
+        yield fake
+
+
+@pytest.fixture
+def boards() -> Iterator[FakeAzureDevOps]:
+    """An empty Azure DevOps Services."""
+    with FakeAzureDevOps() as fake:
+        yield fake
+
+
+def azure_devops_adapter(fake: FakeAzureDevOps, **options: Any) -> AzureDevOpsAdapter:
+    """An adapter that signs in to this fake and never waits."""
+    more: dict[str, Any] = {name: options.pop(name) for name in ("refresh", "patience") if name in options}
+    given = {"url": fake.url, "auth": fake.auth(), "per_second": 500, **options}
+    return AzureDevOpsAdapter(AzureDevOpsOptions.model_validate(given), **{"patience": AT_ONCE, **more})
+
+
 def jira_adapter(fake: FakeJira, **options: Any) -> JiraAdapter:
     """An adapter that signs in to this fake and never waits."""
     more: dict[str, Any] = {name: options.pop(name) for name in ("refresh", "patience") if name in options}
@@ -53,7 +77,7 @@ def adapter_of() -> Callable[..., JiraAdapter]:
 
 
 async def read_pages(
-    adapter: JiraAdapter, name: str, cursor: Any = None, *, full: bool = True, stop_after: int | None = None
+    adapter: Adapter, name: str, cursor: Any = None, *, full: bool = True, stop_after: int | None = None
 ) -> list[Page]:
     """The pages of one partition; with `stop_after`, the reader goes away after so many, as a killed run."""
     (partition,) = [found for found in await adapter.partitions() if found.name == name]

@@ -1,0 +1,190 @@
+"""AzureDevOpsAdapter: the partitions of an organisation, and who reads which."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, ClassVar, Self
+
+import httpx
+from pydantic import BaseModel
+
+from adapters.azure_devops.discover import discover
+from adapters.azure_devops.items import Items
+from adapters.azure_devops.links import Links
+from adapters.azure_devops.locate import Locator
+from adapters.azure_devops.options import SCOPE, AzureDevOpsOptions, Pat, PatSignIn, Refresh
+from adapters.azure_devops.people import People
+from adapters.azure_devops.reference import iteration_pages, project_pages
+from adapters.azure_devops.site import HINTS, Project, Site, as_list, as_object
+from adapters.azure_devops.teams import Capacity, Teams
+from adapters.base import Cursor, Identity, Page, Partition, Presence, Stream
+from adapters.entra import EntraSignIn
+from adapters.errors import SourceMisbehaved, SourceRefused
+from adapters.http import Http, Patience
+
+
+class AzureDevOpsAdapter:
+    """Reads an organisation of Azure DevOps Services, or a collection of Azure DevOps Server. It keeps what it learnt
+    (projects, processes, people met), so an instance serves one run.
+
+    `refresh` gives the token again when it is refused in mid run.
+    """
+
+    kind: ClassVar[str] = "azure_devops"
+    options: ClassVar[type[BaseModel]] = AzureDevOpsOptions
+
+    def __init__(
+        self,
+        options: AzureDevOpsOptions,
+        transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        refresh: Refresh | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        auth = options.auth
+        self._http = Http(
+            options.url,
+            PatSignIn(auth, refresh) if isinstance(auth, Pat) else EntraSignIn(auth, SCOPE),
+            concurrency=options.concurrency,
+            per_second=options.per_second,
+            # Asks for refusals as statuses instead of redirects to a page to sign in on.
+            headers={"X-TFS-FedAuthRedirect": "Suppress", "Accept-Language": "en"},
+            hints=HINTS,
+            signed_out=(203, 302),
+            patience=patience,
+            transport=transport,
+        )
+        self._options = options
+        self._site = Site(self._http, options)
+        self._teams = Teams(self._site)
+        self._people = People(self._site, self._teams)
+        self._items = Items(self._site, self._people)
+        self._links = Links(self._site)
+        self._capacity = Capacity(self._site, self._teams)
+        self._locator = Locator(self._site)
+
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._http.__aexit__(*exc)
+
+    async def check(self) -> Identity:
+        """Who we are and what is missing. Raises SourceRefused when nothing could be read at all."""
+        connection = await self._site.connection()
+        await self._must("_apis/projects", "Project and Team (Read), vso.project", "project")
+        await self._must("_apis/wit/fields", "Work Items (Read), vso.work", "work_item")
+        visible = await self._site.visible()
+        warnings = [
+            f"project {name} of select.projects is not visible" for name in self._site.missing_names(visible)
+        ]
+        projects = await self._site.projects()
+        if not await self._site.feeds():
+            warnings.append(
+                "the reporting feeds are refused: work items are read by query, and deletions and removed links are "
+                "found by the daily complete run only"
+            )
+        answer, _ = await self._site.send(
+            "GET", f"{projects[0].id}/_apis/wit/recyclebin", as_list, also=(401, 403, 404), stream="work_item"
+        )
+        if answer.status != 200:
+            warnings.append(
+                "missing permission Delete and restore work items: without the recycle bin, a deleted work item that "
+                "a complete run misses may be shown as one we lost access to"
+            )
+        product = (
+            f"Azure DevOps {'Services' if connection.services else 'Server'}, interface {connection.version}"
+        )
+        return Identity(connection.account, product, self._options.timezone or "", tuple(warnings))
+
+    async def _must(self, path: str, scope: str, stream: str) -> None:
+        answer, _ = await self._site.send(
+            "GET", path, as_object, params={"$top": 1} if path.endswith("projects") else None, also=(403,),
+            stream=stream,
+        )  # fmt: skip
+        if answer.status == 403:
+            raise SourceRefused(
+                f"the account may not read {stream.replace('_', ' ')}s: {answer.said()}",
+                stream=stream,
+                detail=f"GET {self._options.url}/{path}",
+                hint=f"The token needs the scope {scope}; an Entra application needs a licence (Basic, or "
+                "Stakeholder for less) and the group Readers of each project.",
+            )
+
+    async def discover(self) -> list[Stream]:
+        return await discover(self._site)
+
+    async def partitions(self) -> list[Partition]:
+        """One partition for all work items where everything is read: the feed of the organisation tells of moves
+        between projects, and costs one request when nothing changed. Where projects are selected, one for each."""
+        projects = await self._site.projects()
+        found = [
+            Partition("users", ("user",), "people", first=True),
+            Partition("projects", ("project",), "projects", first=True),
+            Partition("iterations", ("iteration",), "iterations", first=True),
+        ]
+        feeds = await self._site.feeds()
+        streams = ("work_item",) if feeds else ("work_item", "link")
+        if self._options.select.projects is None:
+            found.append(Partition("work_items", streams, "work items"))
+            if feeds:
+                found.append(Partition("links", ("link",), "links"))
+        else:
+            for project in projects:
+                found.append(Partition(f"work_items:{project.id}", streams, f"work items of {project.name}"))
+                if feeds:
+                    found.append(Partition(f"links:{project.id}", ("link",), f"links of {project.name}"))
+        if self._options.capacity:
+            found.append(Partition("capacity", ("capacity",), "capacity of teams"))
+        return found
+
+    async def read(
+        self, partition: Partition, cursor: Cursor | None, *, full: bool
+    ) -> AsyncGenerator[Page, None]:
+        """See `Adapter.read`. Projects and iterations are read whole each time; people and capacity whole in a full
+        read, in between as far as work items name them and at most once an hour."""
+        name, _, project_id = partition.name.partition(":")
+        pages: AsyncGenerator[Page, None]
+        match name:
+            case "users":
+                pages = self._people.pages(full=full)
+            case "projects":
+                pages = project_pages(self._site)
+            case "iterations":
+                pages = iteration_pages(self._site)
+            case "work_items":
+                pages = self._items.pages(await self._project(project_id), cursor, full=full)
+            case "links":
+                await self._project(project_id)
+                pages = self._links.pages(project_id, cursor, full=full)
+            case "capacity":
+                pages = self._capacity.pages(cursor, full=full)
+            case _:
+                raise SourceMisbehaved(f"Azure DevOps has no partition {partition.name!r}")
+        # Closed here, not some time later by the collector: a page may be on its way.
+        async with aclosing(pages):
+            async for page in pages:
+                yield page
+
+    async def _project(self, project_id: str) -> Project | None:
+        if not project_id:
+            return None
+        for project in await self._site.projects():
+            if project.id == project_id:
+                return project
+        raise SourceMisbehaved(
+            f"project {project_id} is not visible to the account any more",
+            stream="work_item",
+            detail=self._options.url,
+            hint="The next run notices by itself. If it is not meant, make the account a Reader of it again.",
+        )
+
+    async def aliases(self) -> Mapping[str, str]:
+        return await self._site.aliases()
+
+    async def locate(
+        self, stream: str, ids: Sequence[str], last_known: Mapping[str, Any]
+    ) -> dict[str, Presence]:
+        return await self._locator.locate(stream, ids, last_known)

@@ -1,0 +1,279 @@
+"""Work items, in full or as changes, from the reporting feed or, where that is refused, by query and batch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from typing import Any
+
+from adapters.azure_devops.batch import WINDOW, find_ids, quoted, read_items
+from adapters.azure_devops.feed import Batch, Feed, TokenRefused
+from adapters.azure_devops.links import links_of, parent_of
+from adapters.azure_devops.payload import ItemReader, decode, gone, instant, rejected
+from adapters.azure_devops.people import People
+from adapters.azure_devops.site import Project, Site
+from adapters.base import Cursor, Page, RawRecord
+from adapters.errors import CursorExpired, SourceMisbehaved
+
+OVERLAP = timedelta(minutes=5)
+"""By query, changes are looked for from so long before the last: the clock of the tool and its index."""
+
+_TURN = 32
+"""Work items handled between two turns of the event loop."""
+
+
+class Items:
+    def __init__(self, site: Site, people: People) -> None:
+        self._site = site
+        self._people = people
+        self._iterations: dict[int, str] = {}
+        self._asked_again: set[str] = set()
+        """Names and ids of projects that were asked about a second time."""
+        self._feed_has_parents: bool | None = None
+        """Whether the feed tells parents. None while no work item with a parent was met."""
+
+    async def pages(
+        self, project: Project | None, cursor: Cursor | None, *, full: bool
+    ) -> AsyncGenerator[Page, None]:
+        """Work items of one project, or of all that are visible. May repeat, never skips. The next batch is already
+        on its way while the caller stores this one."""
+        mode = "feed" if await self._site.feeds() else "query"
+        cursor = cursor or {}
+        if full and not (cursor.get("full") and cursor.get("mode") == mode):
+            cursor = {}
+        if cursor and cursor.get("mode") != mode:
+            raise CursorExpired("work items are read in another way than before", stream="work_item")
+        reader = ItemReader(self._site.http.base_url, self._site.zone, await self._site.fields())
+        read = self._by_feed if mode == "feed" else self._by_query
+        async with aclosing(
+            read(project, cursor, reader, full=not cursor or bool(cursor.get("full")))
+        ) as pages:
+            async for page in pages:
+                yield page
+
+    # --- the feed ---------------------------------------------------------------------------------------------
+
+    def feed(self, project: Project | None, size: int) -> Feed:
+        return Feed(
+            self._site,
+            "workitemrevisions",
+            project.id if project else "",
+            {
+                "includeLatestOnly": "true",
+                "includeDeleted": "true",
+                "includeIdentityRef": "true",
+                "$expand": "fields",
+                "$maxPageSize": size,
+            },
+            "work_item",
+        )
+
+    async def _by_feed(
+        self, project: Project | None, cursor: Cursor, reader: ItemReader, *, full: bool
+    ) -> AsyncGenerator[Page, None]:
+        """Of each work item the latest revision. An edit made meanwhile comes again, further on in the feed."""
+        feed = self.feed(project, self._site.options.page_size)
+        rows, met = int(cursor.get("rows") or 0), bool(cursor.get("rows"))
+        token: str | None = cursor.get("token")
+        coming = asyncio.create_task(feed.batch(token))
+        try:
+            while True:
+                try:
+                    batch: Batch = await coming
+                except TokenRefused as refused:
+                    if not full or not token:
+                        raise CursorExpired(
+                            f"the place in the feed is no longer known: {refused}", stream="work_item"
+                        ) from None
+                    # In the middle of a full read: what was read is stored, reading it again costs time alone.
+                    token = None
+                    coming = asyncio.create_task(feed.batch(None))
+                    continue
+                token = batch.token
+                if not batch.done:
+                    coming = asyncio.create_task(feed.batch(token))
+                records = await self._build(reader, batch.raws, project)
+                rows += len(batch.raws)
+                met = met or bool(batch.raws)
+                if batch.done:
+                    break
+                place = {"mode": "feed", "token": token}
+                yield Page(records, {**place, "full": True, "rows": rows} if full else place)
+        finally:
+            if not coming.done():
+                coming.cancel()
+                await asyncio.gather(coming, return_exceptions=True)
+        if full and not met:
+            await self._doubt_nothing(project)
+        yield Page(records, {"mode": "feed", "token": token}, rows if full else None)
+
+    async def _doubt_nothing(self, project: Project | None) -> None:
+        """An empty organisation is possible. A feed that says nothing to us is, too."""
+        where = f"[System.TeamProject] = {quoted(project.name)}" if project else "[System.Id] > 0"
+        if await find_ids(self._site, where, top=1):
+            raise SourceMisbehaved(
+                "the reporting feed is empty, yet a query finds work items",
+                stream="work_item",
+                detail=self._site.http.base_url,
+                hint="Nothing was deleted here. Run the sync again in a few minutes.",
+            )
+
+    async def _parents(self, rows: Sequence[dict[str, Any]]) -> Mapping[int, int]:
+        """Parents by work item. The feed tells them; where it does not (no document promises it), the batch does."""
+        told = {int(row["id"]): parent for row in rows if (parent := parent_of(row)) is not None}
+        if told or self._feed_has_parents or not rows:
+            self._feed_has_parents = self._feed_has_parents or bool(told)
+            return told
+        known = any(field["referenceName"] == "System.Parent" for field in await self._site.fields())
+        raws = await read_items(
+            self._site,
+            [int(row["id"]) for row in rows],
+            **({"fields": ["System.Id", "System.Parent"]} if known else {"expand": "Relations"}),
+        )
+        found: dict[int, int] = {}
+        for raw in raws:
+            data = decode(raw)
+            if isinstance(data, dict) and (parent := parent_of(data)) is not None:
+                found[int(data["id"])] = parent
+        if found:
+            self._feed_has_parents = False
+        return found
+
+    # --- by query ---------------------------------------------------------------------------------------------
+
+    async def _by_query(
+        self, project: Project | None, cursor: Cursor, reader: ItemReader, *, full: bool
+    ) -> AsyncGenerator[Page, None]:
+        """By windows of ids, each read in batches. What was deleted is found by the next full run."""
+        since = instant(cursor.get("since"))
+        started = instant(cursor.get("started")) or self._site.http.tool_now()
+        last = int(cursor.get("last") or 0)
+        high = instant(cursor.get("high"))
+        conditions = [f"[System.TeamProject] = {quoted(project.name)}"] if project else []
+        if not full and since:
+            conditions.append(f"[System.ChangedDate] >= '{_wiql_time(since - OVERLAP)}'")
+        kinds = await self._site.link_types()
+        while True:
+            ids = await find_ids(self._site, " AND ".join([*conditions, f"[System.Id] > {last}"]))
+            if ids and (ids != sorted(ids) or ids[0] <= last):
+                raise SourceMisbehaved("a query by id answers out of order", stream="work_item")
+            size = self._site.options.page_size
+            for start in range(0, len(ids), size):
+                raws = await read_items(self._site, ids[start : start + size], expand="Relations")
+                records = await self._build(reader, raws, project)
+                for raw in raws:
+                    data = decode(raw)
+                    if isinstance(data, dict):
+                        records += links_of(data, kinds)
+                for record in records:
+                    if record.stream == "work_item" and record.updated_at is not None:
+                        high = max(high or record.updated_at, record.updated_at)
+                last = ids[min(start + size, len(ids)) - 1]
+                place: dict[str, Any] = {
+                    "mode": "query",
+                    "last": last,
+                    "started": started.isoformat(),
+                    "since": since.isoformat() if since else None,
+                    "high": high.isoformat() if high else None,
+                }
+                yield Page(records, {**place, "full": True} if full else place)
+            if len(ids) < WINDOW:
+                break
+        following = min(high or started, started)
+        following = max(following, since) if since else following
+        yield Page([], {"mode": "query", "since": following.isoformat()})
+
+    # --- building ---------------------------------------------------------------------------------------------
+
+    async def _build(self, reader: ItemReader, raws: list[bytes], project: Project | None) -> list[RawRecord]:
+        """Records of a batch, behind the people they name."""
+        rows: list[tuple[bytes, dict[str, Any]]] = []
+        records: list[RawRecord] = []
+        named: list[Any] = []
+        for at, raw in enumerate(raws):
+            if at % _TURN == 0:
+                await asyncio.sleep(0)
+            data = decode(raw)
+            if isinstance(data, RawRecord):
+                records.append(data)
+            elif data["fields"].get("System.IsDeleted") is True:
+                records.append(gone(data))
+            else:
+                rows.append((raw, data))
+                named.extend(reader.people(data["fields"]))
+        people = self._people.met(named)
+        parents = await self._parents([data for _, data in rows])
+        for at, (raw, data) in enumerate(rows):
+            if at % _TURN == 0:
+                await asyncio.sleep(0)
+            try:
+                record = await self._record(reader, raw, data, parents, project)
+            except (TypeError, ValueError, KeyError, AttributeError) as wrong:
+                record = rejected("work_item", raw, f"unexpected shape ({wrong})")
+            if record is not None:
+                records.append(record)
+        return [*people, *records]
+
+    async def _record(
+        self,
+        reader: ItemReader,
+        raw: bytes,
+        data: dict[str, Any],
+        parents: Mapping[int, int],
+        project: Project | None,
+    ) -> RawRecord | None:
+        """None for what nobody plans with: tests and reviews of code."""
+        fields = data["fields"]
+        home = project.id if project else await self._home(fields.get("System.TeamProject"))
+        process = await self._site.process(home) if home else None
+        kind = process.kind(str(fields.get("System.WorkItemType") or "")) if process else None
+        if kind and kind.hidden:
+            return None
+        who = {
+            name: own
+            for name in reader.names
+            if (value := fields.get(name)) and (own := self._people.id_of(value))
+        }
+        return reader.record(
+            raw,
+            data,
+            project=home,
+            process=process,
+            iteration=await self._iteration(fields.get("System.IterationId"), home),
+            parent=parents.get(int(data["id"])),
+            who=who,
+        )
+
+    async def _home(self, name: Any) -> str | None:
+        if not isinstance(name, str) or name in self._asked_again:
+            return None
+        found = await self._site.project_named(name)
+        if found is None:
+            # Known not to be listed: the projects are not listed again for each of its work items.
+            self._asked_again.add(name)
+        return found.id if found else None
+
+    async def _iteration(self, node: Any, home: str | None) -> str | None:
+        """The GUID of an iteration, by the number that work items carry: paths are renamed."""
+        if not isinstance(node, int) or home is None:
+            return None
+        known = self._iterations
+        if node not in known and home not in self._asked_again:
+            for again in (False, True):
+                if again:
+                    # Made since the trees were read; they are read again once in a run.
+                    self._asked_again.add(home)
+                    self._site.forget_trees(home)
+                trees = await self._site.trees(home)
+                known |= {found.id: found.identifier for found in trees.iterations}
+                if trees.backlog is not None:
+                    known[trees.backlog] = ""
+                if node in known:
+                    break
+        return known.get(node) or None
+
+
+def _wiql_time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f0Z")

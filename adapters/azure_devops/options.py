@@ -1,0 +1,145 @@
+"""What a person fills in for an Azure DevOps source, and how requests are signed with it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from inspect import isawaitable
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from adapters.entra import EntraCertificate, EntraSecret, ManagedIdentity
+from adapters.http import usable_base_url
+
+Refresh = Callable[[], str | Awaitable[str]]
+"""Gives the current secret again, read anew from where the configuration points."""
+
+SCOPE = "499b84ac-1321-427f-aa17-267ca6975798/.default"
+"""Azure DevOps as Entra knows it (Microsoft's "Use service principals & managed identities in Azure DevOps")."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Pat(_Strict):
+    """A personal access token, on Services and Server."""
+
+    kind: Literal["pat"]
+    token: SecretStr = Field(
+        description="The personal access token, by reference: {env: NAME} or {file: PATH}. It needs the scopes "
+        "Work Items (Read) and Project and Team (Read)."
+    )
+
+
+AzureDevOpsAuth = Annotated[
+    Pat | EntraSecret | EntraCertificate | ManagedIdentity, Field(discriminator="kind")
+]
+
+
+class AzureDevOpsSelect(_Strict):
+    """Which part of the organisation is read."""
+
+    projects: list[str] | None = Field(
+        default=None,
+        description="Names or ids of the projects to read, e.g. [Payments, Web]. Default: everything the account can "
+        "see.",
+    )
+
+
+class AzureDevOpsOptions(_Strict):
+    """An organisation of Azure DevOps Services, or a project collection of Azure DevOps Server."""
+
+    url: str = Field(
+        description="Address of the organisation or collection, e.g. https://dev.azure.com/acme or "
+        "https://tfs.example.org/tfs/DefaultCollection."
+    )
+    auth: AzureDevOpsAuth = Field(
+        description="How we sign in: pat; on Services also entra_secret, entra_certificate or managed_identity."
+    )
+    select: AzureDevOpsSelect = Field(default=AzureDevOpsSelect(), description="Which projects are read.")
+    timezone: str | None = Field(
+        default=None,
+        description="Time zone in which people enter dates, e.g. `Europe/Berlin`. Azure DevOps keeps a date as "
+        "midnight there; without it the zone is guessed from the hour, which fails beyond 12 hours from Greenwich.",
+    )
+    page_size: int = Field(
+        default=1000, ge=2, le=1000, description="Work items asked for at once; Azure DevOps may send fewer."
+    )
+    concurrency: int = Field(
+        default=4,
+        ge=1,
+        le=8,
+        description="Requests under way at the same time. Teams share the organisation's limits.",
+    )
+    per_second: float = Field(default=25.0, gt=0, le=500, description="Most requests started per second.")
+    capacity: bool = Field(default=True, description="Read teams and the capacity of their sprints.")
+
+    @field_validator("url")
+    @classmethod
+    def _usable(cls, url: str) -> str:
+        url = usable_base_url(url)
+        parts = urlsplit(url)
+        host = (parts.hostname or "").lower()
+        if host.endswith(".visualstudio.com"):
+            # The old host still answers; one form keeps links and identities the same.
+            organisation = host.removesuffix(".visualstudio.com")
+            return f"https://dev.azure.com/{organisation}"
+        if len([part for part in parts.path.split("/") if part]) < 1:
+            raise ValueError(
+                "must name the organisation or collection: https://dev.azure.com/acme, "
+                "https://tfs.example.org/tfs/DefaultCollection"
+            )
+        if host == "dev.azure.com" and parts.path.count("/") > 1:
+            raise ValueError("must end with the organisation; name projects in `select`")
+        return url
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                ZoneInfo(value)
+            except (KeyError, ValueError, OSError):
+                raise ValueError("must be a time zone such as Europe/Berlin or UTC") from None
+        return value
+
+    @model_validator(mode="after")
+    def _entra_on_services_only(self) -> Self:
+        host = urlsplit(self.url).hostname or ""
+        if "." in host and not isinstance(self.auth, Pat) and self.url.count("/") > 3:
+            raise ValueError("Azure DevOps Server knows no Entra sign-in; use auth.kind pat")
+        return self
+
+
+class PatSignIn:
+    """Signs requests with the token as password of no user. After a refusal the secret is asked for once more; the
+    same secret again is no help."""
+
+    def __init__(self, auth: Pat, refresh: Refresh | None = None) -> None:
+        self._secret = auth.token.get_secret_value()
+        self._refresh = refresh
+
+    async def ready(self) -> None:
+        """Nothing has to be fetched."""
+
+    def headers(self) -> Mapping[str, str]:
+        return {"Authorization": f"Basic {self._basic()}"}
+
+    def secrets(self) -> Collection[str]:
+        return (self._secret, self._basic())
+
+    async def renew(self) -> bool:
+        if self._refresh is None:
+            return False
+        fresh = self._refresh()
+        if isawaitable(fresh):
+            fresh = await fresh
+        changed, self._secret = fresh != self._secret, fresh
+        return changed
+
+    def _basic(self) -> str:
+        return base64.b64encode(f":{self._secret}".encode()).decode()

@@ -1,0 +1,436 @@
+"""An organisation as we found it: version, account, projects, processes and trees, each asked for once per run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+import orjson
+
+from adapters.azure_devops.options import AzureDevOpsOptions
+from adapters.azure_devops.process import Process, read_process
+from adapters.errors import SourceMisbehaved, SourceRefused
+from adapters.http import Answer, Http
+from adapters.json_body import loads, page_decoder
+
+T = TypeVar("T")
+
+VERSIONS = ("7.1", "7.0", "6.0", "5.1", "5.0")
+"""What we can speak, newest first: Services and Server 2022.1 down to Server 2019."""
+
+HINTS = {
+    401: "Check the token: it may be expired, revoked, or made for another organisation. A token for all "
+    "organisations no longer works; make one for this organisation, with the scopes Work Items (Read) and Project "
+    "and Team (Read). An Entra application must be a user of the organisation.",
+    403: "The account lacks a permission or the token a scope: Work Items (Read), Project and Team (Read).",
+    404: "Check `url`: it must end with the organisation or the collection.",
+    429: "Azure DevOps limits requests. Lower `concurrency` or `per_second`, or run less often.",
+}
+
+DEEPEST = 14
+"""Levels of an area or iteration tree (Microsoft's "Work tracking, process, and project limits")."""
+
+FEED_REFUSALS = (400, 403, 404, 405, 501)
+"""With which a feed is refused for good, and not for now."""
+
+_PAGE = 100
+_MOST_PAGES = 1000
+
+
+class Once(Generic[T]):
+    """A value loaded when first asked for, also when several ask at once. A failure is not kept."""
+
+    def __init__(self, load: Callable[[], Awaitable[T]]) -> None:
+        self._load = load
+        self._lock = asyncio.Lock()
+        self._value: tuple[T] | None = None
+
+    async def __call__(self) -> T:
+        async with self._lock:
+            if self._value is None:
+                self._value = (await self._load(),)
+            return self._value[0]
+
+
+class Connection(NamedTuple):
+    """Who answers there, and who we are to it."""
+
+    services: bool
+    version: str
+    account: str
+
+
+class Project(NamedTuple):
+    id: str
+    name: str
+    payload: bytes
+    data: dict[str, Any]
+
+
+class Node(NamedTuple):
+    """An iteration or an area. `path` is as work items write it."""
+
+    id: int
+    identifier: str
+    path: str
+    project: str
+    data: dict[str, Any]
+
+
+class Trees(NamedTuple):
+    iterations: tuple[Node, ...]
+    areas: tuple[Node, ...]
+    backlog: int | None
+    """The root of the iterations: what is not planned yet, and no iteration itself."""
+
+
+class ListPage(msgspec.Struct):
+    """`{"count": n, "value": [...]}`, the envelope of every list."""
+
+    value: list[msgspec.Raw]
+
+
+decode_list = page_decoder(ListPage, "value")
+
+
+def as_object(body: bytes) -> dict[str, Any]:
+    data = loads(body)
+    if not isinstance(data, dict):
+        raise ValueError("expected an object")
+    return data
+
+
+def as_list(body: bytes) -> list[Any]:
+    """The elements of an enveloped list. Raises ValueError where a proxy puts an error in the place of the list."""
+    found = as_object(body).get("value")
+    if not isinstance(found, list):
+        raise ValueError("expected a list")
+    return found
+
+
+def type_key(answer: Answer) -> str:
+    """What the tool calls its error: the one part of it that is not translated."""
+    try:
+        data = loads(answer.body)
+    except ValueError:
+        return ""
+    return str(data.get("typeKey") or "") if isinstance(data, dict) else ""
+
+
+class Site:
+    """Asks an organisation about itself, through one `Http`."""
+
+    def __init__(self, http: Http, options: AzureDevOpsOptions) -> None:
+        self.http = http
+        self.options = options
+        self.zone = ZoneInfo(options.timezone) if options.timezone else None
+        self.version = Once(self._version)
+        self.connection = Once(self._connection)
+        self.visible = Once(self._visible)
+        self.fields = Once(self._fields)
+        self.link_types = Once(self._link_types)
+        self.feeds = Once(self._feeds)
+        self._processes: dict[str, Once[Process]] = {}
+        self._trees: dict[str, Once[Trees]] = {}
+
+    async def get(
+        self,
+        path: str,
+        decode: Callable[[bytes], T],
+        *,
+        stream: str = "",
+        preview: bool = False,
+        **params: Any,
+    ) -> T:
+        return (await self.send("GET", path, decode, stream=stream, preview=preview, params=params))[1]
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        decode: Callable[[bytes], T],
+        *,
+        body: Any = None,
+        params: Mapping[str, Any] | None = None,
+        also: Collection[int] = (),
+        stream: str = "",
+        preview: bool = False,
+    ) -> tuple[Answer, T]:
+        version = await self.version()
+        return await self.http.send(
+            method,
+            path,
+            params={**(params or {}), "api-version": version + ("-preview" if preview else "")},
+            body=body,
+            decode=decode,
+            also=also,
+            stream=stream,
+        )
+
+    async def _version(self) -> str:
+        """The newest version that the other side speaks too."""
+        for version in VERSIONS:
+            answer, _ = await self.http.send(
+                "GET",
+                "_apis/projects",
+                params={"$top": 1, "api-version": version},
+                decode=as_list,
+                also=(400, 403),
+                stream="project",
+            )
+            # 403: the scope for projects is missing, which says nothing about the version.
+            if answer.status != 400 or type_key(answer) != "VssVersionOutOfRangeException":
+                break
+        else:
+            raise SourceRefused(
+                f"this Azure DevOps Server speaks no version of its interface from {VERSIONS[-1]} on",
+                detail=self.options.url,
+                hint="Azure DevOps Server 2019 or newer is needed.",
+            )
+        if answer.status == 400:
+            raise SourceRefused(
+                f"Azure DevOps answered 400: {answer.said()}", detail=self.options.url, hint=HINTS[404]
+            )
+        return version
+
+    async def _connection(self) -> Connection:
+        found = await self.get("_apis/connectionData", as_object, preview=True)
+        user = found.get("authenticatedUser")
+        user = user if isinstance(user, dict) else {}
+        if str(user.get("id") or "").startswith("aaaaaaaa-aaaa-"):
+            # The tool's id for whoever it does not know: public projects answer to anybody.
+            raise SourceRefused(
+                "Azure DevOps takes us for anonymous", detail=self.options.url, hint=HINTS[401]
+            )
+        account = user.get("providerDisplayName") or user.get("customDisplayName") or user.get("id") or "?"
+        return Connection(
+            str(found.get("deploymentType") or "").lower() != "onpremises", await self.version(), str(account)
+        )
+
+    async def _feeds(self) -> bool:
+        """Whether both reporting feeds are offered, and to us. Where one is not, work items are read by query."""
+        now = self.http.tool_now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        for name in ("workitemrevisions", "workitemlinks"):
+            answer, _ = await self.send(
+                "GET",
+                f"_apis/wit/reporting/{name}",
+                as_object,
+                params={"startDateTime": now},
+                also=FEED_REFUSALS,
+                stream="work_item",
+            )
+            if answer.status in FEED_REFUSALS:
+                return False
+        return True
+
+    # --- projects ---------------------------------------------------------------------------------------------
+
+    async def _visible(self) -> list[Project]:
+        """Every live project the account can see, selected or not."""
+        found: dict[str, Project] = {}
+        token = ""
+        for page in range(_MOST_PAGES):
+            params: dict[str, Any] = {"$top": _PAGE, "stateFilter": "wellFormed"}
+            params |= {"continuationToken": token} if token else {"$skip": page * _PAGE}
+            answer, listed = await self.send(
+                "GET", "_apis/projects", decode_list, params=params, stream="project"
+            )
+            before = len(found)
+            for raw in listed.value:
+                payload = bytes(raw)
+                data = loads(payload)
+                if isinstance(data, dict) and data.get("id") and data.get("name"):
+                    project = Project(str(data["id"]), str(data["name"]), payload, data)
+                    found[project.id] = project
+            token = answer.headers.get("x-ms-continuationtoken", "")
+            if not token and len(listed.value) < _PAGE:
+                return sorted(found.values(), key=lambda project: project.name.casefold())
+            if len(found) == before and listed.value:
+                break
+        raise SourceMisbehaved("the list of projects does not end", stream="project", detail=self.options.url)
+
+    def selected(self, project: Project) -> bool:
+        """Whether the configuration names it."""
+        wanted = self.options.select.projects
+        if wanted is None:
+            return True
+        names = {name.strip().casefold() for name in wanted}
+        return project.id.casefold() in names or project.name.casefold() in names
+
+    async def projects(self) -> list[Project]:
+        """The projects to read. Seeing none at all is never taken for "everything was deleted"."""
+        visible = await self.visible()
+        if not visible:
+            raise SourceRefused(
+                "the account sees no project at all",
+                stream="project",
+                detail=self.options.url,
+                hint="Add it to the Readers of the projects; a token needs the scope Project and Team (Read). A "
+                "new organisation has no project yet.",
+            )
+        chosen = [project for project in visible if self.selected(project)]
+        if not chosen:
+            raise SourceRefused(
+                f"none of the selected projects is visible: {', '.join(self.options.select.projects or ())}",
+                stream="project",
+                detail=self.options.url,
+                hint="Check the names in select.projects. Visible are: "
+                + ", ".join(project.name for project in visible[:20]),
+            )
+        return chosen
+
+    async def project_named(self, name: str) -> Project | None:
+        """The visible project of that name, as work items write it; one that was created or renamed since the
+        projects were listed is found by listing them again."""
+        for again in (False, True):
+            if again:
+                self.visible = Once(self._visible)
+            for project in await self.visible():
+                if project.name.casefold() == name.casefold():
+                    return project
+        return None
+
+    def missing_names(self, visible: list[Project]) -> list[str]:
+        known = {word.casefold() for project in visible for word in (project.id, project.name)}
+        return [name for name in self.options.select.projects or () if name.strip().casefold() not in known]
+
+    # --- what a project is made of ----------------------------------------------------------------------------
+
+    async def process(self, project: str) -> Process:
+        """Types, states and backlogs of a project, by its id."""
+        if project not in self._processes:
+            self._processes[project] = Once(lambda: self._process(project))
+        return await self._processes[project]()
+
+    async def _process(self, project: str) -> Process:
+        types, categories, (answer, backlogs) = await asyncio.gather(
+            self.get(f"{project}/_apis/wit/workitemtypes", as_list, stream="work_item"),
+            self.get(f"{project}/_apis/wit/workitemtypecategories", as_list, stream="work_item"),
+            self.send(
+                "GET",
+                f"{project}/_apis/work/processconfiguration",
+                as_object,
+                also=(400, 403, 404),
+                stream="work_item",
+            ),
+        )
+        return read_process(types, categories, backlogs if answer.status == 200 else {})
+
+    async def trees(self, project: str) -> Trees:
+        """Areas and iterations of a project, by its id."""
+        if project not in self._trees:
+            self._trees[project] = Once(lambda: self._load_trees(project))
+        return await self._trees[project]()
+
+    def forget_trees(self, project: str) -> None:
+        self._trees.pop(project, None)
+
+    async def _load_trees(self, project: str) -> Trees:
+        answer, roots = await self.send(
+            "GET",
+            f"{project}/_apis/wit/classificationnodes",
+            as_list,
+            params={"$depth": DEEPEST},
+            also=(404,),
+            stream="iteration",
+        )
+        found: dict[str, list[Node]] = {"iteration": [], "area": []}
+        backlog = None
+        for root in roots if answer.status == 200 else ():
+            kind = str(root.get("structureType"))
+            nodes = found.get(kind)
+            if nodes is not None:
+                if kind == "area":
+                    nodes.append(_node(root, project))
+                else:
+                    backlog = int(root["id"])
+                nodes.extend(_below(root, project))
+        return Trees(tuple(found["iteration"]), tuple(found["area"]), backlog)
+
+    async def _fields(self) -> list[dict[str, Any]]:
+        found = await self.get("_apis/wit/fields", as_list, stream="work_item")
+        return [field for field in found if isinstance(field, dict) and field.get("referenceName")]
+
+    async def aliases(self) -> dict[str, str]:
+        """Custom field name → path, without the names that two fields share."""
+        used: dict[str, list[str]] = {}
+        for field in await self.fields():
+            reference = str(field["referenceName"])
+            if is_custom(reference):
+                # A date is kept as an instant; the day that was meant stands beside it.
+                place = "portbook.on" if field.get("type") == "dateTime" else "fields"
+                used.setdefault(str(field.get("name")), []).append(f'{place}."{reference}"')
+        return {name: paths[0] for name, paths in used.items() if len(paths) == 1}
+
+    async def _link_types(self) -> list[str]:
+        """Base names of the link types whose links we keep: between work items of this organisation, but for the
+        hierarchy, which items tell by their parent, and for tests."""
+        found = await self.get("_apis/wit/workitemrelationtypes", as_list, stream="link")
+        names: dict[str, None] = {}
+        for item in found:
+            attributes = item.get("attributes") if isinstance(item, dict) else None
+            if not isinstance(attributes, dict) or attributes.get("usage") != "workItemLink":
+                continue
+            name = base_name(str(item.get("referenceName")))
+            if not name.startswith(_UNWANTED_LINKS):
+                names[name] = None
+        return list(names)
+
+
+_UNWANTED_LINKS = (
+    "System.LinkTypes.Hierarchy",
+    "System.LinkTypes.Remote.",
+    "Microsoft.VSTS.Common.TestedBy",
+    "Microsoft.VSTS.TestCase.",
+)
+
+
+def base_name(reference: str) -> str:
+    """A link type without its direction."""
+    return reference.removesuffix("-Forward").removesuffix("-Reverse")
+
+
+def is_custom(reference: str) -> bool:
+    """Whether an organisation defined the field itself."""
+    return not reference.startswith(("System.", "Microsoft."))
+
+
+def _below(node: Mapping[str, Any], project: str) -> list[Node]:
+    children = node.get("children")
+    if not isinstance(children, list):
+        if node.get("hasChildren"):
+            raise SourceMisbehaved(
+                f"the tree below {node.get('path')!r} was left out of the answer", stream="iteration"
+            )
+        return []
+    found = []
+    for child in children:
+        found.append(_node(child, project))
+        found.extend(_below(child, project))
+    return found
+
+
+def _node(node: Mapping[str, Any], project: str) -> Node:
+    data = {name: value for name, value in node.items() if name != "children"}
+    return Node(
+        int(node["id"]), str(node["identifier"]), field_path(str(node.get("path") or "")), project, data
+    )
+
+
+def field_path(path: str) -> str:
+    """`\\Alpha\\Iteration\\Release 1` of a tree as work items write it: `Alpha\\Release 1`."""
+    parts = path.strip("\\").split("\\")
+    return "\\".join([*parts[:1], *parts[2:]])
+
+
+def with_portbook(
+    payload: bytes, data: dict[str, Any], extra: dict[str, Any]
+) -> tuple[bytes, dict[str, Any]]:
+    """The record with our findings as its last member; what the tool sent stays byte for byte in front."""
+    head = payload.rstrip()[:-1].rstrip()
+    comma = b"" if head.endswith(b"{") else b","
+    data["portbook"] = extra
+    return b'%b%b"portbook":%b}' % (head, comma, orjson.dumps(extra)), data

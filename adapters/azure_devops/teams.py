@@ -1,0 +1,182 @@
+"""Teams, and the hours their members have in each sprint."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from adapters.azure_devops.payload import identity, instant
+from adapters.azure_devops.site import Once, Site, as_list, as_object, with_portbook
+from adapters.base import Cursor, Page, RawRecord
+from adapters.errors import SourceMisbehaved
+
+_PAGE = 100
+_MOST_PAGES = 200
+EVERY = timedelta(hours=1)
+"""How often capacity is read between full runs: it costs requests per team and sprint."""
+LOOK_BACK = timedelta(days=30)
+
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class Teams:
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self.all = Once(self._all)
+
+    async def _all(self) -> list[dict[str, Any]]:
+        """Teams of the selected projects, by project and name."""
+        found: list[dict[str, Any]] = []
+        for project in await self._site.projects():
+            found += await self._of(project.id)
+        return found
+
+    async def _of(self, project: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for page in range(_MOST_PAGES):
+            answer, teams = await self._site.send(
+                "GET",
+                f"_apis/projects/{project}/teams",
+                as_list,
+                params={"$top": _PAGE, "$skip": page * _PAGE},
+                also=(403, 404),
+                stream="capacity",
+            )
+            if answer.status != 200:
+                return found
+            found += [
+                {**team, "projectId": project} for team in teams if isinstance(team, dict) and team.get("id")
+            ]
+            if len(teams) < _PAGE:
+                return found
+        raise SourceMisbehaved("the list of teams does not end", stream="capacity", detail=project)
+
+
+class Capacity:
+    """One record for each team's sprint in which somebody has hours."""
+
+    def __init__(self, site: Site, teams: Teams) -> None:
+        self._site = site
+        self._teams = teams
+
+    async def pages(self, cursor: Cursor | None, *, full: bool) -> AsyncGenerator[Page, None]:
+        now = self._site.http.tool_now()
+        read_at = instant((cursor or {}).get("read_at"))
+        if not full and read_at and now - read_at < EVERY:
+            yield Page([], cursor)
+            return
+        since = None if full else now - LOOK_BACK
+        for team in await self._teams.all():
+            records = await self._of(team, since)
+            if records:
+                yield Page(records, None)
+        yield Page([], {"read_at": now.isoformat()})
+
+    async def _of(self, team: Mapping[str, Any], since: datetime | None) -> list[RawRecord]:
+        base = f"{team['projectId']}/{team['id']}/_apis/work/teamsettings"
+        answer, iterations = await self._site.send(
+            "GET", f"{base}/iterations", as_list, also=(403, 404), stream="capacity"
+        )
+        if answer.status != 200:
+            return []
+        settings: Mapping[str, Any] | None = None
+        records = []
+        for iteration in iterations:
+            attributes = iteration.get("attributes") or {}
+            finish = instant(attributes.get("finishDate"))
+            if not iteration.get("id") or finish is None or (since and finish < since):
+                continue
+            place = f"{base}/iterations/{iteration['id']}"
+            payload: list[bytes] = []
+            answer, found = await self._site.send(
+                "GET",
+                f"{place}/capacities",
+                _kept(payload),
+                also=(403, 404),
+                stream="capacity",
+            )
+            members = found.get("teamMembers") if answer.status == 200 else None
+            if not members:
+                continue
+            if settings is None:
+                settings = await self._site.get(base, as_object, stream="capacity")
+            days = await self._site.get(f"{place}/teamdaysoff", as_object, stream="capacity")
+            records.append(self._record(team, iteration, payload[-1], found, settings, days))
+        return records
+
+    def _record(
+        self,
+        team: Mapping[str, Any],
+        iteration: Mapping[str, Any],
+        payload: bytes,
+        data: dict[str, Any],
+        settings: Mapping[str, Any],
+        team_off: Mapping[str, Any],
+    ) -> RawRecord:
+        own = f"{team['id']}:{iteration['id']}"
+        attributes = iteration["attributes"]
+        start, finish = instant(attributes.get("startDate")), instant(attributes.get("finishDate"))
+        working = {str(name).lower() for name in settings.get("workingDays") or _DAYS[:5]}
+        days = _days(start, finish, working) - _off(team_off.get("daysOff"))
+        rows: dict[str, dict[str, Any]] = {}
+        for member in data["teamMembers"]:
+            if not isinstance(member, dict) or not (person := identity(member.get("teamMember"))):
+                continue
+            present = len(days - _off(member.get("daysOff")))
+            for activity in member.get("activities") or ():
+                hours = activity.get("capacityPerDay") if isinstance(activity, dict) else None
+                if not isinstance(hours, int | float) or not hours:
+                    continue
+                role = str(activity.get("name") or "")
+                name = f"{own}:{person['id']}:{role}"
+                row = rows.setdefault(name, {"id": name, "person": person["id"], "hours": 0})
+                row["hours"] = round(row["hours"] + hours * present, 4)
+                if role:
+                    row["role"] = role
+        extra: dict[str, Any] = {
+            "project": team["projectId"],
+            "team": str(team.get("name") or ""),
+            "iteration": str(iteration["id"]),
+            "title": f"{team.get('name')}: {iteration.get('name')}",
+            "rows": list(rows.values()),
+        }
+        if start:
+            extra["start_on"] = start.date().isoformat()
+        if finish:
+            extra["finish_on"] = finish.date().isoformat()
+        payload, data = with_portbook(payload, data, extra)
+        return RawRecord("capacity", own, payload, data)
+
+
+def _kept(into: list[bytes]) -> Any:
+    """Decodes, and keeps the body as it was sent."""
+
+    def read(body: bytes) -> dict[str, Any]:
+        into.append(body)
+        return as_object(body)
+
+    return read
+
+
+_MOST_DAYS = 366
+
+
+def _days(start: datetime | None, finish: datetime | None, working: set[str]) -> set[str]:
+    """Working days from start to finish. Iteration dates are midnight in UTC: the day stands in them."""
+    if start is None or finish is None or finish - start > timedelta(days=_MOST_DAYS):
+        return set()
+    found, at = set(), start.astimezone(UTC)
+    while at.date() <= finish.date():
+        if _DAYS[at.weekday()] in working:
+            found.add(at.date().isoformat())
+        at += timedelta(days=1)
+    return found
+
+
+def _off(ranges: Any) -> set[str]:
+    found: set[str] = set()
+    for span in ranges if isinstance(ranges, list) else ():
+        if isinstance(span, dict):
+            found |= _days(instant(span.get("start")), instant(span.get("end")), set(_DAYS))
+    return found
