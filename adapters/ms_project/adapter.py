@@ -86,4 +86,10 @@ def open_reader(
     patience: Patience | None = None,
 ) -> Reader:
     """The reader of `options.api`. Imported when needed: a source of files needs no HTTP."""
-    raise SourceRefused(f"api {options.api} cannot be read yet")
+    match options.api:
+        case "files":
+            from adapters.ms_project.files import FilesReader
+
+            return FilesReader(options)
+        case _:
+            raise SourceRefused(f"api {options.api} cannot be read yet")

@@ -1,0 +1,156 @@
+"""Plans of Microsoft Project in the register: every total agrees with the tool's own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from adapters.ms_project import MsProjectAdapter, MsProjectOptions
+from tests.fakes.mspdi import Plan, baseline, large
+from tests.fix_engine import Engine
+
+
+async def add_plans(engine: Engine, name: str = "plans") -> None:
+    given = MsProjectOptions.model_validate(
+        {"api": "files", "files": "*.xml", "base_dir": engine.folder, "settle_s": 0}
+    )
+    await engine.add(name, "ms_project", lambda: MsProjectAdapter(given), {})
+
+
+async def present(engine: Engine, entity: str) -> list[dict[str, Any]]:
+    """Every row that is there; several may come from one record."""
+    found = await engine.pool.fetch(f"SELECT to_jsonb(t) FROM {entity} t WHERE presence = 'present'")
+    return [orjson.loads(row[0]) for row in found]
+
+
+async def totals(engine: Engine) -> dict[str, Any]:
+    """What the register holds, counted as the fakes count."""
+    items = await present(engine, "work_item")
+    marks = await present(engine, "milestone")
+    links = await present(engine, "dependency")
+    put = await present(engine, "assignment")
+    cost = await present(engine, "cost_line")
+    types = Counter(item["type"] for item in items) + Counter({"milestone": len(marks)})
+    statuses = Counter((item["type"], item["status"]) for item in items)
+    statuses.update(("milestone", mark["status"]) for mark in marks)
+    return {
+        "types": dict(types),
+        "statuses": dict(statuses),
+        "work_hours": _sum(items, "estimate_hours"),
+        "cost": sum(line["amount"] for line in cost if line["basis"] == "forecast"),
+        "actual_cost": sum(line["amount"] for line in cost if line["basis"] == "actual"),
+        "links": len(links),
+        "lag_days": _sum(links, "lag_days"),
+        "assignments": len(put),
+        "assigned_hours": _sum(put, "planned_hours"),
+    }
+
+
+def _sum(rows: Any, name: str) -> float:
+    return float(sum(Decimal(str(row[name])) for row in rows if row[name] is not None))
+
+
+async def test_the_register_agrees_with_a_plan_file(engine: Engine) -> None:
+    plan = large(600)
+    plan.save(engine.folder / "large.xml")
+    await add_plans(engine)
+    run = await engine.sync("plans", "full")
+    assert (run["state"], run["error"]) == ("succeeded", None)
+    assert await totals(engine) == plan.totals()
+    assert await engine.findings() == []
+    assert await engine.count("dependency", "from_work_item_id IS NULL AND from_milestone_id IS NULL") == 0
+    assert await engine.count("dependency", "to_work_item_id IS NULL AND to_milestone_id IS NULL") == 0
+
+
+async def test_nothing_is_written_when_no_plan_changed(engine: Engine) -> None:
+    large(60).save(engine.folder / "large.xml")
+    await add_plans(engine)
+    await engine.sync("plans", "full")
+    before = await engine.touched()
+    assert (await engine.sync("plans"))["state"] == "succeeded"
+    assert (await engine.sync("plans", "full"))["state"] == "succeeded"
+    assert await engine.touched() == before
+
+
+async def test_a_newer_version_updates_its_plan_under_any_name(engine: Engine) -> None:
+    plan = Plan("Harbour")
+    phase = plan.add_task("Phase", summary=True)
+    dig = plan.add_task("Dig", level=2, hours=40, cost=1234.5)
+    gone = plan.add_task("Drain", level=2)
+    for n in range(10):
+        plan.add_task(f"Step {n}", level=2)
+    plan.save(engine.folder / "harbour v1.xml")
+    await add_plans(engine)
+    await engine.sync("plans", "full")
+    row = (await engine.rows("work_item", "title = 'Dig'")).popitem()[1]
+
+    dig.name, dig.percent = "Dig deeper", 100
+    plan.delete_task(gone)
+    plan.save(engine.folder / "final FINAL.xml")
+    assert (await engine.sync("plans"))["state"] == "succeeded"
+    after = {row["title"]: row for row in (await engine.rows("work_item")).values()}
+    assert after["Dig deeper"]["id"] == row["id"]
+    assert after["Dig deeper"]["status"] == "done"
+    assert after["Dig deeper"]["parent_id"] == after[phase.name]["id"]
+    assert after["Drain"]["presence"] == "deleted"
+    assert await engine.count("project") == 1
+
+
+async def test_a_task_that_becomes_a_milestone_changes_places(engine: Engine) -> None:
+    plan = Plan("Harbour")
+    task = plan.add_task("Handover")
+    before = plan.add_task("Build")
+    plan.link(before, task, "FS", lag_days=2)
+    plan.save(engine.folder / "a.xml")
+    await add_plans(engine)
+    await engine.sync("plans", "full")
+    task.milestone, task.hours, task.days, task.finish = True, 0, 0, task.start
+    plan.save(engine.folder / "a.xml")
+    await engine.sync("plans")
+    (mark,) = await present(engine, "milestone")
+    (link,) = await present(engine, "dependency")
+    assert [item["title"] for item in await present(engine, "work_item")] == ["Build"]
+    assert (link["to_milestone_id"], link["to_work_item_id"]) == (mark["id"], None)
+    assert link["lag_days"] == 2
+
+
+async def test_baselines_arrive(engine: Engine) -> None:
+    plan = Plan("Harbour")
+    start, finish = plan.saved, plan.saved.replace(day=20)
+    dig = plan.add_task("Dig", start=start, finish=finish.replace(day=27))
+    mark = plan.add_task("Open", milestone=True, start=finish.replace(day=29))
+    for number in range(11):
+        dig.baselines[number] = baseline(start, finish, 16 + number, 100.5)
+    mark.baselines[0] = baseline(finish, finish, 0, 0)
+    plan.save(engine.folder / "a.xml")
+    await add_plans(engine)
+    await engine.sync("plans", "full")
+    taken = {row["title"]: row for row in await present(engine, "baseline")}
+    assert set(taken) == {"Baseline", *(f"Baseline {n}" for n in range(1, 11))}
+    [item] = taken["Baseline 7"]["items"].values()
+    assert item == {"start_on": "2026-05-04", "finish_on": "2026-05-20", "hours": 23, "cost": 100.5}
+    (row,) = await present(engine, "work_item")
+    assert (row["start_baseline_on"], row["finish_baseline_on"]) == ("2026-05-04", "2026-05-20")
+    (stone,) = await present(engine, "milestone")
+    assert (stone["baseline_on"], stone["planned_on"], stone["slip_days"]) == ("2026-05-20", "2026-05-29", 7)
+
+
+async def test_a_broken_plan_does_not_keep_the_others_from_being_read(engine: Engine) -> None:
+    plans = {name: large(30) for name in ("a", "b", "c")}
+    for name, plan in plans.items():
+        plan.guid, plan.title = f"5D7C1F0E-6B1D-4E11-8F6D-00155D0A1B2{name}", name
+        plan.save(engine.folder / f"{name}.xml")
+    await add_plans(engine)
+    await engine.sync("plans", "full")
+    whole = (engine.folder / "b.xml").read_bytes()
+    (engine.folder / "b.xml").write_bytes(whole[: len(whole) // 2])
+    plans["c"].tasks[3].name = "Renamed"
+    plans["c"].save(engine.folder / "c.xml")
+    run = await engine.sync("plans", "full")
+    assert run["state"] == "failed"
+    assert "b.xml is cut off" in run["error"]
+    assert await engine.count("work_item", "title = 'Renamed'") == 1
+    assert await engine.count("work_item", "presence <> 'present'") == 0
