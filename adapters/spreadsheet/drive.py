@@ -6,7 +6,9 @@ import asyncio
 import fnmatch
 import hashlib
 import logging
+import shutil
 import tempfile
+import weakref
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -62,7 +64,7 @@ class Shelf:
 
     def __init__(self, most: int = _SHELF_BYTES) -> None:
         self._most = most
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
         self._kept: OrderedDict[tuple[str, str, str], tuple[Path, str, int]] = OrderedDict()
         self._count = 0
 
@@ -76,9 +78,11 @@ class Shelf:
     def place(self) -> Path:
         """Where a new copy may be written."""
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="portbook-drive-")
+            self._folder = Path(tempfile.mkdtemp(prefix="portbook-drive-"))
+            # Also when the process ends without anybody's `close`.
+            self._end = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._count += 1
-        return Path(self._folder.name) / str(self._count)
+        return self._folder / str(self._count)
 
     def put(self, key: tuple[str, str, str], copy: Path, sha256: str, size: int) -> None:
         # Earlier contents of the same file are of no more use.
