@@ -665,7 +665,7 @@ def links(state: State, request: Request, body: Any) -> Any:
         events = sorted(latest.values(), key=lambda event: event.watermark)
     at = _start(state, request, events)
     size = faults.batch_limit or 1000
-    found = []
+    found: list[bytes] = []
     while at < len(events) and len(found) < size:
         event = events[at]
         at += 1

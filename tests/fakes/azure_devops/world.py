@@ -515,8 +515,9 @@ class World:
         met: set[tuple[str, int, int]] = set()
         for number in shown:
             met |= self.items[number].links
-        for rel, _, _ in met:
-            links[rel] += 1
+        for rel, _, target in met:
+            # A parent shows in its child.
+            links[rel] += rel != HIERARCHY or target in shown
         return {
             "items": len(shown),
             "projects": sum(not project.hidden for project in self.projects.values()),
