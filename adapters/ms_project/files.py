@@ -100,8 +100,10 @@ class FilesReader:
 
     async def partitions(self) -> list[Partition]:
         folder = await self._open()
+        # What is read first is also stored before the rest begins, and so before a broken file ends the run.
+        early = bool(folder.problems)
         found = [
-            Partition(f"plan:{plan.id}", STREAMS, f"{plan.title} ({plan.taken.file.name})")
+            Partition(f"plan:{plan.id}", STREAMS, f"{plan.title} ({plan.taken.file.name})", first=early)
             for plan in folder.plans.values()
         ]
         if folder.problems:

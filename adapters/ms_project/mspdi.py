@@ -145,6 +145,8 @@ def head(path: Path, name: str) -> Data:
                 break
         if root is None:
             raise Refused(f"{name} is empty", hint="It may still be uploading; else restore it.")
+        if not _ends_properly(path):
+            raise _cut_off(name, "it does not end with </Project>")
         return header(root)
     except etree.XMLSyntaxError as error:
         raise _not_well_formed(path, name, error) from None
@@ -219,15 +221,19 @@ def _not_well_formed(path: Path, name: str, error: etree.XMLSyntaxError) -> Refu
     if "Document is empty" in said or "no element found" in said:
         return Refused(f"{name} is not Project XML", detail=said, hint="In Project: File, Save As, type XML.")
     if not _ends_properly(path):
-        return Refused(
-            f"{name} is cut off: its XML ends too early",
-            detail=said,
-            hint="It may still be uploading; else save it again. Nothing was deleted.",
-        )
+        return _cut_off(name, said)
     return Refused(
         f"{name} is damaged: it is not well-formed XML",
         detail=said[:300],
         hint="Open it in Project and save it again as XML. Nothing was deleted.",
+    )
+
+
+def _cut_off(name: str, detail: str) -> Refused:
+    return Refused(
+        f"{name} is cut off: its XML ends too early",
+        detail=detail,
+        hint="It may still be uploading; else save it again. Nothing was deleted.",
     )
 
 
