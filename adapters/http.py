@@ -148,11 +148,14 @@ class Http:
         *,
         params: Mapping[str, Any] | None = None,
         body: Any = None,
+        headers: Mapping[str, str] | None = None,
         decode: Callable[[bytes], T],
         stream: str = "",
     ) -> T:
         """The decoded answer. A body that `decode` refuses is asked for again, then SourceMisbehaved."""
-        answer = await self.send(method, path, params=params, body=body, stream=stream, decode=decode)
+        answer = await self.send(
+            method, path, params=params, body=body, headers=headers, stream=stream, decode=decode
+        )
         return answer[1]
 
     async def send(
@@ -162,6 +165,7 @@ class Http:
         *,
         params: Mapping[str, Any] | None = None,
         body: Any = None,
+        headers: Mapping[str, str] | None = None,
         decode: Callable[[bytes], T],
         also: Collection[int] = (),
         stream: str = "",
@@ -177,7 +181,7 @@ class Http:
         try:
             async for attempt in retrying:
                 with attempt:
-                    answer = await self._once(method, path, params, body, also, stream)
+                    answer = await self._once(method, path, params, body, headers or {}, also, stream)
                     if answer.status in also:
                         return answer, None  # type: ignore[return-value]
                     try:
@@ -211,6 +215,7 @@ class Http:
         path: str,
         params: Mapping[str, Any] | None,
         body: Any,
+        more: Mapping[str, str],
         also: Collection[int],
         stream: str,
     ) -> Answer:
@@ -219,7 +224,7 @@ class Http:
             await self._signing(self._credentials.ready)
             signed = dict(self._credentials.headers())
             try:
-                answer = await self._exchange(method, path, params, body, signed)
+                answer = await self._exchange(method, path, params, body, {**more, **signed})
             except httpx.TimeoutException:
                 raise _Again(
                     self._problem(SourceUnavailable, "the tool did not answer in time", method, path, stream)

@@ -31,6 +31,19 @@ def _lenient(body: bytes) -> Any:
         raise ValueError("nested too deeply") from None
 
 
+def with_portbook(
+    payload: bytes, data: dict[str, Any], extra: dict[str, Any]
+) -> tuple[bytes, dict[str, Any]]:
+    """A record with what the adapter found out as its last member, `portbook`; what the tool sent stays byte for byte
+    in front."""
+    if not extra:
+        return payload, data
+    head = payload.rstrip()[:-1].rstrip()
+    comma = b"" if head.endswith(b"{") else b","
+    data["portbook"] = extra
+    return b'%b%b"portbook":%b}' % (head, comma, orjson.dumps(extra)), data
+
+
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
