@@ -390,7 +390,7 @@ def error_text(body: bytes) -> str:
     errors = data.get("errors")
     if isinstance(errors, dict):
         parts += [f"{name}: {text}" for name, text in errors.items()]
-    error = data.get("error")
+    error = data.get("error") or data.get("odata.error")
     if isinstance(error, dict) and not parts:
         # OData: {"error": {"code", "message"}}, where the older versions wrap the message once more.
         message = error.get("message")
