@@ -217,7 +217,7 @@ class Site:
             answer, _ = await self.send(
                 "GET",
                 f"_apis/wit/reporting/{name}",
-                as_object,
+                bytes,  # whether it answers is all that is asked
                 params={"startDateTime": now},
                 also=FEED_REFUSALS,
                 stream="work_item",

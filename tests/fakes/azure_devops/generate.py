@@ -159,6 +159,21 @@ def _values(rng: random.Random, home: Project, kind: Kind, noon: datetime) -> di
     return values
 
 
+def fill(world: World, projects: dict[str, int], *, process: str = "Agile", step_ms: int = 20_000) -> None:
+    """Projects with so many work items each, made in turns, `step_ms` apart, starting a month ago."""
+    for name in PEOPLE[:3]:
+        world.add_person(name)
+    world.clock = world.now() - 30 * 86_400_000
+    for name in projects:
+        world.add_project(name, process)
+    for number in range(max(projects.values())):
+        for name, count in projects.items():
+            if number < count:
+                world.clock += step_ms
+                world.add_item(name, f"Item {number} of {name}")
+    world.clock = None
+
+
 def bulk_world(count: int, *, projects: int = 8, seed: int = 1, size_bytes: int = 3000) -> World:
     """An organisation with `count` work items in `projects` projects, for benches."""
     rng = random.Random(seed)
@@ -215,4 +230,4 @@ def bulk_world(count: int, *, projects: int = 8, seed: int = 1, size_bytes: int 
     return world
 
 
-__all__ = ["HIERARCHY", "believable", "bulk_world"]
+__all__ = ["HIERARCHY", "believable", "bulk_world", "fill"]

@@ -79,7 +79,8 @@ class Process:
     """Fields of this process alone."""
 
     def kind(self, name: str) -> Kind:
-        return next(kind for kind in self.kinds if kind.name == name)
+        """The type of that name; one without states or backlog when the process has none such."""
+        return next((kind for kind in self.kinds if kind.name == name), Kind(name, "", (), ()))
 
 
 _REVIEWS = (Kind("Code Review Request", BASE + "CodeReviewRequest", (HIDDEN,), _REVIEW),)
