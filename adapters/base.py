@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, NamedTuple, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -65,6 +65,23 @@ class Partition(NamedTuple):
     """For people: `issues of PAY`."""
     first: bool = False
     """Read to its end before the others start: what others refer to (projects, people)."""
+
+
+class Hint(NamedTuple):
+    """What a notification of the tool says may have changed; never to what."""
+
+    stream: str = ""
+    """Empty: something in the source, which only the next incremental run will find."""
+    id: str = ""
+    """The tool's immutable id, as `RawRecord.id`."""
+
+
+class Notice(NamedTuple):
+    """A notification that was found to be genuine."""
+
+    hints: Sequence[Hint] = ()
+    reply: bytes = b""
+    """What the tool expects to be answered with, as plain text."""
 
 
 class Presence(StrEnum):
@@ -153,4 +170,50 @@ class Adapter(Protocol):
     ) -> dict[str, Presence]:
         """Why records that a complete read did not meet are missing. `last_known` holds, by id, each record's data
         as last stored. An id left out of the answer is unknown, and stays as it is."""
+        ...
+
+
+@runtime_checkable
+class Rereads(Protocol):
+    """An adapter that can read single records again, so that a notification is followed within seconds."""
+
+    def reread(self, hints: Sequence[Hint]) -> AsyncIterator[Page]:
+        """Yield what these are now (hints without an id are left out), with whatever they name. Cursors are None.
+        A record that the tool no longer shows is left out; `locate` then tells why."""
+        ...
+
+
+class Subscribed(NamedTuple):
+    """A hook that was set up at the tool."""
+
+    id: str
+    title: str
+    """For people: what it tells us of."""
+    expires_at: datetime | None = None
+
+
+@runtime_checkable
+class Subscribes(Protocol):
+    """An adapter whose tool lets us set up its notifications ourselves."""
+
+    async def subscribe(self, address: str, secret: str) -> list[Subscribed]:
+        """Let the tool tell `address` of changes, proving itself with `secret`; what is set up already is found again,
+        not doubled. Raises SourceRefused where the account may not do so."""
+        ...
+
+    async def resubscribe(self, subscription_id: str) -> Subscribed | None:
+        """Let a hook that is about to end live on; None when the tool no longer has it."""
+        ...
+
+
+class Door(Protocol):
+    """Where a tool's notifications come in: whether one is genuine, and what it says may have changed."""
+
+    def receive(self, query: Mapping[str, str], headers: Mapping[str, str], body: bytes) -> Notice:
+        """`headers` have small letters. Raises HookRefused for what is not from the tool; what is genuine but of no
+        interest is an empty notice."""
+        ...
+
+    def instructions(self, address: str) -> str:
+        """For people: what to set up at the tool by hand so that it tells `address`, line by line. No secrets."""
         ...

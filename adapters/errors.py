@@ -6,6 +6,7 @@ Problem
    ├─ SourceRefused                    pause the source, tell a person
    │  └─ FileRefused                   tell a person, try again when due
    ├─ SourceMisbehaved                 the answer cannot be trusted: the run is incomplete, its cursor stays
+   ├─ HookRefused                      answer 401: a notification that the tool cannot have sent
    ├─ CursorExpired                    drop the cursor, read in full
    └─ RecordRejected(record_id)        keep the record aside, go on
 """
@@ -49,6 +50,12 @@ class FileRefused(SourceRefused):
     tried again when it is next due."""
 
     code = "SRC008"
+
+
+class HookRefused(SourceError):
+    """A notification that does not prove that it comes from the tool. The answer tells nobody why."""
+
+    code = "SRC009"
 
 
 class SourceMisbehaved(SourceError):

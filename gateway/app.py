@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway import health, problems, rest, schema
-from register.db import Pool, open_read_pool
+from gateway import health, hooks_in, problems, rest, schema
+from register.db import Pool, open_pool, open_read_pool
 from register.keys import Keyring
 from register.query import Lanes
 
@@ -43,13 +43,15 @@ def create_app(
     version: str = "0",
     statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
     remember_keys_s: float = 5.0,
+    doors: Mapping[str, hooks_in.Door] | None = None,
+    ring: Callable[[], Awaitable[object]] | None = None,
 ) -> Gateway:
     """The application for an ASGI server.
 
     Give either a `pool`, which the app uses up and leaves open, or a `database_url`: then the app opens a pool of
     `pool_size` connections when it starts and closes it when it ends. `secret` signs cursors: gateways that answer
     for one another need the same; without one, cursors end with the process. A withdrawn key goes on for at most
-    `remember_keys_s`.
+    `remember_keys_s`. `doors` let notifications of tools in, by source; `ring` is called when some were kept.
     """
     if (pool is None) == (database_url is None):
         raise ValueError("give a pool or a database_url")
@@ -66,9 +68,17 @@ def create_app(
             )
         app.state.lanes = Lanes(opened or pool)
         app.state.keyring = Keyring(app.state.lanes, remember_s=remember_keys_s)
+        writing = None
+        if doors and database_url is not None:
+            writing = await open_pool(database_url, size=2, name="portbook hooks")
+        app.state.doors = doors or {}
+        app.state.hints = hooks_in.HintBox(writing or pool, ring)
         try:
             yield
         finally:
+            await app.state.hints.close()
+            if writing is not None:
+                await writing.close()
             await app.state.lanes.close()
             if opened is not None:
                 await opened.close()
@@ -82,5 +92,5 @@ def create_app(
     app.collections = health.Counted(problems.Caught(rest.rows), app.state.metrics)
     app.add_middleware(health.Counted, metrics=app.state.metrics)
     # `schema` before the collections, of which it is none.
-    app.router.routes.extend([*health.routes, *schema.routes, *rest.routes])
+    app.router.routes.extend([*health.routes, *schema.routes, *hooks_in.routes, *rest.routes])
     return app

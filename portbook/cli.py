@@ -19,7 +19,7 @@ from rich.markup import escape
 
 from adapters.errors import SourceError
 from gateway.schema import register_schema
-from portbook import __version__
+from portbook import __version__, hooks
 from portbook.config import Config, config_schema
 from portbook.errors import Problem, SettingsInvalid
 from portbook.logs import set_up_logs
@@ -46,6 +46,7 @@ app = typer.Typer(
 )
 keys_app = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke.")
 app.add_typer(keys_app, name="keys")
+app.add_typer(hooks.app, name="hooks")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -183,8 +184,8 @@ def sync(
         if wait:
             async with sync_progress(pool, asked, quiet=as_json):
                 await work_until_idle(pool, parts.specs, parts.policy, names)
-                # A run that was under way already has ended now; the complete one is still to come.
-                while mode == "full" and (again := await runs.ended_short(pool, list(asked.values()))):
+                # A run that was under way already has ended now; the one that was asked for is still to come.
+                while again := await runs.ended_short(pool, list(asked.values()), mode):
                     asked.update(await ask_for_runs(pool, again, mode, approved=approve))
                     await work_until_idle(pool, parts.specs, parts.policy, again)
         else:

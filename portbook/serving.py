@@ -23,6 +23,8 @@ from portbook.errors import SettingsInvalid
 from portbook.session import embedded, prepare, working_parts
 from portbook.stores import Stores
 from portbook.terminal import err
+from portbook.wiring import open_door
+from workers.queue import ring
 
 RESTART_AFTER_S = 3.0
 POOL_SIZE = 8
@@ -48,8 +50,14 @@ async def _introduce(config: Config, stores: Stores) -> None:
 def server(config: Config, stores: Stores) -> uvicorn.Server:
     """The gateway, ready to run."""
     secret = cursor_secret(config.register.data_dir)
+    doors = {source.name: door for source in config.sources if (door := open_door(source)) is not None}
     app = create_app(
-        database_url=stores.database_url, pool_size=POOL_SIZE, secret=secret, version=__version__
+        database_url=stores.database_url,
+        pool_size=POOL_SIZE,
+        secret=secret,
+        version=__version__,
+        doors=doors,
+        ring=lambda: ring(stores.redis_url),
     )
     return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
 

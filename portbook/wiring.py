@@ -10,14 +10,16 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from adapters.azure_devops import AzureDevOpsAdapter, AzureDevOpsOptions
-from adapters.base import Adapter
+from adapters.base import Adapter, Door
 from adapters.jira import JiraAdapter, JiraOptions
+from adapters.jira.hooks import JiraDoor
 from adapters.ms_project import MsProjectAdapter, MsProjectOptions
 from adapters.spreadsheet import SpreadsheetAdapter, SpreadsheetOptions
 from mapping.apply import Mapper
 from mapping.load import Entities, MappingSet, load_mapping
 from mapping.verbs import Locale
 from portbook.config import Config, Source, read_secrets
+from portbook.errors import SettingsInvalid
 from register.catalog import catalog
 from register.ids import derive_id
 from register.policy import Policy
@@ -48,6 +50,24 @@ def open_adapter(source: Source) -> Adapter:
             return SpreadsheetAdapter(options)
         case _:
             raise AssertionError(f"no adapter for {source.kind}")
+
+
+def open_door(source: Source) -> Door | None:
+    """Where the source's notifications come in; None where none are configured. Raises SettingsInvalid where this
+    kind of tool has none to send."""
+    if source.hooks is None:
+        return None
+    read_secrets(source.hooks)
+    secret = source.hooks.secret.get_secret_value()
+    match source.options:
+        case JiraOptions():
+            return JiraDoor(secret)
+        case _:
+            raise SettingsInvalid(
+                f"source {source.name!r}: {source.kind} sends no notifications",
+                detail=f"line {source.line}",
+                hint="Remove `hooks`; changes are found every few minutes.",
+            )
 
 
 def entities() -> Entities:

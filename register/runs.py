@@ -15,6 +15,10 @@ HOLD_SHARE = 0.20
 """A complete run in which more than this share of a source would vanish holds and asks a person."""
 
 
+MODES = ("hints", "incremental", "full")
+"""What a run reads, from the least to the most: what notifications named, what changed, everything."""
+
+
 class SourceSetting(NamedTuple):
     """A configured source, as the register keeps it."""
 
@@ -70,7 +74,7 @@ async def request_run(
     pool: Pool, source: str, mode: str, *, requested_by: str, approved: bool = False
 ) -> int:
     """Ask for a run; returns its id. A source that was never read completely gets a full one. A run that is open
-    already is used: a full run asked for while an incremental one waits turns it into a full one; one that is being
+    already is used: one that waits and would read less is turned into what is asked for; one that is being
     worked on or was begun is left to end, and does not take the approval, which only a complete run can use: ask
     again when it has ended (`ended_short`). A run that was put off waits its time, unless a person asks for it."""
     async with pool.acquire() as connection, connection.transaction():
@@ -80,8 +84,9 @@ async def request_run(
             SELECT $1, CASE WHEN s.complete_at IS NULL THEN 'full' ELSE $2 END, 'queued', $3, $4
             FROM source s WHERE s.key = $1
             ON CONFLICT (source) WHERE state IN ('queued', 'running') DO UPDATE
-            SET mode = CASE WHEN r.state = 'queued' AND r.attempts = 0 AND excluded.mode = 'full'
-                            THEN 'full' ELSE r.mode END,
+            SET mode = CASE WHEN r.state = 'queued' AND r.attempts = 0
+                             AND array_position($5::text[], excluded.mode) > array_position($5::text[], r.mode)
+                            THEN excluded.mode ELSE r.mode END,
                 approved = r.approved OR (excluded.approved AND (r.mode = 'full' OR excluded.mode = 'full'
                                           AND r.state = 'queued' AND r.attempts = 0)),
                 not_before = CASE WHEN r.state = 'queued' AND $3 <> 'schedule' THEN least(r.not_before, now())
@@ -92,19 +97,21 @@ async def request_run(
             mode,
             requested_by,
             approved,
+            MODES,
         )
         return int(run_id)
 
 
-async def ended_short(pool: Pool, run_ids: Sequence[int]) -> list[str]:
-    """The sources of those of these runs that have ended without being complete ones. Who asked for a complete run
-    and was given one that was under way asks again."""
+async def ended_short(pool: Pool, run_ids: Sequence[int], mode: str) -> list[str]:
+    """The sources of those of these runs that have ended and read less than `mode`. Who asked for such a run and was
+    given one that was under way asks again."""
     rows = await pool.fetch(
         """
         SELECT source FROM run
-        WHERE id = ANY($1::bigint[]) AND mode <> 'full' AND state NOT IN ('queued', 'running') ORDER BY id
+        WHERE id = ANY($1::bigint[]) AND mode = ANY($2::text[]) AND state NOT IN ('queued', 'running') ORDER BY id
         """,
         list(run_ids),
+        MODES[: MODES.index(mode)],
     )
     return [row[0] for row in rows]
 
@@ -119,7 +126,7 @@ async def waiting_runs(pool: Pool) -> list[RunJob]:
         LEFT JOIN lease l ON l.name = r.source
         WHERE ((r.state = 'queued' AND r.not_before <= clock_timestamp()) OR r.state = 'running')
           AND coalesce(l.expires_at, '-infinity') < clock_timestamp()
-          AND (s.paused IS NOT TRUE OR r.requested_by <> 'schedule')
+          AND (s.paused IS NOT TRUE OR r.requested_by NOT IN ('schedule', 'hook'))
         ORDER BY r.id
         """
     )
@@ -199,7 +206,8 @@ async def source_cursors(pool: Pool, source: str) -> dict[str, Mapping[str, Any]
 
 
 async def succeed(connection: Connection, job: RunJob, *, fresh_at: datetime) -> None:
-    """End a run well: its cursors become the source's. Called inside the run's last, fenced transaction."""
+    """End a run well: its cursors become the source's. Called inside the run's last, fenced transaction. A run that
+    only followed hints says nothing about how fresh the source is."""
     if job.mode == "full":
         await connection.execute("DELETE FROM partition_cursor WHERE source = $1", job.source)
     await connection.execute(
@@ -212,6 +220,8 @@ async def succeed(connection: Connection, job: RunJob, *, fresh_at: datetime) ->
         job.id,
     )
     await _close(connection, job.id, "succeeded", None, None)
+    if job.mode == "hints":
+        return
     await connection.execute(
         """
         UPDATE source SET fresh_at = $2, complete_at = CASE WHEN $3 THEN $2 ELSE complete_at END WHERE key = $1

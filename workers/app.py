@@ -23,7 +23,7 @@ from register import runs
 from register.db import Pool
 from register.policy import Policy
 from workers.queue import JOB, QUEUE, decode, encode, redis_settings
-from workers.schedule import Due, request_due_runs
+from workers.schedule import Due, request_due_runs, request_hinted_runs
 from workers.sync import SourceSpec, Syncer
 from workers.writer import Watch
 
@@ -86,6 +86,7 @@ class WorkerApp:
         self._bell.clear()
         try:
             await request_due_runs(self._pool, self._schedule)
+            await request_hinted_runs(self._pool, self._sources)
             for job in await runs.waiting_runs(self._pool):
                 if len(self._running) >= RUNS_AT_ONCE:
                     return

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -48,12 +49,21 @@ class Sorter:
         self._pool = pool
         self._source = source
         self._mapper = mapper
+        self.newest: dict[str, datetime] = {}
+        """Records that were read again ahead of their turn, and how new they were: a page that was on its way
+        meanwhile must not take them back."""
         self.remap = False
         """Say anew what every record says, also of unchanged ones: the mapping is another one than last time."""
 
     def keyed(self, raws: Iterable[RawRecord]) -> dict[str, RawRecord]:
-        """The records by the id they are stored under; of one met twice, the last."""
-        return {derive_id(self._source, raw.stream, raw.id): raw for raw in raws}
+        """The records by the id they are stored under; of one met twice, the newer, else the last."""
+        found: dict[str, RawRecord] = {}
+        for raw in raws:
+            row_id = derive_id(self._source, raw.stream, raw.id)
+            before = found.get(row_id)
+            if before is None or not _older(raw, before.updated_at):
+                found[row_id] = raw
+        return found
 
     async def sort(self, latest: Mapping[str, RawRecord], seen: int) -> Sorted:
         """Decide for each record. `seen` counts those met twice as often as they were met. Needs the source's lease,
@@ -72,6 +82,10 @@ class Sorter:
             stored = known.get(row_id)
             if raw.deleted:
                 self._deleted(row_id, stored, found)
+                continue
+            if row_id in self.newest and _older(raw, self.newest[row_id]):
+                found.counts.unchanged += 1
+                found.met.append(row_id)
                 continue
             digest = hashlib.blake2b(raw.payload, digest_size=16).digest()
             if stored is None:
@@ -110,6 +124,10 @@ class Sorter:
         return Incoming(
             row_id, raw.stream, raw.id, raw.payload, digest, raw.updated_at, mapped.rows, findings
         )
+
+
+def _older(raw: RawRecord, than: datetime | None) -> bool:
+    return raw.updated_at is not None and than is not None and raw.updated_at < than
 
 
 def _findings(source: str, row_id: str, raw: RawRecord, mapped: Mapped) -> list[FindingDraft]:

@@ -34,6 +34,7 @@ from register.errors import LeaseLost
 from register.identity import LinkCache
 from register.policy import Policy
 from register.runs import RunJob
+from workers.following import RUN_FOR_S, follow
 from workers.streams import streams_to_sweep
 from workers.sweep import Held, sweep
 from workers.writer import Fetched, Watch, Writer
@@ -163,9 +164,13 @@ class Syncer:
                     aliases=aliases,
                     mapping_version=mapper.version,
                 )
-            partitions = await adapter.partitions()
             writer = Writer(self._pool, job, held, self._policy, self._cache, mapper, watch)
             await writer.begin()
+            if job.mode == "hints":
+                await self._read(adapter, job, [], writer, 1)
+                await writer.finish(fresh_at=started)
+                return
+            partitions = await adapter.partitions()
             first = [partition for partition in partitions if partition.first]
             others = [partition for partition in partitions if not partition.first]
             for partition in first:
@@ -188,7 +193,8 @@ class Syncer:
         writer: Writer,
         concurrency: int,
     ) -> None:
-        """Read these partitions to their ends and write all of it. The first problem stops everything."""
+        """Read these partitions to their ends and write all of it, and follow hints meanwhile. The first problem stops
+        everything."""
         queue: asyncio.Queue[Fetched | None] = asyncio.Queue(maxsize=QUEUE_PAGES)
         gate = asyncio.Semaphore(concurrency)
 
@@ -207,9 +213,16 @@ class Syncer:
                 await queue.put(Fetched(partition, None))
 
         async def read_all() -> None:
-            async with asyncio.TaskGroup() as group:
-                for partition in partitions:
-                    group.create_task(read_one(partition))
+            if job.mode == "hints":
+                await follow(self._pool, job.source, adapter, queue, for_s=RUN_FOR_S)
+            else:
+                following = asyncio.create_task(follow(self._pool, job.source, adapter, queue))
+                try:
+                    async with asyncio.TaskGroup() as group:
+                        for partition in partitions:
+                            group.create_task(read_one(partition))
+                finally:
+                    await _cancelled(following)
             await queue.put(None)
 
         try:
@@ -218,6 +231,13 @@ class Syncer:
                 group.create_task(writer.drain(queue))
         except BaseExceptionGroup as several:
             raise _foremost(several) from several
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    """Stop a task; what it failed with before counts."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 async def _pages(adapter: Adapter, partition: Partition, cursor: Any, *, full: bool) -> AsyncIterator[Page]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -15,8 +15,9 @@ import asyncpg
 from adapters.base import Page, Partition
 from adapters.errors import SourceMisbehaved
 from mapping.apply import Mapper
-from register import lease, runs
+from register import hints, lease, runs
 from register.db import Pool
+from register.hints import Waiting
 from register.identity import LinkCache, NeedsIdentity
 from register.policy import Policy
 from register.runs import PartitionState, RunJob
@@ -49,12 +50,21 @@ class RejectedTooMany(SourceMisbehaved):
 class _Batch(NamedTuple):
     places: list[Place]
     sorted: Sorted
+    hints: list[Waiting]
+    gone: dict[str, str]
+    soon: bool
 
 
 class Fetched(NamedTuple):
     partition: Partition
     page: Page | None
     """None: the partition has been read to its end."""
+    hints: Sequence[Waiting] = ()
+    """Notifications that this page follows."""
+    gone: Mapping[str, str] = {}
+    """Records by their id that are no longer there: why."""
+    soon: bool = False
+    """The tool told of something that only an incremental run finds."""
 
 
 Watch = Callable[[Progress], None]
@@ -94,7 +104,7 @@ class Writer:
         """Find out how far the run has come, if it was begun before."""
         self.states = await runs.partition_states(self._pool, self._job.id)
         self._seen = {name: state.seen for name, state in self.states.items()}
-        if self._job.mode == "incremental":
+        if self._job.mode != "full":
             self._cursors = await runs.source_cursors(self._pool, self._job.source)
         else:
             before = await runs.last_full_mapping(self._pool, self._job.source)
@@ -115,17 +125,31 @@ class Writer:
         async for fetched in _batches(queue):
             records = [record for item in fetched if item.page for record in item.page.records]
             latest = self._sorter.keyed(records)
-            if writing is not None and not busy.isdisjoint(latest):
+            gone = {row_id: why for item in fetched for row_id, why in item.gone.items()}
+            if writing is not None and not (busy.isdisjoint(latest) and busy.isdisjoint(gone)):
                 await writing  # the batch under way holds some of the same records
                 writing = None
-            prepared = _Batch(self._places(fetched), await self._sorter.sort(latest, len(records)))
+            told = [hint for item in fetched for hint in item.hints]
+            prepared = _Batch(
+                self._places(fetched), await self._sorter.sort(latest, len(records)), told, gone,
+                any(item.soon for item in fetched),
+            )  # fmt: skip
+            if told:
+                self._remember(fetched)
             if writing is not None:
                 await writing
-            busy = prepared.sorted.ids
+            busy = prepared.sorted.ids.union(gone)
             writing = asyncio.create_task(self._write(prepared))
         if writing is not None:
             await writing
         self._check_rejections(ended=True)
+
+    def _remember(self, fetched: Sequence[Fetched]) -> None:
+        for item in fetched:
+            if item.hints:
+                ahead = self._sorter.keyed(item.page.records if item.page else ())
+                self._sorter.newest.update({i: raw.updated_at for i, raw in ahead.items() if raw.updated_at})
+                self._sorter.newest.update(dict.fromkeys(item.gone, datetime.now(UTC)))
 
     def _places(self, fetched: Sequence[Fetched]) -> list[Place]:
         self.whole = self.whole or any(
@@ -169,11 +193,15 @@ class Writer:
         await write.store(found.new, found.changed, self._mapping_version)
         await write.touch(found.touched)
         write.counts.stored += await write.mark(dict.fromkeys(found.deleted, "deleted"))
+        await write.mark(batch.gone)
         await write.reject(found.rejected)
         await write.accept(sorted((self._set_aside & found.ids) - {record.id for record in found.rejected}))
         if self._job.mode == "full":
             await write.met([*found.met, *(r.id for r in found.rejected)])
         await write.advance(batch.places)
+        await hints.settle(write.connection, self._job.source, batch.hints)
+        if batch.soon:
+            await hints.read_soon(write.connection, self._job.source)
         self._totals += write.counts
 
     async def _in_page(self, body: Callable[[PageWrite], Awaitable[None]]) -> None:

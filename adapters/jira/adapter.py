@@ -9,11 +9,13 @@ from typing import Any, ClassVar, Self
 import httpx
 from pydantic import BaseModel
 
-from adapters.base import Cursor, Identity, Page, Partition, Presence, Stream
+from adapters.base import Cursor, Hint, Identity, Page, Partition, Presence, Stream, Subscribed
 from adapters.errors import SourceMisbehaved
 from adapters.http import Http, Patience
+from adapters.jira.again import reread
 from adapters.jira.boards import Boards
 from adapters.jira.discover import discover
+from adapters.jira.hooks import subscribe
 from adapters.jira.issues import Issues
 from adapters.jira.locate import Locator
 from adapters.jira.options import JiraOptions, Refresh, SignIn
@@ -151,6 +153,18 @@ class JiraAdapter:
         async with aclosing(pages):
             async for page in pages:
                 yield page
+
+    async def reread(self, hints: Sequence[Hint]) -> AsyncGenerator[Page, None]:
+        async with aclosing(reread(self._site, self._issues, self._people, hints)) as pages:
+            async for page in pages:
+                yield page
+
+    async def subscribe(self, address: str, secret: str) -> list[Subscribed]:
+        return await subscribe(self._http, address, secret)
+
+    async def resubscribe(self, subscription_id: str) -> Subscribed | None:
+        """An administrator's webhook does not end."""
+        return Subscribed(subscription_id, "webhook")
 
     async def aliases(self) -> Mapping[str, str]:
         return (await self._site.fields()).names

@@ -68,6 +68,14 @@ class Issues:
             await self._doubt_nothing(project, expected)
         yield Page(records, scan.final_cursor(), expected)
 
+    async def records(self, project: Project, raws: list[bytes]) -> list[RawRecord]:
+        """Issues of one project that were read singly, with the people they name."""
+        server = await self._site.server()
+        reader = IssueReader(
+            await self._site.fields(), await self._boards.points_fields(project), server.browse
+        )
+        return (await self._build(reader, raws))[0]
+
     async def _count(self, search: IssueSearch) -> int | None:
         """How many issues to expect; Data Center says it with every page."""
         server = await self._site.server()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -92,17 +92,13 @@ async def worklog_pages(
     part = cursor["part"] if within else ("full" if full or not first else "changes")
     at = int(cursor.get("at") or 0) if within else first
     started = int(cursor.get("started") or 0) if within else 0
-    server = await site.server()
     started = started or _ms(site.http.tool_now())
     scope = _Scope(site)
     async for values, at, last in _feed(site, "worklog/updated", at):  # noqa: B020 - the place moves on
         ids = [int(value["worklogId"]) for value in values]
         records: list[RawRecord] = []
         if ids:
-            raws = await site.http.json(
-                "POST", f"{server.api}/worklog/list", body={"ids": ids}, decode=decode_list, stream="worklog"
-            )
-            records = await _worklogs(scope, people, [bytes(raw) for raw in raws])
+            records = await _listed(site, scope, people, ids)
         place = {"part": part, "since": first, "at": at, "started": started}
         yield Page(records, None if last else place)
     if part == "changes":
@@ -123,6 +119,19 @@ async def worklog_pages(
             )
     following = max(first, min(at, started) - _ms_of(_WORKLOG_OVERLAP))
     yield Page([], {"since": following})
+
+
+async def worklogs_again(site: Site, people: People, ids: Sequence[int]) -> list[RawRecord]:
+    """Logged work by id, with its authors; what is gone, or lies outside the projects we read, is left out."""
+    return await _listed(site, _Scope(site), people, ids)
+
+
+async def _listed(site: Site, scope: _Scope, people: People, ids: Sequence[int]) -> list[RawRecord]:
+    server = await site.server()
+    raws = await site.http.json(
+        "POST", f"{server.api}/worklog/list", body={"ids": list(ids)}, decode=decode_list, stream="worklog"
+    )
+    return await _worklogs(scope, people, [bytes(raw) for raw in raws])
 
 
 async def _feed(site: Site, path: str, since: int) -> AsyncIterator[tuple[list[dict[str, Any]], int, bool]]:

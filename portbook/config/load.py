@@ -174,6 +174,7 @@ class _Reader:
             mapping=self._absolute(settings.mapping) if settings.mapping else None,
             options=chosen,
             line=self._document.where(at)[0],
+            hooks=settings.hooks,
         )
 
     def _absolute(self, path: Path) -> Path:

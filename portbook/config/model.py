@@ -158,6 +158,15 @@ class Gateway(_Strict):
         return None
 
 
+class Hooks(_Strict):
+    """How the tool tells us of changes; without it they are found by reading every few minutes."""
+
+    secret: SecretStr = Field(
+        description="What the tool's notifications prove themselves with, by reference: make up a long random text and "
+        "keep it. `portbook hooks install SOURCE` sets the tool up, or says how.",
+    )
+
+
 class SourceSettings(_Strict):
     """What every source has, whatever its kind."""
 
@@ -182,6 +191,10 @@ class SourceSettings(_Strict):
         default=None,
         description="A mapping file, relative to this file, that overrides the built-in one field by field.",
     )
+    hooks: Hooks | None = Field(
+        default=None,
+        description="Accept notifications of the tool at `/hooks/{name}`, so that changes arrive in seconds.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +210,7 @@ class Source:
     """The options model of the kind; its secrets are references that are read when asked for."""
     line: int
     """Where it stands in the file."""
+    hooks: Hooks | None = None
 
 
 class IdentityRule(_Strict):

@@ -38,6 +38,7 @@ from register.models.trust import (
     Conflict,
     Event,
     Finding,
+    Hint,
     Lease,
     Link,
     PartitionCursor,
@@ -46,6 +47,7 @@ from register.models.trust import (
     RunPartition,
     Source,
     SourceRecord,
+    Subscription,
     SweepSeen,
 )
 
@@ -101,6 +103,7 @@ __all__ = [
     "Envelope",
     "Event",
     "Finding",
+    "Hint",
     "Lease",
     "Link",
     "PartitionCursor",
@@ -109,5 +112,6 @@ __all__ = [
     "RunPartition",
     "Source",
     "SourceRecord",
+    "Subscription",
     "SweepSeen",
 ]

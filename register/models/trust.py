@@ -73,7 +73,11 @@ class Run(SQLModel, table=True):
 
     id: int | None = _serial("Rises with time.")
     source: str = words("The source.", nullable=False)
-    mode: str = words("What was read.", "incremental", "full", nullable=False)
+    mode: str = words(
+        "What was read: what notifications named, what changed, or everything.",
+        *("hints", "incremental", "full"),
+        nullable=False,
+    )
     state: str = words(
         "How it stands.",
         *("queued", "running", "succeeded", "incomplete", "failed", "held"),
@@ -289,6 +293,30 @@ class Link(SQLModel, table=True):
     created_at: datetime | None = at("When.", nullable=False, server_default=NOW)
 
     __table_args__ = (Index("link_entity_ix", "entity_id"),)
+
+
+class Hint(SQLModel, table=True):
+    """Something a tool says has changed, until it has been read again. One row however often it is said."""
+
+    source: str = Field(sa_type=Text, primary_key=True)
+    stream: str = Field(
+        sa_type=Text, primary_key=True, description="The kind of record; empty: something in the source."
+    )
+    item: str = Field(sa_type=Text, primary_key=True, description="The tool's own id of the record.")
+    notices: int = _count("How often it was said.")
+    first_at: datetime | None = at("When it was first said.", nullable=False, server_default=NOW)
+    last_at: datetime | None = at("When it was last said.", nullable=False, server_default=NOW)
+
+    __table_args__ = (Index("hint_age_ix", "source", "first_at"),)
+
+
+class Subscription(SQLModel, table=True):
+    """A hook that we set up at a tool, and must renew before it ends."""
+
+    source: str = Field(sa_type=Text, primary_key=True)
+    id: str = Field(sa_type=Text, primary_key=True, description="The tool's own id of it.")
+    expires_at: datetime | None = at("When the tool forgets it; empty: never.")
+    created_at: datetime | None = at("When it was set up.", nullable=False, server_default=NOW)
 
 
 class ApiKey(SQLModel, table=True):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from alembic import op
+from register.migrations import run_script
 
 revision = "0001"
 down_revision = None
@@ -13,10 +13,3 @@ def upgrade() -> None:
     folder = Path(__file__).parent
     for name in ("0001_tables.sql", "0001_history.sql", "0001_privileges.sql"):
         run_script((folder / name).read_text("utf-8"))
-
-
-def run_script(sql: str) -> None:
-    """Several statements at once: past SQLAlchemy, whose driver adapter prepares one at a time."""
-    connection = op.get_bind().connection.dbapi_connection
-    assert connection is not None
-    connection.run_async(lambda driver: driver.execute(sql))

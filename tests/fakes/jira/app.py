@@ -70,6 +70,9 @@ class State:
     requests: int = 0
     searches: int = 0
     broken_tokens: bool = False
+    administrator: bool = False
+    """Whether the account may administer webhooks."""
+    webhooks: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Refusal(Exception):
@@ -83,13 +86,20 @@ Handler = Callable[[State, Request, Any], Any]
 
 
 def build(state: State) -> Callable[..., Awaitable[None]]:
-    routes = [
-        Route(f"/rest/api/{{v:int}}/{path}", _endpoint(state, handler), methods=[method])
-        for method, path, handler in API
-    ] + [
-        Route(f"/rest/agile/1.0/{path}", _endpoint(state, handler), methods=[method])
-        for method, path, handler in AGILE
-    ]
+    routes = (
+        [
+            Route(f"/rest/api/{{v:int}}/{path}", _endpoint(state, handler), methods=[method])
+            for method, path, handler in API
+        ]
+        + [
+            Route(f"/rest/agile/1.0/{path}", _endpoint(state, handler), methods=[method])
+            for method, path, handler in AGILE
+        ]
+        + [
+            Route(f"/rest/webhooks/1.0/{path}", _endpoint(state, handler), methods=[method])
+            for method, path, handler in HOOKS
+        ]
+    )
     app = Starlette(routes=routes)
 
     async def entry(scope: Any, receive: Any, send: Any) -> None:
@@ -362,6 +372,8 @@ def search_jql(state: State, request: Request, body: Any) -> bytes:
     }
     if unknown := set(body) - allowed:
         raise Refusal(400, f"Invalid request payload: unknown {sorted(unknown)}")
+    if len(body.get("reconcileIssues") or ()) > 50:
+        raise Refusal(400, "reconcileIssues accepts at most 50 ids.")
     _, rows = _searched(state, body, bounded=True)
     faults = state.faults
     # Jira serves thousands only when next to nothing is asked for.
@@ -600,6 +612,23 @@ def sprint_one(state: State, request: Request, body: Any) -> Any:
     return found
 
 
+def webhook_list(state: State, request: Request, body: Any) -> Any:
+    if not state.administrator:
+        raise Refusal(403, "You do not have permission to administer webhooks.")
+    return [{key: value for key, value in hook.items() if key != "secret"} for hook in state.webhooks]
+
+
+def webhook_add(state: State, request: Request, body: Any) -> Any:
+    webhook_list(state, request, body)
+    site = f"{SITE}/rest/webhooks/1.0/webhook/{len(state.webhooks) + 1}"
+    state.webhooks.append({**body, "enabled": True, "self": site})
+    return {key: value for key, value in state.webhooks[-1].items() if key != "secret"}
+
+
+HOOKS: tuple[tuple[str, str, Handler], ...] = (
+    ("GET", "webhook", webhook_list),
+    ("POST", "webhook", webhook_add),
+)
 API: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "serverInfo", server_info),
     ("GET", "myself", myself),

@@ -1,0 +1,124 @@
+"""Hints: what tools tell of themselves, kept until it has been read again.
+
+A hint says that something may have changed, never to what. Notices of one item are one row, so a storm of them
+costs one reading, and one that comes while the item is being read again stays for the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from register.db import Connection, Pool
+
+
+class Waiting(NamedTuple):
+    """A hint as it stood when it was looked at."""
+
+    stream: str
+    item: str
+    notices: int
+
+
+async def leave(pool: Pool, hints: Mapping[tuple[str, str, str], int]) -> None:
+    """Keep hints: (source, stream, item) → how often it was said. Committed when this returns."""
+    keys = sorted(hints)  # in one order, so that two gateways never wait for each other
+    await pool.execute(
+        """
+        INSERT INTO hint AS h (source, stream, item, notices)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
+        ON CONFLICT (source, stream, item) DO UPDATE
+        SET notices = h.notices + excluded.notices, last_at = clock_timestamp()
+        """,
+        [source for source, _, _ in keys],
+        [stream for _, stream, _ in keys],
+        [item for _, _, item in keys],
+        [hints[key] for key in keys],
+    )
+
+
+async def waiting(pool: Pool, source: str, limit: int) -> list[Waiting]:
+    """The oldest hints of a source."""
+    rows = await pool.fetch(
+        "SELECT stream, item, notices FROM hint WHERE source = $1 ORDER BY first_at, stream, item LIMIT $2",
+        source,
+        limit,
+    )
+    return [Waiting(*row) for row in rows]
+
+
+async def count(pool: Pool, source: str) -> int:
+    """How many records of a source wait to be read again."""
+    return int(await pool.fetchval("SELECT count(*) FROM hint WHERE source = $1", source))
+
+
+async def settle(connection: Connection, source: str, done: Sequence[Waiting]) -> None:
+    """Take back hints that have been followed, in the transaction that stores what was read. One that was said again
+    meanwhile stays, as new."""
+    if not done:
+        return
+    await connection.execute(
+        """
+        WITH followed AS (
+            SELECT * FROM unnest($2::text[], $3::text[], $4::bigint[]) f (stream, item, notices)
+        ), gone AS (
+            DELETE FROM hint h USING followed f
+            WHERE h.source = $1 AND (h.stream, h.item) = (f.stream, f.item) AND h.notices <= f.notices
+        )
+        UPDATE hint h SET notices = h.notices - f.notices, first_at = h.last_at
+        FROM followed f
+        WHERE h.source = $1 AND (h.stream, h.item) = (f.stream, f.item) AND h.notices > f.notices
+        """,
+        source,
+        [hint.stream for hint in done],
+        [hint.item for hint in done],
+        [hint.notices for hint in done],
+    )
+
+
+async def sources_told_of(pool: Pool, names: Sequence[str]) -> list[str]:
+    """Those of these sources that have hints, have been read completely once, and have no run open."""
+    rows = await pool.fetch(
+        """
+        SELECT s.key FROM source s
+        WHERE s.key = ANY($1::text[]) AND s.configured AND s.paused IS NOT TRUE AND s.complete_at IS NOT NULL
+          AND EXISTS (SELECT FROM hint h WHERE h.source = s.key)
+          AND NOT EXISTS (SELECT FROM run r WHERE r.source = s.key AND r.state IN ('queued', 'running'))
+        """,
+        list(names),
+    )
+    return [row[0] for row in rows]
+
+
+async def read_soon(connection: Connection, source: str) -> None:
+    """Something changed that cannot be named: let the next incremental run be due now."""
+    await connection.execute(
+        "UPDATE source SET next_run_at = least(next_run_at, clock_timestamp()) WHERE key = $1", source
+    )
+
+
+async def note_subscription(
+    pool: Pool, source: str, subscription_id: str, expires_at: datetime | None
+) -> None:
+    """Remember a hook that was set up or renewed at the tool."""
+    await pool.execute(
+        """
+        INSERT INTO subscription (source, id, expires_at) VALUES ($1, $2, $3)
+        ON CONFLICT (source, id) DO UPDATE SET expires_at = excluded.expires_at
+        """,
+        source,
+        subscription_id,
+        expires_at,
+    )
+
+
+async def forget_subscription(pool: Pool, source: str, subscription_id: str) -> None:
+    """The tool no longer has it."""
+    await pool.execute("DELETE FROM subscription WHERE source = $1 AND id = $2", source, subscription_id)
+
+
+async def subscriptions(pool: Pool, source: str) -> dict[str, datetime | None]:
+    """The hooks set up for a source: id → when it ends."""
+    rows = await pool.fetch("SELECT id, expires_at FROM subscription WHERE source = $1 ORDER BY id", source)
+    return dict(rows)

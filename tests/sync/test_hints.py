@@ -1,0 +1,181 @@
+"""What a tool tells of itself is read again within the run that is under way, or in a short one of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from register import hints, runs
+from register.hints import Waiting
+from tests.fakes.jira import FakeJira
+from tests.fix_engine import Engine
+from tests.sync.test_accounts import fill
+from tests.sync.test_worker import AWAY, until, working
+from workers import following
+from workers.schedule import Due, request_due_runs, request_hinted_runs
+
+
+async def tell(engine: Engine, *issues: Any, stream: str = "issue", source: str = "delivery") -> None:
+    await hints.leave(engine.pool, {(source, stream, str(getattr(i, "id", i))): 1 for i in issues})
+
+
+async def test_an_item_the_tool_tells_of_is_read_again_alone(engine: Engine, jira: FakeJira) -> None:
+    issues = fill(jira, 30)
+    await engine.add_jira(jira)
+    await engine.sync()
+    before = dict(await engine.pool.fetchrow("SELECT fresh_at, complete_at FROM source"))
+    cursors = await runs.source_cursors(engine.pool, "delivery")
+    jira.edit(issues[3], summary="Renamed")
+    jira.edit(issues[4], summary="Renamed as well, untold")
+    await tell(engine, issues[3], issues[5])
+    run = await engine.sync(mode="hints")
+    assert (run["mode"], run["state"], run["seen"], run["stored"]) == ("hints", "succeeded", 2, 1)
+    titles = {row["key"]: row["title"] for row in (await engine.rows("work_item")).values()}
+    assert titles[issues[3].key] == "Renamed"
+    assert titles[issues[4].key] == "Item 4"
+    assert await engine.count("hint") == 0
+    # It says nothing about the rest of the source: what is fresh, and where the next run starts, stays.
+    assert dict(await engine.pool.fetchrow("SELECT fresh_at, complete_at FROM source")) == before
+    assert await runs.source_cursors(engine.pool, "delivery") == cursors
+    again = await engine.sync()
+    assert (again["stored"], again["rows_changed"]) == (1, 1)
+
+
+async def test_what_is_gone_leaves_with_its_reason(engine: Engine, jira: FakeJira) -> None:
+    issues = fill(jira, 12)
+    jira.world.add_project("HID", "Hidden")
+    lost = jira.add_issue("HID", "Soon unseen")
+    jira.world.add_project("OUT", "Elsewhere")
+    await engine.add_jira(jira, select={"projects": ["PAY", "HID"]})
+    await engine.sync()
+    jira.delete(issues[0])
+    jira.move(issues[1], "OUT")
+    jira.hide_project("HID")
+    await tell(engine, issues[0], issues[1], lost, "999999")
+    run = await engine.sync(mode="hints")
+    assert (run["state"], run["vanished"]) == ("succeeded", 3)
+    found = {key: row["presence"] for key, row in (await engine.rows("work_item")).items()}
+    assert found[str(issues[0].id)] == "deleted"
+    assert found[str(issues[1].id)] == "moved"
+    assert found[str(lost.id)] == "lost_access"
+    assert await engine.count("hint") == 0
+
+
+async def test_logged_work_is_read_again_too(engine: Engine, jira: FakeJira) -> None:
+    issue = fill(jira, 1)[0]
+    await engine.add_jira(jira)
+    await engine.sync()
+    mia = jira.world.add_user("Ada Lovelace")
+    log = jira.world.add_worklog(issue, mia, 3600, jira.world.now())
+    await tell(engine, log, stream="worklog")
+    await engine.sync(mode="hints")
+    assert [row["hours"] for row in (await engine.rows("time_entry")).values()] == [1]
+
+
+async def test_a_run_under_way_follows_what_comes_meanwhile(
+    engine: Engine, cloud: FakeJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also, pages of before the change that were on their way must not take it back."""
+    monkeypatch.setattr(following, "LOOK_EVERY_S", 0.02)
+    issues = fill(cloud, 400)
+    await engine.add_jira(cloud, page_size=20)
+    await engine.sync()
+    loop = asyncio.get_running_loop()
+    seen: list[str] = []
+
+    async def change_and_tell() -> None:
+        cloud.edit(issues[390], summary="Renamed meanwhile")
+        await tell(engine, issues[390])
+
+    def meddle(number: int) -> None:
+        if not seen:
+            seen.append("told")
+            asyncio.run_coroutine_threadsafe(change_and_tell(), loop).result(5)
+        elif len(seen) == 1 and number > 8:
+            row = asyncio.run_coroutine_threadsafe(
+                engine.pool.fetchval("SELECT count(*) FROM work_item WHERE title = 'Renamed meanwhile'"), loop
+            )
+            if row.result(5):
+                seen.append("visible")
+
+    cloud.faults.on_search = meddle
+    # The fake holds its lock while it calls back; the edit is made by another thread.
+    cloud.world.lock = _NoLock()
+    run = await engine.sync(mode="full")
+    cloud.faults.on_search = None
+    assert run["state"] == "succeeded"
+    assert run["seen"] == run["stored"] + run["unchanged"] + run["quarantined"]
+    assert seen == ["told", "visible"], "the change was visible before the read came to its page"
+    assert (await engine.rows("work_item"))[str(issues[390].id)]["title"] == "Renamed meanwhile"
+    assert await engine.count("work_item_history") == 1
+    assert await engine.count("hint") == 0
+
+
+class _NoLock:
+    def __enter__(self) -> None: ...
+    def __exit__(self, *exc: object) -> None: ...
+
+
+async def test_a_hint_said_again_while_it_is_followed_stays(engine: Engine) -> None:
+    await tell(engine, "1", "2")
+    taken = await hints.waiting(engine.pool, "delivery", 10)
+    await tell(engine, "2")
+    async with engine.pool.acquire() as connection:
+        await hints.settle(connection, "delivery", taken)
+    assert await hints.waiting(engine.pool, "delivery", 10) == [Waiting("issue", "2", 1)]
+
+
+async def test_news_that_names_nothing_makes_the_next_run_due(engine: Engine, cloud: FakeJira) -> None:
+    fill(cloud, 2)
+    await engine.add_jira(cloud)
+    await engine.sync()
+    await engine.pool.execute("UPDATE source SET next_run_at = now() + interval '1 hour'")
+    await hints.leave(engine.pool, {("delivery", "", ""): 7})
+    await engine.sync(mode="hints")
+    assert await engine.pool.fetchval("SELECT next_run_at <= clock_timestamp() FROM source")
+    assert await engine.count("hint") == 0
+
+
+async def test_a_storm_of_hints_does_not_keep_the_poll_waiting(engine: Engine, cloud: FakeJira) -> None:
+    fill(cloud, 2)
+    await engine.add_jira(cloud)
+    await engine.sync()
+    due = {"delivery": Due(timedelta(minutes=5), datetime(2026, 1, 1, 2, tzinfo=UTC).time(), ZoneInfo("UTC"))}
+    await request_due_runs(engine.pool, due)
+    await engine.pool.execute("UPDATE run SET state = 'succeeded' WHERE state = 'queued'")
+    await tell(engine, "1")
+    await request_hinted_runs(engine.pool, due)
+    await engine.pool.execute("UPDATE run SET state = 'running' WHERE state = 'queued'")
+    await engine.pool.execute("UPDATE source SET next_run_at = now() - interval '1 second'")
+    await request_due_runs(engine.pool, due)
+    assert await engine.pool.fetchval("SELECT next_run_at <= now() FROM source"), "still due"
+    await engine.pool.execute("UPDATE run SET state = 'succeeded' WHERE state = 'running'")
+    # The hints go on coming; the poll is asked for first.
+    await request_due_runs(engine.pool, due)
+    await request_hinted_runs(engine.pool, due)
+    assert await engine.pool.fetchval("SELECT mode FROM run WHERE state = 'queued'") == "incremental"
+
+
+async def test_a_paused_source_is_not_read_for_hints(engine: Engine, cloud: FakeJira) -> None:
+    fill(cloud, 1)
+    await engine.add_jira(cloud)
+    await engine.sync()
+    await tell(engine, "1")
+    await engine.pool.execute("UPDATE source SET paused = true")
+    await request_hinted_runs(engine.pool, ["delivery"])
+    assert await engine.count("run", "state = 'queued'") == 0
+
+
+async def test_an_idle_worker_follows_a_hint_by_itself(engine: Engine, cloud: FakeJira) -> None:
+    issues = fill(cloud, 3)
+    await engine.add_jira(cloud)
+    await engine.sync()
+    cloud.edit(issues[1], summary="Told")
+    await tell(engine, issues[1])
+    async with working(engine, AWAY):
+        await until(engine, "SELECT count(*) = 1 FROM work_item WHERE title = 'Told'")
+        await until(engine, "SELECT count(*) = 0 FROM hint")

@@ -1,0 +1,84 @@
+"""Following hints: what a tool says has changed is read again at once, beside whatever else a run reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from adapters.base import Adapter, Hint, Page, Partition, Presence, RawRecord, Rereads
+from register import hints
+from register.db import Pool
+from register.hints import Waiting
+from register.ids import derive_id
+from register.write import stored_payloads
+from workers.sweep import decoded_or_none
+from workers.writer import Fetched
+
+TOGETHER = 100
+"""Hints followed in one go: one or two requests at the tool."""
+LOOK_EVERY_S = 1.0
+RUN_FOR_S = 20.0
+"""A run that only follows hints ends after this, so that a storm of them never keeps the poll waiting."""
+
+FOLLOWED = Partition("hints", (), "what the tool told us of")
+
+
+async def follow(
+    pool: Pool,
+    source: str,
+    adapter: Adapter,
+    queue: asyncio.Queue[Fetched | None],
+    *,
+    for_s: float | None = None,
+) -> None:
+    """Put what hints name into the queue as it stands now at the tool: until cancelled, or for so many seconds at
+    most and only while there are hints."""
+    loop = asyncio.get_running_loop()
+    end = None if for_s is None else loop.time() + for_s
+    in_hand: set[Waiting] = set()
+    while True:
+        # Those in hand stay in the table until their page is stored.
+        waiting = await hints.waiting(pool, source, TOGETHER + len(in_hand))
+        in_hand &= set(waiting)
+        fresh = [hint for hint in waiting if hint not in in_hand][:TOGETHER]
+        if fresh:
+            await queue.put(await reread(pool, source, adapter, fresh))
+            in_hand |= set(fresh)
+        if end is not None and (loop.time() >= end or not waiting):
+            return
+        if len(fresh) < TOGETHER:
+            await asyncio.sleep(LOOK_EVERY_S if end is None else LOOK_EVERY_S / 20)
+
+
+async def reread(pool: Pool, source: str, adapter: Adapter, waiting: Sequence[Waiting]) -> Fetched:
+    """What these hints name, as it stands now. One that names nothing, or what this adapter cannot read alone, waits
+    for the next incremental run, which is then due."""
+    named = [Hint(hint.stream, hint.item) for hint in waiting if hint.item]
+    soon = len(named) < len(waiting)
+    if not named or not isinstance(adapter, Rereads):
+        return Fetched(FOLLOWED, Page((), None), waiting, soon=True)
+    records: list[RawRecord] = []
+    async for page in adapter.reread(named):
+        records += page.records
+    met = {Hint(record.stream, record.id) for record in records}
+    gone = await _gone(pool, source, adapter, [hint for hint in named if hint not in met])
+    return Fetched(FOLLOWED, Page(records, None), waiting, gone, soon)
+
+
+async def _gone(pool: Pool, source: str, adapter: Adapter, missing: Sequence[Hint]) -> dict[str, str]:
+    """Record id → why it is gone; of records that are stored, and that the tool knows something of."""
+    found: dict[str, str] = {}
+    for stream in sorted({hint.stream for hint in missing}):
+        ids = {hint.id: derive_id(source, stream, hint.id) for hint in missing if hint.stream == stream}
+        payloads = await stored_payloads(pool, list(ids.values()))
+        last_known = {
+            source_id: decoded_or_none(payloads[record_id])
+            for source_id, record_id in ids.items()
+            if record_id in payloads
+        }
+        if not last_known:
+            continue
+        for source_id, presence in (await adapter.locate(stream, list(last_known), last_known)).items():
+            if presence is not Presence.PRESENT:
+                found[ids[source_id]] = presence.value
+    return found
