@@ -138,7 +138,8 @@ class Locator:
         return answer
 
     async def _links(self, ids: Sequence[str]) -> dict[str, Presence]:
-        """A link is asked for at both of its ends; while neither can be read, nothing is known of it."""
+        """A link is asked for at both of its ends. One whose end cannot be read may be there all the same: it shares
+        the cautious half of that end's fate."""
         kinds = await self._site.link_types()
         ends: dict[int, set[str]] = {}
         for name in ids:
@@ -158,7 +159,7 @@ class Locator:
             rel, source, target = name.rsplit(":", 2)
             if name in there or link_id(rel, target, source) in there:
                 answer[name] = Presence.PRESENT
-            elif any(end.isdigit() and int(end) in readable for end in (source, target)):
+            elif all(end.isdigit() and int(end) in readable for end in (source, target)):
                 answer[name] = Presence.DELETED
             else:
                 answer[name] = Presence.LOST_ACCESS

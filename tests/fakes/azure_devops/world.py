@@ -467,7 +467,8 @@ class World:
         raise KeyError(name)
 
     def readable(self, item: Item) -> bool:
-        return not (item.hidden or item.destroyed or self.projects[item.project].hidden)
+        home = self.projects[item.project]
+        return not (item.hidden or item.destroyed or home.hidden) and home.state == "wellFormed"
 
     def whole(self, item: Item, values: dict[str, Any] | None = None) -> dict[str, Any]:
         """Every field, those that the tool computes included."""
