@@ -91,5 +91,13 @@ def open_reader(
             from adapters.ms_project.files import FilesReader
 
             return FilesReader(options)
+        case "project_data":
+            from adapters.ms_project.project_data import ProjectDataReader
+
+            return ProjectDataReader(options, transport, refresh=refresh, patience=patience)
+        case "dataverse":
+            from adapters.ms_project.dataverse import DataverseReader
+
+            return DataverseReader(options, transport, refresh=refresh, patience=patience)
         case _:
             raise SourceRefused(f"api {options.api} cannot be read yet")

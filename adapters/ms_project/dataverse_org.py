@@ -1,0 +1,312 @@
+"""A Dataverse environment as we found it: its tables and columns, and the few things that records need of others.
+
+The Web API is version 9.2; paging, change tracking and limits follow Microsoft's "Use the Microsoft Dataverse Web API".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from adapters.errors import CursorExpired, SourceMisbehaved, SourceRefused
+from adapters.http import Credentials, Http, Patience, own_path
+from adapters.json_body import loads, page_decoder
+from adapters.ms_project.dataverse_tables import BUCKET, PROJECT, RESOURCE, TASK, Table
+from adapters.ms_project.options import MsProjectOptions
+from adapters.once import Once
+
+API = "api/data/v9.2"
+FORMATTED = "OData.Community.Display.V1.FormattedValue"
+_ROLE = (
+    "The application must be an application user of this environment (Power Platform admin center, Settings, Users + "
+    "permissions) with a security role that may read the tables of Project at organisation level."
+)
+HINTS: Mapping[int, str] = {
+    401: "The token is not for this environment. Check `url` (https://<org>.crm<N>.dynamics.com), `tenant` and "
+    "`client_id`. " + _ROLE,
+    403: _ROLE,
+    404: "Check `url`: it is the environment's own address, without a path.",
+    429: "Dataverse limits requests per user. Lower `concurrency` or `per_second`, or give Portbook an application "
+    "user of its own.",
+}
+_CODED = frozenset({"Picklist", "State", "Status"})
+_KEPT = frozenset(
+    {
+        "String",
+        "Memo",
+        "Integer",
+        "BigInt",
+        "Decimal",
+        "Double",
+        "Money",
+        "Boolean",
+        "DateTime",
+        "Lookup",
+        *_CODED,
+    }
+)
+
+
+class Rows(msgspec.Struct):
+    """A page of a table."""
+
+    value: list[msgspec.Raw]
+    next: str | None = msgspec.field(default=None, name="@odata.nextLink")
+    delta: str | None = msgspec.field(default=None, name="@odata.deltaLink")
+
+
+decode_rows = page_decoder(Rows, "value")
+
+
+class Column(NamedTuple):
+    """A column that somebody added to the environment."""
+
+    wire: str
+    title: str
+    type: str
+
+    @property
+    def path(self) -> str:
+        """JMESPath to what a person sees: of a choice its label, not its number."""
+        coded = self.type in _CODED or self.type == "Lookup"
+        return f'"{self.wire}@{FORMATTED}"' if coded else self.wire
+
+
+class Layout(NamedTuple):
+    """A table as this environment has it."""
+
+    table: Table
+    columns: tuple[str, ...]
+    custom: tuple[Column, ...]
+    tracked: bool
+    """Whether the table keeps account of its changes."""
+
+    @property
+    def select(self) -> str:
+        return ",".join((*self.columns, *(column.wire for column in self.custom)))
+
+    @property
+    def labels(self) -> bool:
+        """Whether a person reads other words than the wire carries."""
+        return self.table is PROJECT or any(column.path != column.wire for column in self.custom)
+
+    @property
+    def shape(self) -> str:
+        """Another one when other columns are asked for: a feed of changes keeps to those it began with."""
+        return hashlib.sha256(f"{self.select} {self.tracked} {self.labels}".encode()).hexdigest()[:16]
+
+
+class ProjectFacts(NamedTuple):
+    name: str
+    hours_per_day: float
+
+
+class Org:
+    """Asks an environment, through one `Http`."""
+
+    def __init__(
+        self,
+        options: MsProjectOptions,
+        credentials: Credentials,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self.options = options
+        self.url = options.url or ""
+        self.http = Http(
+            f"{self.url}/{API}",
+            credentials,
+            concurrency=options.concurrency,
+            per_second=options.per_second,
+            headers={"OData-Version": "4.0", "OData-MaxVersion": "4.0"},
+            hints=HINTS,
+            patience=patience,
+            transport=transport,
+        )
+        self._layouts: dict[str, Once[Layout | None]] = {}
+        self.projects = Once(self._projects)
+        self.resource_of_user = Once(self._resource_of_user)
+        self.buckets = Once(self._buckets)
+        self.milestones = Once(self._milestones)
+
+    async def layout(self, table: Table) -> Layout | None:
+        """None when the environment has no such table."""
+        known = self._layouts.setdefault(table.name, Once(lambda: self._layout(table)))
+        return await known()
+
+    async def required(self, table: Table) -> Layout:
+        found = await self.layout(table)
+        if found is None:
+            raise SourceRefused(
+                f"this environment has no table {table.name}",
+                stream=table.name,
+                detail=self.url,
+                hint="Is this the environment that Planner Premium or Project for the web keeps its plans in?",
+            )
+        return found
+
+    async def _layout(self, table: Table) -> Layout | None:
+        answer, found = await self.http.send(
+            "GET",
+            f"EntityDefinitions(LogicalName='{table.name}')"
+            "?$select=LogicalName,EntitySetName,ChangeTrackingEnabled"
+            "&$expand=Attributes($select=LogicalName,AttributeType,IsCustomAttribute,DisplayName)",
+            decode=as_object,
+            also=(403, 404),
+            stream=table.name,
+        )
+        if answer.status == 404:
+            return None
+        if answer.status == 403:
+            # What the table is like may not be looked up: then the columns that every environment has must do.
+            return Layout(table, table.columns, (), True)
+        kinds = {str(one.get("LogicalName")): one for one in found.get("Attributes") or ()}
+        there = {
+            name if kind.get("AttributeType") != "Lookup" else f"_{name}_value"
+            for name, kind in kinds.items()
+        }
+        # Owner, Customer and the like are lookups too.
+        there |= {f"_{name}_value" for name in kinds}
+        columns = tuple(name for name in table.columns if name in there)
+        if table.key not in columns:
+            raise SourceMisbehaved(f"the table {table.name} has no column {table.key}", stream=table.name)
+        custom = [_column(kind) for name, kind in sorted(kinds.items()) if _is_own(name, kind)]
+        tracked = bool(found.get("ChangeTrackingEnabled"))
+        return Layout(table, columns, tuple(custom), tracked)
+
+    async def selected(self) -> frozenset[str] | None:
+        """Ids of the projects to read; None for all of them."""
+        wanted = self.options.select.projects
+        if wanted is None:
+            return None
+        names = {name.strip().casefold() for name in wanted}
+        projects = await self.projects()
+        found = {key for key, facts in projects.items() if {key, facts.name.strip().casefold()} & names}
+        if not found:
+            raise SourceRefused(
+                f"none of the selected projects is visible: {', '.join(wanted)}",
+                stream=PROJECT.name,
+                detail=self.url,
+                hint="Check `select.projects`. Visible are: "
+                + ", ".join(facts.name for facts in list(projects.values())[:20]),
+            )
+        return frozenset(found)
+
+    async def _projects(self) -> Mapping[str, ProjectFacts]:
+        """Seeing none at all is never taken for "everything was deleted"."""
+        layout = await self.required(PROJECT)
+        found: dict[str, ProjectFacts] = {}
+        columns = [
+            c for c in ("msdyn_projectid", "msdyn_subject", "msdyn_hoursperday") if c in layout.columns
+        ]
+        async for row in self._all(PROJECT, columns):
+            hours = row.get("msdyn_hoursperday")
+            usable = isinstance(hours, int | float) and 0 < hours <= 24
+            found[str(row.get("msdyn_projectid"))] = ProjectFacts(
+                str(row.get("msdyn_subject") or ""), float(hours) if usable and hours else 8.0
+            )
+        if not found:
+            raise SourceRefused(
+                "the application sees no project at all",
+                stream=PROJECT.name,
+                detail=self.url,
+                hint="With a role that reads at user level, it sees its own rows only, of which it has none. "
+                + _ROLE,
+            )
+        return found
+
+    async def _resource_of_user(self) -> Mapping[str, str]:
+        layout = await self.layout(RESOURCE)
+        if layout is None or "_userid_value" not in layout.columns:
+            return {}
+        rows = self._all(RESOURCE, ["bookableresourceid", "_userid_value"], "_userid_value ne null")
+        return {str(row["_userid_value"]): str(row["bookableresourceid"]) async for row in rows}
+
+    async def _buckets(self) -> Mapping[str, str]:
+        if await self.layout(BUCKET) is None:
+            return {}
+        rows = self._all(BUCKET, ["msdyn_projectbucketid", "msdyn_name"])
+        return {str(row["msdyn_projectbucketid"]): str(row.get("msdyn_name") or "") async for row in rows}
+
+    async def _milestones(self) -> frozenset[str]:
+        """Tasks that are milestones: a link leads to one or the other."""
+        layout = await self.required(TASK)
+        if "msdyn_ismilestone" not in layout.columns:
+            return frozenset()
+        rows = self._all(TASK, ["msdyn_projecttaskid"], "msdyn_ismilestone eq true")
+        return frozenset([str(row["msdyn_projecttaskid"]) async for row in rows])
+
+    async def _all(
+        self, table: Table, columns: Sequence[str], where: str = ""
+    ) -> AsyncIterator[dict[str, Any]]:
+        path = f"{table.set}?$select={','.join(columns)}"
+        if where:
+            path += f"&$filter={quote(where, safe='')}"
+        seen: set[str] = set()
+        while True:
+            page = await self.page(path, table, prefer(5000))
+            for raw in page.value:
+                row = loads(bytes(raw))
+                if isinstance(row, dict):
+                    yield row
+            if page.next is None:
+                return
+            path = self.follow(page.next, seen, table)
+
+    async def page(
+        self, path: str, table: Table, headers: Mapping[str, str], *, resumed: bool = False
+    ) -> Rows:
+        """One page. CursorExpired when a place that was kept (`resumed`) is no longer accepted."""
+        also = (400, 404, 410, 412) if resumed else ()
+        answer, rows = await self.http.send(
+            "GET", path, headers=headers, decode=decode_rows, also=also, stream=table.name
+        )
+        if answer.status in also:
+            raise CursorExpired(
+                f"Dataverse no longer accepts our place in {table.name}: {answer.said()}", stream=table.name
+            )
+        return rows
+
+    def follow(self, link: str, seen: set[str], table: Table) -> str:
+        path = own_path(self.http.base_url, link)
+        if path in seen:
+            raise SourceMisbehaved("Dataverse leads back to a page that was already read", stream=table.name)
+        seen.add(path)
+        return path
+
+
+def prefer(size: int, *, track: bool = False, labels: bool = False) -> dict[str, str]:
+    wishes = [f"odata.maxpagesize={size}"]
+    if track:
+        wishes.append("odata.track-changes")
+    if labels:
+        wishes.append(f'odata.include-annotations="{FORMATTED}"')
+    return {"Prefer": ",".join(wishes)}
+
+
+def as_object(body: bytes) -> dict[str, Any]:
+    data = loads(body)
+    if not isinstance(data, dict):
+        raise ValueError("expected an object")
+    return data
+
+
+def _is_own(name: str, kind: Mapping[str, Any]) -> bool:
+    """Whether the organisation added the column: Microsoft's own begin with msdyn_ or are part of every table."""
+    return (
+        bool(kind.get("IsCustomAttribute"))
+        and not name.startswith("msdyn_")
+        and kind.get("AttributeType") in _KEPT
+    )
+
+
+def _column(kind: Mapping[str, Any]) -> Column:
+    name, type_ = str(kind["LogicalName"]), str(kind["AttributeType"])
+    label = ((kind.get("DisplayName") or {}).get("UserLocalizedLabel") or {}).get("Label")
+    return Column(f"_{name}_value" if type_ == "Lookup" else name, str(label or name), type_)
