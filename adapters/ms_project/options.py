@@ -23,6 +23,7 @@ _ONLY_FOR: dict[str, tuple[str, ...]] = {
     "links": ("project_data",),
     "risks": ("project_data",),
     "project_types": ("project_data",),
+    "hours_per_day": ("project_data",),
     "files": ("files",),
     "settle_s": ("files",),
     "limits": ("files",),
@@ -115,6 +116,12 @@ class MsProjectOptions(_Strict):
     )
     project_types: list[int] = Field(
         default=[0], description="Project types to read, as numbers of the server; 0 is an ordinary project."
+    )
+    hours_per_day: float = Field(
+        default=8.0,
+        gt=0,
+        le=24,
+        description="Working hours of a day, by which the server's durations, floats and lags become days.",
     )
     base_dir: Path = Field(
         default=Path(), description="Folder that `files` are relative to: the configuration file's own."

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import orjson
+import pytest
 
 from adapters.ms_project import MsProjectAdapter, MsProjectOptions
 from tests.fakes.mspdi import Plan, baseline, large
+from tests.fakes.project_server import FakeProjectServer, generated
 from tests.fix_engine import Engine
+from tests.fix_project import server_adapter
 
 
 async def add_plans(engine: Engine, name: str = "plans") -> None:
@@ -154,3 +158,81 @@ async def test_a_broken_plan_does_not_keep_the_others_from_being_read(engine: En
     assert "b.xml is cut off" in run["error"]
     assert await engine.count("work_item", "title = 'Renamed'") == 1
     assert await engine.count("work_item", "presence <> 'present'") == 0
+
+
+async def add_server(engine: Engine, fake: FakeProjectServer, name: str = "pwa", **options: Any) -> None:
+    await engine.add(name, "ms_project", lambda: server_adapter(fake, **options), {"url": fake.site})
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+async def test_the_register_agrees_with_a_project_server(engine: Engine, verbose: bool) -> None:
+    world = generated(3, 150)
+    with FakeProjectServer(world, verbose=verbose, page_size=40) as fake:
+        await add_server(engine, fake)
+        run = await engine.sync("pwa", "full")
+        assert (run["state"], run["error"]) == ("succeeded", None)
+        assert await totals(engine) == world.totals()
+        assert await engine.findings() == []
+        before = await engine.touched()
+        assert (await engine.sync("pwa"))["state"] == "succeeded"
+        assert (await engine.sync("pwa", "full"))["state"] == "succeeded"
+        assert await engine.touched() == before
+
+
+async def test_a_change_on_the_server_arrives_and_a_deletion_with_the_complete_pass(engine: Engine) -> None:
+    world = generated(2, 40)
+    with FakeProjectServer(world) as fake:
+        await add_server(engine, fake)
+        await engine.sync("pwa", "full")
+        tasks = [t for t in world.sets["Tasks"].values() if t["TaskName"].startswith("Task 1")]
+        world.clock = lambda: datetime(2026, 5, 5, 12)
+        world.edit(tasks[0], TaskName="Renamed", TaskPercentCompleted=100)
+        world.delete_task(tasks[1])
+        run = await engine.sync("pwa")
+        assert run["state"] == "succeeded"
+        rows = await engine.rows("work_item")
+        assert rows[f"{tasks[0]['ProjectId']}:{tasks[0]['TaskId']}"]["title"] == "Renamed"
+        await engine.sync("pwa", "full")
+        rows = await engine.rows("work_item")
+        assert rows[f"{tasks[1]['ProjectId']}:{tasks[1]['TaskId']}"]["presence"] == "deleted"
+        assert await totals(engine) == world.totals()
+
+
+async def test_a_retired_site_freezes_what_was_read(engine: Engine) -> None:
+    with FakeProjectServer(generated(1, 20)) as fake:
+        await add_server(engine, fake, url="https://acme.sharepoint.com/pwa")
+        await engine.sync("pwa", "full")
+        before = await engine.touched()
+        for status in (404, 410, 302, 403):
+            fake.faults.retired = status
+            run = await engine.sync("pwa", "full")
+            assert run["state"] == "failed"
+            assert "retired Project Online" in run["error"]
+            assert await engine.touched() == before
+    assert await engine.pool.fetchval("SELECT paused FROM source WHERE key = 'pwa'") is True
+
+
+async def test_risks_issues_and_deliverables_arrive(engine: Engine) -> None:
+    world = generated(1, 10)
+    project = next(iter(world.sets["Projects"].values()))
+    world.log(
+        "Risks", project, "Cable late", Probability=0.6, Impact=4.0, Exposure=2.4, Cost=50000.0,
+        CostExposure=30000.0, Owner="Person 3", Description="<p>The <b>cable</b></p>", Status="(1) Active",
+    )  # fmt: skip
+    world.log("Issues", project, "No permit", Priority="(1) High", Status="(2) Postponed", Discussion="x")
+    world.log("Deliverables", project, "Quay", FinishDate=datetime(2026, 6, 30, 17), StartDate=None)
+    world.log("Risks", project, "A folder", IsFolder=True)
+    with FakeProjectServer(world) as fake:
+        await add_server(engine, fake)
+        run = await engine.sync("pwa", "full")
+        assert run["state"] == "succeeded", run["error"]
+        (risk,) = await present(engine, "risk")
+        assert (risk["probability"], risk["impact"], risk["score"], risk["status"]) == (3, 2, 6, "open")
+        assert risk["description"] == "The cable"
+        assert risk["owner_id"] in {
+            row["id"] for row in await present(engine, "person") if row["title"] == "Person 3"
+        }
+        (issue,) = await present(engine, "issue")
+        assert (issue["status"], issue["status_source"]) == ("on_hold", "(2) Postponed")
+        (deliverable,) = await present(engine, "deliverable")
+        assert deliverable["due_on"] == "2026-06-30"

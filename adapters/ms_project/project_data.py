@@ -1,0 +1,479 @@
+"""ProjectDataReader: the reporting feed of Project Server (and of Project Online, for whoever still replays one).
+
+A project that changed is read again whole, for publishing touches every task and says of none that it changed. Risks,
+issues and deliverables live in the projects' own sites, change by themselves, and are read by their own dates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, Self
+from zoneinfo import ZoneInfo
+
+import httpx
+import orjson
+
+from adapters.base import Cursor, Identity, Page, Partition, Presence, RawRecord, SourceField, Stream
+from adapters.errors import SourceMisbehaved, SourceRefused
+from adapters.http import Http, Patience
+from adapters.json_body import loads
+from adapters.ms_project import odata, pwa_records
+from adapters.ms_project.options import MsProjectOptions
+from adapters.ms_project.pwa import DATA, HINTS, SERVER, Project, Site, resource_kind
+from adapters.ms_project.pwa_records import TaskKind
+from adapters.ms_project.sign_in import Refresh, credentials
+from adapters.ms_project.units import guid
+
+OVERLAP = timedelta(hours=2)
+"""The feed is filled by a queue after publishing, and dates of the hour that a clock change repeats are ambiguous."""
+
+_IDS_AT_ONCE = 12
+"""Keys in one filter: an address longer than some 2,000 characters is refused."""
+_NUMBER_OF_BASELINES = range(11)
+
+
+class Log(NamedTuple):
+    """What the projects' own sites keep."""
+
+    entity_set: str
+    stream: str
+    key: str
+
+
+LOGS = {
+    "risks": Log("Risks", "pwa_risk", "RiskId"),
+    "issues": Log("Issues", "pwa_issue", "IssueId"),
+    "deliverables": Log("Deliverables", "pwa_deliverable", "DeliverableId"),
+}
+_PLAN_STREAMS = ("pwa_task", "pwa_assignment", "pwa_link", "pwa_baseline")
+_SETS = {
+    "pwa_project": "Projects",
+    "pwa_task": "Tasks",
+    "pwa_assignment": "Assignments",
+    "pwa_resource": "Resources",
+    "pwa_risk": "Risks",
+    "pwa_issue": "Issues",
+    "pwa_deliverable": "Deliverables",
+}
+
+
+class ProjectDataReader:
+    """Reads a PWA site. It keeps what it learnt about the site, so an instance serves one run."""
+
+    def __init__(
+        self,
+        options: MsProjectOptions,
+        transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        refresh: Refresh | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        if options.url is None or options.auth is None:
+            raise AssertionError("the options were not validated")
+        self._http = Http(
+            options.url,
+            credentials(options.auth, options.url, refresh),
+            concurrency=options.concurrency,
+            per_second=options.per_second,
+            hints=HINTS,
+            patience=patience,
+            transport=transport,
+        )
+        self._options = options
+        self._site = Site(self._http, options)
+        self._samples: dict[str, list[dict[str, Any]]] = {}
+
+    async def __aenter__(self) -> Self:
+        await self._http.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._http.__aexit__(*exc)
+
+    async def check(self) -> Identity:
+        """Sign in, see that the feed answers, and say what is missing."""
+        await self._site.probe()
+        warnings = [
+            f"project {name} of select.projects is not published" for name in await self._site.missing()
+        ]
+        projects = await self._site.projects()
+        if not projects:
+            warnings.append("no project is published there: drafts are not read")
+        elif self._options.links:
+            answer, _ = await self._links_of(projects[0])
+            if answer != 200:
+                warnings.append(
+                    "links between tasks cannot be read: the account needs the right to open the projects themselves"
+                )
+        return Identity(
+            account=getattr(self._options.auth, "user", "") or "reporting account",
+            product="Project Web App, reporting feed",
+            timezone=self._options.timezone,
+            warnings=tuple(warnings),
+        )
+
+    async def discover(self) -> list[Stream]:
+        """Every property of each set, with samples. Enterprise custom fields are properties like any other."""
+        streams = []
+        for stream, name in _SETS.items():
+            rows = await self._sample(stream)
+            fields = []
+            for field in rows[0] if rows else ():
+                values = [row[field] for row in rows if row.get(field) not in (None, "", [])]
+                fields.append(
+                    SourceField(field, field, _kind(values), tuple(dict.fromkeys(map(str, values)))[:3])
+                )
+            streams.append(Stream(stream, name, tuple(fields)))
+        return streams
+
+    async def aliases(self) -> Mapping[str, str]:
+        """Every property of projects, tasks, assignments and resources by its own name: custom fields have no other."""
+        found: dict[str, str] = {}
+        for stream in ("pwa_project", "pwa_task", "pwa_assignment", "pwa_resource"):
+            for row in await self._sample(stream):
+                found |= {name: name for name in row if name.isidentifier()}
+        return found
+
+    async def partitions(self) -> list[Partition]:
+        found = [
+            # People first: a project names its owner.
+            Partition("resources", ("pwa_resource",), "resources", first=True),
+            Partition("projects", ("pwa_project",), "projects", first=True),
+        ]
+        found += [
+            Partition(f"plan:{project.id}", _PLAN_STREAMS, f"plan of {project.name}")
+            for project in await self._site.projects()
+        ]
+        if self._options.risks:
+            found += [Partition(name, (log.stream,), name) for name, log in LOGS.items()]
+        return found
+
+    async def read(self, partition: Partition, cursor: Cursor | None, *, full: bool) -> AsyncIterator[Page]:
+        """See `Adapter.read`."""
+        name, _, project_id = partition.name.partition(":")
+        pages: AsyncGenerator[Page, None]
+        if name == "resources":
+            pages = self._resource_pages()
+        elif name == "projects":
+            pages = self._project_pages(cursor, full=full)
+        elif name in LOGS:
+            pages = self._log_pages(LOGS[name], cursor, full=full)
+        elif name == "plan":
+            project = next((p for p in await self._site.projects() if p.id == project_id), None)
+            if project is None:
+                raise SourceMisbehaved(
+                    f"project {project_id} is not published any more",
+                    stream="pwa_task",
+                    hint="The next run notices by itself.",
+                )
+            pages = self._plan_pages(project, cursor, full=full)
+        else:
+            raise SourceMisbehaved(f"Project Server has no partition {partition.name!r}")
+        async with aclosing(pages):
+            async for page in pages:
+                yield page
+
+    async def locate(
+        self, stream: str, ids: Sequence[str], last_known: Mapping[str, Any]
+    ) -> dict[str, Presence]:
+        """The right to this feed is all or nothing: what it no longer shows was deleted or its project is no longer
+        published. OUT_OF_SCOPE is what the configuration leaves out."""
+        published = {p.id for p in await self._site.listed()}
+        chosen = {p.id for p in await self._site.projects()}
+        answer: dict[str, Presence] = {}
+        asked: list[str] = []
+        for own in ids:
+            home = own.partition(":")[0]
+            if stream == "pwa_resource":
+                answer[own] = Presence.PRESENT if own in await self._site.resources() else Presence.DELETED
+            elif home not in published:
+                answer[own] = await self._absent(home)
+            elif home not in chosen:
+                answer[own] = Presence.OUT_OF_SCOPE
+            elif stream == "pwa_project":
+                answer[own] = Presence.PRESENT
+            elif stream in ("pwa_task", "pwa_assignment", *(log.stream for log in LOGS.values())):
+                asked.append(own)
+            elif stream == "pwa_baseline" or (stream == "pwa_link" and home not in self._site.unlinked):
+                answer[own] = Presence.DELETED
+        there = await self._there(stream, asked)
+        return answer | {own: Presence.PRESENT if own in there else Presence.DELETED for own in asked}
+
+    async def _absent(self, project_id: str) -> Presence:
+        """Of a project that is not listed: one of a kind that is not read is merely out of scope."""
+        page = await self._http.json(
+            "GET",
+            f"{DATA}/Projects",
+            params={
+                "$filter": f"ProjectId eq {odata.guid_literal(project_id)}",
+                "$select": "ProjectId,ProjectType",
+            },
+            decode=odata.decode_set,
+            stream="pwa_project",
+        )
+        return Presence.OUT_OF_SCOPE if page.raws else Presence.DELETED
+
+    async def _there(self, stream: str, ids: Sequence[str]) -> set[str]:
+        """Which of these the feed does have."""
+        keys = {"pwa_task": "TaskId", "pwa_assignment": "AssignmentId"} | {
+            log.stream: log.key for log in LOGS.values()
+        }
+        found: set[str] = set()
+        for start in range(0, len(ids), _IDS_AT_ONCE):
+            key = keys[stream]
+            wanted = [own.partition(":")[2] for own in ids[start : start + _IDS_AT_ONCE]]
+            tests = " or ".join(f"{key} eq {odata.guid_literal(own)}" for own in wanted)
+            params = {"$filter": tests, "$select": f"ProjectId,{key}"}
+            async for page in odata.pages(self._http, f"{DATA}/{_SETS[stream]}", params, stream=stream):
+                for raw in page.raws:
+                    data = loads(raw)
+                    found.add(f"{guid(data['ProjectId'])}:{guid(data[key])}")
+        return found
+
+    async def _resource_pages(self) -> AsyncGenerator[Page, None]:
+        async for page in self._set("Resources", {"$orderby": "ResourceId"}, "pwa_resource"):
+            records = []
+            for raw in page.raws:
+                data = pwa_records.entity("pwa_resource", raw, "ResourceId")
+                kind = "" if isinstance(data, RawRecord) else resource_kind(data[0])
+                records.append(pwa_records.resource(raw, kind))
+            yield Page(records, None, page.total)
+        yield Page([], {"read": "whole"})
+
+    async def _project_pages(self, cursor: Cursor | None, *, full: bool) -> AsyncGenerator[Page, None]:
+        chosen = {p.id for p in await self._site.projects()}
+        since = _before(str((cursor or {}).get("since") or "")) if not full else None
+        params = {"$orderby": "ProjectId"}
+        if since:
+            moment = odata.date_literal(since)
+            params["$filter"] = f"ProjectModifiedDate ge {moment} or ProjectLastPublishedDate ge {moment}"
+        async for page in self._set("Projects", params, "pwa_project"):
+            baselines = await self._site.baselines()
+            records = [pwa_records.project(raw, self._http.base_url, baselines) for raw in page.raws]
+            yield Page([r for r in records if r.id in chosen or r.error is not None], None, page.total)
+        latest = max((p.modified for p in await self._site.projects()), default="")
+        yield Page([], {"since": latest})
+
+    async def _log_pages(self, log: Log, cursor: Cursor | None, *, full: bool) -> AsyncGenerator[Page, None]:
+        chosen = {p.id: p for p in await self._site.projects()}
+        high = str((cursor or {}).get("since") or "") if not full else ""
+        params = {"$orderby": log.key}
+        if since := _before(high):
+            params["$filter"] = f"ModifiedDate ge {odata.date_literal(since)}"
+        async for page in self._set(log.entity_set, params, log.stream):
+            records = []
+            for raw in page.raws:
+                data = pwa_records.entity(log.stream, raw, "ProjectId", log.key)
+                people: dict[str, str | None] = {}
+                if not isinstance(data, RawRecord):
+                    if data[1].partition(":")[0] not in chosen:
+                        continue
+                    owner = data[0].get("AssignedToResource") or data[0].get("Owner")
+                    people = {str(owner): await self._site.person_named(owner)}
+                    high = max(high, odata.moment(data[0].get("ModifiedDate")) or "")
+                records.append(pwa_records.logged(log.stream, raw, log.key, people, chosen))
+            yield Page(records, None, page.total)
+        yield Page([], {"since": high})
+
+    async def _plan_pages(
+        self, project: Project, cursor: Cursor | None, *, full: bool
+    ) -> AsyncGenerator[Page, None]:
+        """Tasks, assignments, links and baselines of a project; nothing when it was neither changed nor published
+        since, long enough ago for the feed to have caught up."""
+        known = dict(cursor or {})
+        if not full and known.get("modified") == project.modified and known.get("settled"):
+            yield Page([], cursor, expected=0)
+            return
+        now = self._http.tool_now().astimezone(ZoneInfo(self._options.timezone)).replace(tzinfo=None)
+        settled = bool(project.modified) and _time(project.modified) < now - OVERLAP
+        kinds = await self._site.resources()
+        mine = f"ProjectId eq {odata.guid_literal(project.id)}"
+        assignees = await self._assignees(mine)
+        first: dict[str, Any] = {}
+        taken: dict[int, dict[str, Any]] = {}
+        async for page in self._set("TaskBaselines", {"$filter": mine}, "pwa_baseline"):
+            for raw in page.raws:
+                self._take_baseline(loads(raw), first, taken, project.id)
+        tasks: dict[str, TaskKind] = {}
+        total: int | None = None
+        params = {"$filter": mine, "$orderby": "TaskId", "$inlinecount": "allpages"}
+        async for page in self._set("Tasks", params, "pwa_task"):
+            total = page.total if page.total is not None else total
+            records = []
+            for raw in page.raws:
+                record, task_id, kind = pwa_records.task(
+                    raw, day_hours=self._options.hours_per_day, baseline=first, assignees=assignees
+                )
+                records.append(record)
+                tasks[task_id or record.id] = kind
+            yield Page(records, None, total)
+        if total is not None and len(tasks) < total:
+            # Rows move between pages while the feed is filled anew after publishing.
+            raise SourceMisbehaved(
+                f"the feed counts {total} tasks in {project.name} and lists {len(tasks)}",
+                stream="pwa_task",
+                detail=self._http.base_url,
+                hint="The project was being published just now. Nothing was deleted; the next run tries again.",
+            )
+        async for page in self._set(
+            "Assignments", {"$filter": mine, "$orderby": "AssignmentId"}, "pwa_assignment"
+        ):
+            yield Page([pwa_records.assignment(raw, tasks, kinds) for raw in page.raws], None)
+        if self._options.links:
+            async for links in self._link_pages(project, tasks):
+                yield links
+        yield Page(
+            [
+                _baseline(project.id, number, items)
+                for number, items in sorted(taken.items())
+                if number in _NUMBER_OF_BASELINES
+            ],
+            {"modified": project.modified, "settled": settled},
+        )
+
+    async def _assignees(self, mine: str) -> dict[str, str | None]:
+        """Task → the one person assigned to it; None where there are several."""
+        kinds = await self._site.resources()
+        found: dict[str, str | None] = {}
+        params = {"$filter": mine, "$select": "AssignmentId,TaskId,ResourceId", "$orderby": "AssignmentId"}
+        async for page in self._set("Assignments", params, "pwa_assignment"):
+            for raw in page.raws:
+                data = loads(raw)
+                task, who = guid(data.get("TaskId")), guid(data.get("ResourceId"))
+                if task and who and who in kinds and kinds[who].kind == "person":
+                    found[task] = None if task in found and found[task] != who else who
+        return found
+
+    def _take_baseline(
+        self, data: Any, first: dict[str, Any], taken: dict[int, dict[str, Any]], home: str
+    ) -> None:
+        task_id = guid(data.get("TaskId")) if isinstance(data, dict) else None
+        number = data.get("BaselineNumber") if task_id else None
+        if task_id is None or not isinstance(number, int):
+            return
+        item = pwa_records.baseline_item(data)
+        taken.setdefault(number, {})[f"{home}:{task_id}"] = item
+        if number == 0:
+            first[task_id] = item
+
+    async def _link_pages(
+        self, project: Project, tasks: Mapping[str, TaskKind]
+    ) -> AsyncGenerator[Page, None]:
+        status, body = await self._links_of(project)
+        if status != 200:
+            self._site.unlinked.add(project.id)
+            return
+        met: set[str] = set()
+        while True:
+            raws, following = _task_links(body)
+            yield Page(
+                [pwa_records.link(raw, project.id, tasks, self._options.hours_per_day) for raw in raws], None
+            )
+            if following is None:
+                return
+            if following in met:
+                raise SourceMisbehaved(
+                    "the pages of links do not end", stream="pwa_link", detail=following[:300]
+                )
+            met.add(following)
+            body = await self._http.json(
+                "GET", odata.next_path(self._http.base_url, following), decode=_json_bytes, stream="pwa_link"
+            )
+
+    async def _links_of(self, project: Project) -> tuple[int, bytes]:
+        """Links come from the server's own interface, where rights are held project by project."""
+        answer, body = await self._http.send(
+            "GET",
+            f"{SERVER}/Projects('{project.id}')",
+            params={"$expand": "TaskLinks", "$select": "Id,TaskLinks"},
+            decode=_json_bytes,
+            also=(403, 404),
+            stream="pwa_link",
+        )
+        return answer.status, body
+
+    async def _set(
+        self, name: str, params: Mapping[str, str], stream: str
+    ) -> AsyncGenerator[odata.Set, None]:
+        async with aclosing(odata.pages(self._http, f"{DATA}/{name}", params, stream=stream)) as pages:
+            async for page in pages:
+                yield page
+
+    async def _sample(self, stream: str) -> list[dict[str, Any]]:
+        """The first few entities of a set; none where it may not be read."""
+        if stream not in self._samples:
+            rows: list[dict[str, Any]] = []
+            try:
+                page = await self._http.json(
+                    "GET",
+                    f"{DATA}/{_SETS[stream]}",
+                    params={"$top": "10"},
+                    decode=odata.decode_set,
+                    stream=stream,
+                )
+                rows = [data for raw in page.raws if isinstance(data := loads(raw), dict)]
+            except SourceRefused:
+                if stream == "pwa_project":
+                    raise
+            self._samples[stream] = rows
+        return self._samples[stream]
+
+
+def _task_links(body: bytes) -> tuple[list[bytes], str | None]:
+    """The links in an answer, and where they go on: in the project that was asked for, in a list of one project, or
+    on a page of their own."""
+    data = odata.decode_one(body)
+    if isinstance(data, dict) and isinstance(data.get("value"), list) and "TaskLinks" not in data:
+        found = data["value"]
+        following = data.get("odata.nextLink")
+        if len(found) == 1 and isinstance(found[0], dict) and "TaskLinks" in found[0]:
+            data = found[0]
+        else:
+            return [orjson.dumps(link) for link in found], following
+    if isinstance(data, dict) and isinstance(data.get("results"), list):
+        return [orjson.dumps(link) for link in data["results"]], data.get("__next")
+    links = data.get("TaskLinks") if isinstance(data, dict) else None
+    if isinstance(links, dict):
+        return [orjson.dumps(link) for link in links.get("results") or ()], links.get("__next")
+    if not isinstance(links, list):
+        raise SourceMisbehaved(
+            "the answer holds no links", stream="pwa_link", detail=body[:200].decode("utf-8", "replace")
+        )
+    return [orjson.dumps(link) for link in links], data.get("TaskLinks@odata.nextLink")
+
+
+def _json_bytes(body: bytes) -> bytes:
+    loads(body)
+    return body
+
+
+def _baseline(home: str, number: int, items: dict[str, Any]) -> RawRecord:
+    data = {
+        "BaselineNumber": number,
+        "ProjectId": home,
+        "portbook": {
+            "project": home,
+            "title": "Baseline" if number == 0 else f"Baseline {number}",
+            "kind": "initial" if number == 0 else "snapshot",
+            "items": dict(sorted(items.items())),
+        },
+    }
+    return RawRecord("pwa_baseline", f"{home}:baseline{number}", orjson.dumps(data), data)
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text[:19])
+
+
+def _before(text: str) -> str | None:
+    """A little earlier than the latest change met; None when there is none."""
+    return (_time(text) - OVERLAP).isoformat() if text else None
+
+
+def _kind(values: Sequence[Any]) -> str:
+    if not values:
+        return "unknown"
+    first = values[0]
+    return "yes/no" if isinstance(first, bool) else "text" if isinstance(first, str) else "number"

@@ -1,0 +1,207 @@
+"""A Project Web App site as we found it: its projects and resources, and whether it still exists."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+from adapters.errors import SourceRefused
+from adapters.http import Http
+from adapters.json_body import loads
+from adapters.ms_project import odata
+from adapters.ms_project.options import MsProjectOptions
+from adapters.ms_project.units import day, guid, last_day
+
+T = TypeVar("T")
+
+DATA = "_api/ProjectData/[en-US]"
+"""The language is fixed, for the names of types and states are translated otherwise."""
+SERVER = "_api/ProjectServer"
+_INTERNAL = "Timesheet Administrative Work Items"
+_ONLINE = ".sharepoint.com"
+
+HINTS = {
+    401: "Project Server asks for a sign-in that was refused. basic works where the server allows it over https; NTLM, "
+    "Kerberos and forms are not spoken here: put a basic or token sign-in in front of it, or give a bearer token.",
+    403: "The account lacks the global permission `Access Project Server Reporting Service` (in SharePoint permission "
+    "mode: membership of Portfolio Viewers). Applications without a user have no access to this feed.",
+    404: "Check `url`: it ends with the path of the PWA site, such as /pwa.",
+    429: "The server limits requests. Lower `concurrency` or `per_second`, or run less often.",
+}
+
+
+class Once(Generic[T]):
+    """A value loaded when first asked for, also when several ask at once. A failure is not kept."""
+
+    def __init__(self, load: Callable[[], Awaitable[T]]) -> None:
+        self._load = load
+        self._lock = asyncio.Lock()
+        self._value: tuple[T] | None = None
+
+    async def __call__(self) -> T:
+        async with self._lock:
+            if self._value is None:
+                self._value = (await self._load(),)
+            return self._value[0]
+
+
+class Project(NamedTuple):
+    id: str
+    name: str
+    modified: str
+    """When it last changed or was published, whichever is later, in the site's time."""
+
+
+class Resource(NamedTuple):
+    name: str
+    kind: str
+    """`person`, `role` (generic, or a team), or empty for material and cost."""
+
+
+class Site:
+    """Asks a PWA site about itself, through one `Http`."""
+
+    def __init__(self, http: Http, options: MsProjectOptions) -> None:
+        self.http = http
+        self.options = options
+        self.listed = Once(self._listed)
+        self.resources = Once(self._resources)
+        self.baselines = Once(self._baselines)
+        self.unlinked: set[str] = set()
+        """Projects whose links we may not see."""
+
+    async def probe(self) -> None:
+        """See that the feed answers. A Project Online site that is gone is told apart from a wrong address."""
+        online = (urlsplit(self.http.base_url).hostname or "").endswith(_ONLINE)
+        gone = (301, 302, 303, 307, 308, 403, 404, 410) if online else ()
+        answer, _ = await self.http.send(
+            "GET",
+            f"{DATA}/Projects",
+            params={"$top": "1", "$select": "ProjectId"},
+            decode=odata.decode_set,
+            also=gone,
+            stream="pwa_project",
+        )
+        if answer.status in gone:
+            raise SourceRefused(
+                f"this Project Online site no longer answers ({answer.status}): Microsoft retired Project Online on "
+                "30 September 2026",
+                stream="pwa_project",
+                detail=self.http.base_url,
+                hint="What was read last stays in the register as it was; nothing counts as deleted. Read the plans "
+                "where they live now (api dataverse or files) as a source of its own, and leave this one paused."
+                + (
+                    " A 403 can also mean that the account lost its reporting right."
+                    if answer.status == 403
+                    else ""
+                ),
+            )
+
+    async def projects(self) -> list[Project]:
+        """The projects to read."""
+        wanted = self.options.select.projects
+        listed = await self.listed()
+        if wanted is None:
+            return listed
+        names = {name.strip().casefold() for name in wanted}
+        chosen = [p for p in listed if p.id in names or p.name.casefold() in names]
+        if not chosen:
+            raise SourceRefused(
+                f"none of the selected projects is published there: {', '.join(wanted)}",
+                stream="pwa_project",
+                detail=self.http.base_url,
+                hint="Check select.projects. Published are: " + ", ".join(p.name for p in listed[:20]),
+            )
+        return chosen
+
+    async def missing(self) -> list[str]:
+        """Selected projects that are not published."""
+        listed = await self.listed()
+        known = {p.id for p in listed} | {p.name.casefold() for p in listed}
+        return [name for name in self.options.select.projects or () if name.strip().casefold() not in known]
+
+    def wanted(self, data: dict[str, Any]) -> bool:
+        """Whether a project is of a kind that is read at all."""
+        return data.get("ProjectType") in self.options.project_types and data.get("ProjectName") != _INTERNAL
+
+    async def _listed(self) -> list[Project]:
+        """Every published project of the wanted types, selected or not."""
+        fields = "ProjectId,ProjectName,ProjectType,ProjectModifiedDate,ProjectLastPublishedDate"
+        found = {}
+        async for page in odata.pages(
+            self.http,
+            f"{DATA}/Projects",
+            {"$select": fields, "$orderby": "ProjectId"},
+            stream="pwa_project",
+        ):
+            for raw in page.raws:
+                data = loads(raw)
+                if isinstance(data, dict) and (own := guid(data.get("ProjectId"))) and self.wanted(data):
+                    stamps = (data.get("ProjectModifiedDate"), data.get("ProjectLastPublishedDate"))
+                    modified = max((odata.moment(stamp) or "" for stamp in stamps), default="")
+                    found[own] = Project(own, str(data.get("ProjectName") or own), modified)
+        return list(found.values())
+
+    async def _resources(self) -> dict[str, Resource]:
+        fields = (
+            "ResourceId,ResourceName,ResourceIsGeneric,ResourceIsTeam,ResourceMaterialLabel,"
+            "ResourceEmailAddress,ResourceNTAccount,TypeName"
+        )
+        found = {}
+        async for page in odata.pages(
+            self.http,
+            f"{DATA}/Resources",
+            {"$select": fields, "$orderby": "ResourceId"},
+            stream="pwa_resource",
+        ):
+            for raw in page.raws:
+                data = loads(raw)
+                if isinstance(data, dict) and (own := guid(data.get("ResourceId"))):
+                    found[own] = Resource(str(data.get("ResourceName") or ""), resource_kind(data))
+        return found
+
+    async def _baselines(self) -> dict[str, tuple[str | None, str | None]]:
+        """Start and finish of each project in its baseline, which is the one numbered 0."""
+        found = {}
+        fields = "ProjectId,BaselineNumber,ProjectBaselineStartDate,ProjectBaselineFinishDate"
+        async for page in odata.pages(
+            self.http,
+            f"{DATA}/ProjectBaselines",
+            {"$filter": "BaselineNumber eq 0", "$select": fields},
+            stream="pwa_project",
+        ):
+            for raw in page.raws:
+                data = loads(raw)
+                if isinstance(data, dict) and (own := guid(data.get("ProjectId"))):
+                    start = odata.moment(data.get("ProjectBaselineStartDate"))
+                    finish = odata.moment(data.get("ProjectBaselineFinishDate"))
+                    found[own] = (day(start), last_day(start, finish))
+        return found
+
+    async def person_named(self, name: Any) -> str | None:
+        """The resource of that very name, where the site has exactly one: names of its resources are unique. Logs of
+        risks and issues know their people by name only."""
+        people = await self._by_name()
+        return people.get(name) if isinstance(name, str) else None
+
+    async def _by_name(self) -> dict[str, str | None]:
+        if not hasattr(self, "_names"):
+            names: dict[str, str | None] = {}
+            for own, resource in (await self.resources()).items():
+                if resource.kind == "person":
+                    names[resource.name] = None if resource.name in names else own
+            self._names = names
+        return self._names
+
+
+def resource_kind(data: dict[str, Any]) -> str:
+    """Material and cost are no people. What the numbers of `ResourceType` mean is not documented, so the other signs
+    are read: only people have an account or an address."""
+    if data.get("ResourceIsGeneric") is True or data.get("ResourceIsTeam") is True:
+        return "role"
+    if data.get("ResourceEmailAddress") or data.get("ResourceNTAccount"):
+        return "person"
+    name = str(data.get("TypeName") or "").casefold()
+    return "" if data.get("ResourceMaterialLabel") or "material" in name or "cost" in name else "person"
