@@ -10,7 +10,6 @@ import httpx
 from pydantic import BaseModel
 
 from adapters.base import Cursor, Identity, Page, Partition, Presence, Stream
-from adapters.errors import SourceRefused
 from adapters.http import Patience
 from adapters.ms_project.options import MsProjectOptions
 from adapters.ms_project.sign_in import Refresh
@@ -99,5 +98,3 @@ def open_reader(
             from adapters.ms_project.dataverse import DataverseReader
 
             return DataverseReader(options, transport, refresh=refresh, patience=patience)
-        case _:
-            raise SourceRefused(f"api {options.api} cannot be read yet")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from adapters.errors import SourceRefused
@@ -13,8 +11,7 @@ from adapters.json_body import loads
 from adapters.ms_project import odata
 from adapters.ms_project.options import MsProjectOptions
 from adapters.ms_project.units import day, guid, last_day
-
-T = TypeVar("T")
+from adapters.once import Once
 
 DATA = "_api/ProjectData/[en-US]"
 """The language is fixed, for the names of types and states are translated otherwise."""
@@ -30,21 +27,6 @@ HINTS = {
     404: "Check `url`: it ends with the path of the PWA site, such as /pwa.",
     429: "The server limits requests. Lower `concurrency` or `per_second`, or run less often.",
 }
-
-
-class Once(Generic[T]):
-    """A value loaded when first asked for, also when several ask at once. A failure is not kept."""
-
-    def __init__(self, load: Callable[[], Awaitable[T]]) -> None:
-        self._load = load
-        self._lock = asyncio.Lock()
-        self._value: tuple[T] | None = None
-
-    async def __call__(self) -> T:
-        async with self._lock:
-            if self._value is None:
-                self._value = (await self._load(),)
-            return self._value[0]
 
 
 class Project(NamedTuple):
