@@ -77,6 +77,7 @@ class Items:
         feed = self.feed(project, self._site.options.page_size)
         rows, met = int(cursor.get("rows") or 0), bool(cursor.get("rows"))
         token: str | None = cursor.get("token")
+        began_again = False
         coming = asyncio.create_task(feed.batch(token))
         try:
             while True:
@@ -88,7 +89,12 @@ class Items:
                             f"the place in the feed is no longer known: {refused}", stream="work_item"
                         ) from None
                     # In the middle of a full read: what was read is stored, reading it again costs time alone.
-                    token = None
+                    if began_again:
+                        raise SourceMisbehaved(
+                            f"the feed refuses its own tokens: {refused}", stream="work_item"
+                        ) from None
+                    token, began_again = None, True
+                    feed = self.feed(project, self._site.options.page_size)
                     coming = asyncio.create_task(feed.batch(None))
                     continue
                 token = batch.token

@@ -19,8 +19,10 @@ from starlette.routing import Route
 from tests.fakes.azure_devops.process import HIDDEN
 from tests.fakes.azure_devops.wiql import BadWiql, parse
 from tests.fakes.azure_devops.world import HIERARCHY, ORG, Item, Node, Project, Revision, Team, World, text_of
+from tests.fakes.entra import FakeEntra
 from tests.fakes.server import LOGIN_PAGE, App, Refusal, Wire, WireFaults
 
+AUDIENCE = "499b84ac-1321-427f-aa17-267ca6975798"
 VERSIONS = ("5.0", "5.1", "6.0", "7.0", "7.1")
 _LONG = ("System.Description", "Microsoft.VSTS.TCM.ReproSteps", "Microsoft.VSTS.CMMI.MitigationPlan")
 
@@ -64,8 +66,8 @@ class State:
         self.world = world
         self.server = server
         self.secret = secret
-        self.tokens: set[str] = set()
-        """Bearer tokens that are accepted too (an Entra sign-in)."""
+        self.entra: FakeEntra | None = None
+        """The directory whose tokens are accepted too."""
         self.newest = newest
         self.wire: Wire[Faults] = Wire(Faults())
         self.feeds = 0
@@ -126,7 +128,6 @@ def _signed_in(state: State, request: Request) -> Refusal | None:
     if faults.token_expires_after and state.wire.requests > faults.token_expires_after:
         faults.token_expires_after = 0
         state.secret = "a-new-one"
-        state.tokens.clear()
     kind, _, value = request.headers.get("authorization", "").partition(" ")
     if kind == "Basic":
         try:
@@ -135,7 +136,7 @@ def _signed_in(state: State, request: Request) -> Refusal | None:
             user, secret = "?", ""
         if user == "" and secret == state.secret:
             return None
-    if kind == "Bearer" and value in state.tokens and not state.server:
+    if kind == "Bearer" and state.entra and not state.server and not state.entra.refused(request, AUDIENCE):
         return None
     status = faults.sign_in_page or 401
     if status == 401:
@@ -614,7 +615,8 @@ def revisions(state: State, request: Request, body: Any) -> Any:
         _token(lines[at - 1].changed, lines[at - 1].watermark, lines[at - 1].item) if at else _token(0, 0, 0)
     )
     asked = request.query_params.get("continuationToken")
-    if empty and faults.endless_batches:
+    if empty:
+        # An empty batch moves on too: what it passed over was none of the reader's.
         token = _token(0, lines[at - 1].watermark if at else 0, state.feeds)
     if faults.repeat_token and asked:
         token, done = asked, False
