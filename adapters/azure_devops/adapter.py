@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import httpx
 from pydantic import BaseModel
 
+from adapters.azure_devops.batch import CHUNK
 from adapters.azure_devops.discover import discover
 from adapters.azure_devops.items import Items
 from adapters.azure_devops.links import Links
@@ -18,7 +19,7 @@ from adapters.azure_devops.people import People
 from adapters.azure_devops.reference import iteration_pages, project_pages
 from adapters.azure_devops.site import HINTS, Project, Site, as_list, as_object
 from adapters.azure_devops.teams import Capacity, Teams
-from adapters.base import Cursor, Identity, Page, Partition, Presence, Stream
+from adapters.base import Cursor, Hint, Identity, Page, Partition, Presence, Stream
 from adapters.entra import EntraSignIn
 from adapters.errors import SourceMisbehaved, SourceRefused
 from adapters.http import Http, Patience
@@ -167,6 +168,13 @@ class AzureDevOpsAdapter:
         async with aclosing(pages):
             async for page in pages:
                 yield page
+
+    async def reread(self, hints: Sequence[Hint]) -> AsyncGenerator[Page, None]:
+        """See `Rereads`. Work items by id, with the people they name and the links they have; a link that was removed
+        is found by the next incremental run."""
+        named = [int(h.id) for h in hints if h.stream == "work_item" and h.id.isascii() and h.id.isdigit()]
+        for start in range(0, len(named), CHUNK):
+            yield Page(await self._items.again(named[start : start + CHUNK]), None)
 
     async def _project(self, project_id: str) -> Project | None:
         if not project_id:

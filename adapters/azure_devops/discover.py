@@ -83,7 +83,7 @@ async def discover(site: Site) -> list[Stream]:
             "link",
             "Links",
             _plain("portbook.kind", "portbook.from", "portbook.to"),
-            {"linktype": await site.link_types()},
+            {"linktype": list(await site.link_types())},
         ),
         Stream(
             "capacity",

@@ -45,7 +45,7 @@ class Items:
             cursor = {}
         if cursor and cursor.get("mode") != mode:
             raise CursorExpired("work items are read in another way than before", stream="work_item")
-        reader = ItemReader(self._site.http.base_url, self._site.zone, await self._site.fields())
+        reader = await self._reader()
         read = self._by_feed if mode == "feed" else self._by_query
         async with aclosing(
             read(project, cursor, reader, full=not cursor or bool(cursor.get("full")))
@@ -100,7 +100,7 @@ class Items:
                 token = batch.token
                 if not batch.done:
                     coming = asyncio.create_task(feed.batch(token))
-                records = await self._build(reader, batch.raws, project)
+                records = await self._build(reader, batch.raws, project, fed=True)
                 rows += len(batch.raws)
                 met = met or bool(batch.raws)
                 if batch.done:
@@ -160,7 +160,6 @@ class Items:
         conditions = [f"[System.TeamProject] = {quoted(project.name)}"] if project else []
         if not full and since:
             conditions.append(f"[System.ChangedDate] >= '{_wiql_time(since - OVERLAP)}'")
-        kinds = await self._site.link_types()
         while True:
             ids = await find_ids(self._site, " AND ".join([*conditions, f"[System.Id] > {last}"]))
             if ids and (ids != sorted(ids) or ids[0] <= last):
@@ -169,10 +168,6 @@ class Items:
             for start in range(0, len(ids), size):
                 raws = await read_items(self._site, ids[start : start + size], expand="Relations")
                 records = await self._build(reader, raws, project)
-                for raw in raws:
-                    data = decode(raw)
-                    if isinstance(data, dict):
-                        records += links_of(data, kinds)
                 for record in records:
                     if record.stream == "work_item" and record.updated_at is not None:
                         high = max(high or record.updated_at, record.updated_at)
@@ -193,8 +188,20 @@ class Items:
 
     # --- building ---------------------------------------------------------------------------------------------
 
-    async def _build(self, reader: ItemReader, raws: list[bytes], project: Project | None) -> list[RawRecord]:
-        """Records of a batch, behind the people they name."""
+    async def again(self, ids: Sequence[int]) -> list[RawRecord]:
+        """These work items as they are now, with their links. What is not visible, or lies outside the projects we
+        read, is left out."""
+        raws = await read_items(self._site, ids, expand="Relations")
+        return await self._build(await self._reader(), raws, None)
+
+    async def _reader(self) -> ItemReader:
+        return ItemReader(self._site.http.base_url, self._site.zone, await self._site.fields())
+
+    async def _build(
+        self, reader: ItemReader, raws: list[bytes], project: Project | None, *, fed: bool = False
+    ) -> list[RawRecord]:
+        """Records of a batch, behind the people they name. What the feed leaves out is asked for; what was read with
+        its relations has its links behind it."""
         rows: list[tuple[bytes, dict[str, Any]]] = []
         records: list[RawRecord] = []
         named: list[Any] = []
@@ -210,16 +217,22 @@ class Items:
                 rows.append((raw, data))
                 named.extend(reader.people(data["fields"]))
         people = self._people.met(named)
-        parents = await self._parents([data for _, data in rows])
+        if fed:
+            parents = await self._parents([data for _, data in rows])
+        else:
+            parents = {int(data["id"]): parent for _, data in rows if (parent := parent_of(data)) is not None}
+        kinds = {} if fed else await self._site.link_types()
         for at, (raw, data) in enumerate(rows):
             if at % _TURN == 0:
                 await asyncio.sleep(0)
             try:
                 record = await self._record(reader, raw, data, parents, project)
+                links = links_of(data, kinds) if kinds and record is not None else []
             except (TypeError, ValueError, KeyError, AttributeError) as wrong:
-                record = rejected("work_item", raw, f"unexpected shape ({wrong})")
+                record, links = rejected("work_item", raw, f"unexpected shape ({wrong})"), []
             if record is not None:
                 records.append(record)
+            records += links
         return [*people, *records]
 
     async def _record(
@@ -230,9 +243,12 @@ class Items:
         parents: Mapping[int, int],
         project: Project | None,
     ) -> RawRecord | None:
-        """None for what nobody plans with: tests and reviews of code."""
+        """None for what nobody plans with (tests and reviews of code), and for what we are not to read."""
         fields = data["fields"]
-        home = project.id if project else await self._home(fields.get("System.TeamProject"))
+        found = project or await self._home(fields.get("System.TeamProject"))
+        if found is not None and not self._site.selected(found):
+            return None
+        home = found.id if found else None
         process = await self._site.process(home) if home else None
         kind = process.kind(str(fields.get("System.WorkItemType") or "")) if process else None
         if kind and kind.hidden:
@@ -252,14 +268,14 @@ class Items:
             who=who,
         )
 
-    async def _home(self, name: Any) -> str | None:
+    async def _home(self, name: Any) -> Project | None:
         if not isinstance(name, str) or name in self._asked_again:
             return None
         found = await self._site.project_named(name)
         if found is None:
             # Known not to be listed: the projects are not listed again for each of its work items.
             self._asked_again.add(name)
-        return found.id if found else None
+        return found
 
     async def _iteration(self, node: Any, home: str | None) -> str | None:
         """The GUID of an iteration, by the number that work items carry: paths are renamed."""

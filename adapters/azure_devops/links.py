@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import orjson
@@ -30,12 +30,13 @@ class Links:
         over; what is held meanwhile are the links themselves, hierarchy not among them. Otherwise: what was made and
         removed since."""
         feed = await self.feed(project)
+        kinds = await self._site.link_types()
         token = None if full else (cursor or {}).get("token")
         known: dict[str, RawRecord] = {}
         folding = full or token is None
         while True:
             batch = await self._batch(feed, token)
-            records = [found for raw in batch.raws if (found := self._read(raw)) is not None]
+            records = [_read(raw, kinds) for raw in batch.raws]
             token = batch.token
             if not folding:
                 yield Page(records, {"token": token})
@@ -59,24 +60,27 @@ class Links:
                 f"the place in the feed of links is no longer known: {refused}", stream="link"
             ) from None
 
-    def _read(self, payload: bytes) -> RawRecord | None:
-        try:
-            data = loads(payload)
-        except ValueError as wrong:
-            return rejected("link", payload, str(wrong))
-        if not isinstance(data, dict):
-            return rejected("link", payload, "it is no object")
-        inner = data.get("attributes")
-        # Some versions put everything but the type into `attributes`.
-        said: Mapping[str, Any] = {**data, **inner} if isinstance(inner, dict) else data
-        rel = base_name(str(said.get("rel") or said.get("linkType") or ""))
-        ends = said.get("sourceId"), said.get("targetId")
-        if not rel or not all(isinstance(end, int) for end in ends):
-            return rejected("link", payload, "it has no type or no ends")
-        name = link_id(rel, *ends)
-        if said.get("isActive") is False:
-            return RawRecord("link", name, b"null", None, instant(said.get("changedDate")), deleted=True)
-        return link_record(payload, data, rel, *ends, changed=said.get("changedDate"))
+
+def _read(payload: bytes, kinds: Mapping[str, bool]) -> RawRecord:
+    try:
+        data = loads(payload)
+    except ValueError as wrong:
+        return rejected("link", payload, str(wrong))
+    if not isinstance(data, dict):
+        return rejected("link", payload, "it is no object")
+    inner = data.get("attributes")
+    # Some versions put everything but the type into `attributes`.
+    said: Mapping[str, Any] = {**data, **inner} if isinstance(inner, dict) else data
+    rel = base_name(str(said.get("rel") or said.get("linkType") or ""))
+    source, target = said.get("sourceId"), said.get("targetId")
+    if not rel or not isinstance(source, int) or not isinstance(target, int):
+        return rejected("link", payload, "it has no type or no ends")
+    if not kinds.get(rel, True):
+        source, target = min(source, target), max(source, target)
+    if said.get("isActive") is False:
+        changed = instant(said.get("changedDate"))
+        return RawRecord("link", link_id(rel, source, target), b"null", None, changed, deleted=True)
+    return link_record(payload, data, rel, source, target, changed=said.get("changedDate"))
 
 
 def link_id(rel: str, source: Any, target: Any) -> str:
@@ -94,19 +98,19 @@ def link_record(
     return RawRecord("link", link_id(rel, source, target), payload, data, instant(changed))
 
 
-def links_of(data: Mapping[str, Any], kinds: Iterable[str]) -> list[RawRecord]:
+def links_of(data: Mapping[str, Any], kinds: Mapping[str, bool]) -> list[RawRecord]:
     """The links in a work item that was read with its relations, each in the direction of the feed, so that both of
     its ends say the same."""
-    own, wanted = int(data["id"]), frozenset(kinds)
+    own = int(data["id"])
     records: dict[str, RawRecord] = {}
     for relation in data.get("relations") or ():
         reference = str(relation.get("rel") or "")
         rel, other = base_name(reference), linked_id(relation)
-        if rel not in wanted or other is None:
+        if rel not in kinds or other is None:
             continue
         ends = (other, own) if reference.endswith("-Reverse") else (own, other)
-        if reference == rel:
-            ends = (min(ends), max(ends))  # without a direction
+        if not kinds[rel]:
+            ends = (min(ends), max(ends))
         row = {"rel": rel, "sourceId": ends[0], "targetId": ends[1], "isActive": True}
         record = link_record(orjson.dumps(row), row, rel, *ends)
         records[record.id] = record

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapters.azure_devops.batch import find_ids, read_items
-from adapters.azure_devops.links import link_id, links_of
+from adapters.azure_devops.links import links_of
 from adapters.azure_devops.payload import decode
 from adapters.azure_devops.site import Site, as_list
 from adapters.base import Presence
@@ -156,8 +156,8 @@ class Locator:
                 there |= {record.id for record in links_of(data, kinds)}
         answer = {}
         for name in ids:
-            rel, source, target = name.rsplit(":", 2)
-            if name in there or link_id(rel, target, source) in there:
+            _, source, target = name.rsplit(":", 2)
+            if name in there:
                 answer[name] = Presence.PRESENT
             elif all(end.isdigit() and int(end) in readable for end in (source, target)):
                 answer[name] = Presence.DELETED

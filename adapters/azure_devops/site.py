@@ -365,19 +365,20 @@ class Site:
                 used.setdefault(str(field.get("name")), []).append(f'{place}."{reference}"')
         return {name: paths[0] for name, paths in used.items() if len(paths) == 1}
 
-    async def _link_types(self) -> list[str]:
-        """Base names of the link types whose links we keep: between work items of this organisation, but for the
-        hierarchy, which items tell by their parent, and for tests."""
+    async def _link_types(self) -> dict[str, bool]:
+        """Base names of the link types whose links we keep, and whether a link has a direction: between work items
+        of this organisation, but for the hierarchy, which items tell by their parent, and for tests."""
         found = await self.get("_apis/wit/workitemrelationtypes", as_list, stream="link")
-        names: dict[str, None] = {}
+        names: dict[str, bool] = {}
         for item in found:
             attributes = item.get("attributes") if isinstance(item, dict) else None
             if not isinstance(attributes, dict) or attributes.get("usage") != "workItemLink":
                 continue
-            name = base_name(str(item.get("referenceName")))
+            reference = str(item.get("referenceName"))
+            name = base_name(reference)
             if not name.startswith(_UNWANTED_LINKS):
-                names[name] = None
-        return list(names)
+                names[name] = name != reference
+        return names
 
 
 _UNWANTED_LINKS = (

@@ -124,14 +124,14 @@ async def test_links_are_looked_for_at_both_of_their_ends(boards: FakeAzureDevOp
     world.hide_project("Hidden")
     names = [f"{DEPENDENCY}:{ends}" for ends in ("1:2", "1:3", "5:6", "1:5")]
     async with azure_devops_adapter(boards) as adapter:
-        found = await adapter.locate("link", [*names, f"{RELATED}:4:3"], {})
+        found = await adapter.locate("link", [*names, f"{RELATED}:3:4"], {})
     assert [found[name] for name in names] == [
         Presence.PRESENT,
         Presence.DELETED,
         Presence.LOST_ACCESS,
         Presence.LOST_ACCESS,
     ]
-    assert found[f"{RELATED}:4:3"] is Presence.PRESENT
+    assert found[f"{RELATED}:3:4"] is Presence.PRESENT
 
 
 async def test_people_are_never_reported_as_gone(boards: FakeAzureDevOps) -> None:

@@ -157,7 +157,7 @@ async def test_dependencies_and_the_hierarchy_cross_projects(
         "from_work_item_id": "work_item:1",
         "to_work_item_id": "work_item:4",
     }
-    assert found["link", f"{RELATED}:3:2"].rows[0].values["kind"] == "relates"
+    assert found["link", f"{RELATED}:2:3"].rows[0].values["kind"] == "relates"
 
 
 async def test_types_beside_the_backlogs_stand_in_the_control_logs(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adapters.base import Hint
 from adapters.errors import CursorExpired, SourceMisbehaved, SourceRefused
 from tests.fakes.azure_devops import FakeAzureDevOps
 from tests.fakes.azure_devops.generate import PEOPLE, believable, fill
@@ -252,19 +253,29 @@ async def test_links_are_the_same_whether_fed_or_read_with_the_items(boards: Fak
         async with azure_devops_adapter(fake) as adapter:
             assert "links" not in [p.name for p in await adapter.partitions()]
             asked = records_of(await read_pages(adapter, "work_items"), "link")
-    known = {name: record.data["portbook"] for name, record in asked.items()}
-    for name, record in fed.items():
-        kind, one, other = name.split(":")
-        if kind == RELATED:
-            name = f"{kind}:{min(int(one), int(other))}:{max(int(one), int(other))}"
-        else:
-            assert known[name] == record.data["portbook"]
-        assert name in known
-    assert (
-        len(known)
-        == len(fed)
-        == sum(count for rel, count in fake.totals()["links"].items() if rel != HIERARCHY)
-    )
+    told = [{name: record.data["portbook"] for name, record in found.items()} for found in (fed, asked)]
+    assert told[0] == told[1]
+    assert len(fed) == sum(count for rel, count in fake.totals()["links"].items() if rel != HIERARCHY)
+
+
+async def test_single_work_items_are_read_again_as_a_whole_read_would(azure_devops: FakeAzureDevOps) -> None:
+    fill(azure_devops.world, {"Alpha": 5, "Beta": 3})
+    azure_devops.link(1, 3, HIERARCHY)
+    azure_devops.link(5, 3, RELATED)
+    azure_devops.delete(4)
+    hints = [Hint("work_item", name) for name in ("3", "4", "2", "999", "", "x")]
+    async with azure_devops_adapter(azure_devops, select={"projects": ["Alpha"]}) as adapter:
+        (page,) = [page async for page in adapter.reread([*hints, Hint("project", "1")])]
+        number = azure_devops.world.project("Alpha").id
+        whole = items_of(await read_pages(adapter, f"work_items:{number}"))
+        links = records_of(await read_pages(adapter, f"links:{number}"), "link")
+    assert page.cursor is None
+    # 2 is of another project, 4 in the recycle bin.
+    assert set(items_of([page])) == {"3"}
+    assert items_of([page])["3"].data["portbook"] == whole["3"].data["portbook"]
+    assert {n: r.data["portbook"] for n, r in records_of([page], "link").items()} == {
+        n: r.data["portbook"] for n, r in links.items()
+    }
 
 
 @pytest.mark.parametrize("feed_tells", [True, False])

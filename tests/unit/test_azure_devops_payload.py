@@ -189,7 +189,7 @@ def test_links_of_an_item_are_told_as_the_feed_tells_them() -> None:
             relation("System.LinkTypes.Related", "nonsense"),
         ],
     }
-    kinds = ["System.LinkTypes.Dependency", "System.LinkTypes.Related"]
+    kinds = {"System.LinkTypes.Dependency": True, "System.LinkTypes.Related": False}
     assert [record.id.partition("LinkTypes.")[2] for record in links_of(data, kinds)] == [
         "Dependency:3:5",
         "Dependency:5:9",
