@@ -322,7 +322,7 @@ _SAMPLES = 3
 
 def _sample(found: dict[str, list[Any]], data: Any, before: str = "") -> None:
     for name, value in data.items() if isinstance(data, dict) else ():
-        plain = name.isidentifier()
+        plain = name.isidentifier() and before != "portbook.fields."
         path = f"{before}{name}" if plain else f'{before}"{name}"'
         if isinstance(value, dict):
             _sample(found, value, f"{path}.")

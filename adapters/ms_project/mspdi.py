@@ -218,7 +218,7 @@ def _checked(root: Any, name: str) -> Any:
 
 def _not_well_formed(path: Path, name: str, error: etree.XMLSyntaxError) -> Refused:
     said = str(error.msg or error)
-    if "Document is empty" in said or "no element found" in said:
+    if any(sign in said for sign in ("Document is empty", "no element found", "Start tag expected")):
         return Refused(f"{name} is not Project XML", detail=said, hint="In Project: File, Save As, type XML.")
     if not _ends_properly(path):
         return _cut_off(name, said)

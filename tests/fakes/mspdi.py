@@ -174,7 +174,7 @@ class Plan:
                     link["LinkLag"] / 10 / self.minutes_per_day
                     for task in rows
                     for link in task.links
-                    if link["LagFormat"] == 7
+                    if link.get("LagFormat") == 7
                 ),
                 4,
             ),

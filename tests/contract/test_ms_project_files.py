@@ -1,0 +1,376 @@
+"""Plan files as they are found in folders: versions, identity, what a plan says, and what files break."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adapters.base import Page, Presence, RawRecord
+from adapters.ms_project import MsProjectAdapter, MsProjectOptions, mspdi
+from adapters.ms_project import plan as plans
+from tests.fakes.mspdi import START, Plan, Task, baseline, large
+
+
+def adapter(folder: Path, files: str = "*", **options: Any) -> MsProjectAdapter:
+    given = {"api": "files", "files": files, "base_dir": folder, "settle_s": 0, **options}
+    return MsProjectAdapter(MsProjectOptions.model_validate(given))
+
+
+async def read(folder: Path, **options: Any) -> dict[str, dict[str, RawRecord]]:
+    """Stream → id → record, of everything in the folder."""
+    found: dict[str, dict[str, RawRecord]] = {}
+    async with adapter(folder, **options) as opened:
+        for partition in await opened.partitions():
+            async for page in opened.read(partition, None, full=True):
+                for record in page.records:
+                    found.setdefault(record.stream, {})[record.id] = record
+    return found
+
+
+def by_name(records: dict[str, RawRecord]) -> dict[str, dict[str, Any]]:
+    return {record.data["Name"]: record.data["portbook"] for record in records.values()}
+
+
+def parsed(folder: Path, text: str | bytes) -> dict[str, dict[str, Any]]:
+    """Tasks by name, read in this process: for tables of cases that need no limits."""
+    path = folder / "plan.xml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    found = plans.survey(path, "plan.xml", "P", 10**6)
+    made = [item for item in plans.records(path, "plan.xml", "P", found) if item.stream == "mspdi_task"]
+    return {item.data["Name"]: item.data["portbook"] for item in made if not item.problem}
+
+
+async def test_check_says_what_was_found_and_what_was_passed_over(tmp_path: Path) -> None:
+    plan = Plan("Harbour")
+    plan.add_task("Dig")
+    plan.save(tmp_path / "v1.xml")
+    plan.save(tmp_path / "v2.xml")
+    Plan("Bridge").save(tmp_path / "bridge.xml")
+    (tmp_path / "notes.txt").write_text("no plan")
+    async with adapter(tmp_path) as opened:
+        identity = await opened.check()
+    assert identity.product == "2 plans (Project XML)"
+    assert set(identity.warnings) == {
+        "skipped notes.txt: not a plan by its name",
+        "skipped v1.xml: an older version of Harbour in v2.xml",
+    }
+
+
+async def test_the_version_saved_last_counts_whatever_its_file_date(tmp_path: Path) -> None:
+    plan = Plan("Harbour")
+    task = plan.add_task("New")
+    plan.save(tmp_path / "a.xml", saved=datetime(2026, 9, 1))
+    task.name = "Old"
+    plan.save(tmp_path / "b.xml", saved=datetime(2026, 8, 1))
+    assert set(by_name((await read(tmp_path))["mspdi_task"])) == {"New"}
+
+
+async def test_an_unchanged_plan_is_not_read_again(tmp_path: Path) -> None:
+    plan = Plan("Harbour")
+    plan.add_task("Dig")
+    plan.save(tmp_path / "a.xml")
+    async with adapter(tmp_path) as opened:
+        (partition,) = await opened.partitions()
+        pages = [page async for page in opened.read(partition, None, full=True)]
+        again = [page async for page in opened.read(partition, pages[-1].cursor, full=False)]
+    assert pages[-1].complete
+    assert again == [Page((), pages[-1].cursor, expected=0)]
+
+
+async def test_parents_follow_the_outline_and_rows_that_stand_for_nothing_are_left_out(
+    tmp_path: Path,
+) -> None:
+    plan = Plan("Harbour")
+    for level, name in ((1, "A"), (2, "A1"), (3, "A1a"), (3, "A1b"), (2, "A2"), (1, "B"), (3, "B deep")):
+        plan.add_task(name, level=level, summary=name in ("A", "A1", "B"))
+    plan.add_task("blank", more={"IsNull": True})
+    plan.add_task("ghost", more={"ExternalTask": True})
+    records = {r.data["Name"]: r for r in _in_order(plan, tmp_path)}
+    ids = {record.id: name for name, record in records.items()}
+    above = {name: ids.get(r.data["portbook"].get("parent")) for name, r in records.items()}
+    assert above == {
+        "A": None, "A1": "A", "A1a": "A1", "A1b": "A1", "A2": "A", "B": None, "B deep": "B", "ghost": None,
+    }  # fmt: skip
+    assert {n: r.data["portbook"]["type"] for n, r in records.items()} == {
+        "A": "summary", "A1": "summary", "A1a": "task", "A1b": "task", "A2": "task", "B": "summary", "B deep": "task",
+        "ghost": "external",
+    }  # fmt: skip
+    assert not records["ghost"].data["portbook"]["work_item"]
+
+
+def _in_order(plan: Plan, folder: Path) -> list[Any]:
+    path = plan.save(folder / "order.xml")
+    found = plans.survey(path, "order.xml", "P", 10**6)
+    return [made for made in plans.records(path, "order.xml", "P", found) if made.stream == "mspdi_task"]
+
+
+def test_links_keep_their_kind_and_lag_whatever_ends_they_have(tmp_path: Path) -> None:
+    plan = Plan("Harbour")
+    dig, pour = plan.add_task("Dig", days=2), plan.add_task("Pour")
+    gate = plan.add_task("Gate", milestone=True)
+    plan.link(dig, pour, "SS", lag_days=1.5)
+    plan.link(pour, gate, "FF", lag_days=-2)
+    plan.link(gate, dig, "SF", lag_days=3, lag_format=8)
+    plan.link(dig, gate, "FS", lag_days=50, lag_format=19)
+    found = parsed(tmp_path, plan.xml())
+    links = {
+        (link["kind"], link["word"], link["lag_days"]) for item in found.values() for link in item["links"]
+    }
+    assert links == {("SS", "SS+1.5d", 1.5), ("FF", "FF-2d", -2), ("SF", "SF+3ed", 3), ("FS", "FS+50%", 1)}
+    (to_pour,) = found["Pour"]["links"]
+    (to_dig,) = found["Dig"]["links"]
+    assert {"from_work_item", "to_work_item"} <= set(to_pour)
+    assert {"from_milestone", "to_work_item"} <= set(to_dig)
+
+
+def test_a_link_without_a_type_is_finish_to_start_and_one_into_another_file_is_left_out(
+    tmp_path: Path,
+) -> None:
+    plan = Plan("Harbour")
+    dig, pour = plan.add_task("Dig"), plan.add_task("Pour")
+    pour.links = [{"PredecessorUID": dig.uid}]
+    far = plan.add_task("Far")
+    far.links = [
+        {"PredecessorUID": 99},
+        {"PredecessorUID": dig.uid, "CrossProject": True, "CrossProjectName": "x\\1"},
+    ]
+    found = parsed(tmp_path, plan.xml())
+    assert [(link["kind"], link["lag_days"]) for link in found["Pour"]["links"]] == [("FS", 0)]
+    assert "links" not in found["Far"]
+
+
+def test_hours_money_float_and_days_are_what_project_shows(tmp_path: Path) -> None:
+    plan = Plan("Harbour", minutes_per_day=450)
+    plan.add_task(
+        "Dig", hours=75, days=10, percent=40, cost=12345.67, actual_cost=4000.5,
+        more={"TotalSlack": 9000, "Deadline": datetime(2026, 4, 1, 17), "ConstraintType": 4,
+              "ConstraintDate": START, "PercentComplete": "40.5"},
+    ).baselines[0] = baseline(START, START + timedelta(days=3), 60, 10000)  # fmt: skip
+    item = parsed(tmp_path, plan.xml())["Dig"]
+    assert {name: item[name] for name in (
+        "work_hours", "actual_hours", "remaining_hours", "duration_days", "cost", "actual_cost", "float_days", "percent",
+        "deadline_on", "constraint", "constraint_on", "baseline_hours", "baseline_cost", "finish_baseline_on",
+    )} == {
+        "work_hours": 75, "actual_hours": 30, "remaining_hours": 45, "duration_days": 10, "cost": 12345.67,
+        "actual_cost": 4000.5, "float_days": 2, "percent": 40.5, "deadline_on": "2026-04-01",
+        "constraint": "start no earlier than", "constraint_on": "2026-03-02", "baseline_hours": 60,
+        "baseline_cost": 10000, "finish_baseline_on": "2026-03-05",
+    }  # fmt: skip
+
+
+async def test_people_roles_and_material_are_told_apart(tmp_path: Path) -> None:
+    plan = Plan("Harbour")
+    dig, pour = plan.add_task("Dig"), plan.add_task("Pour")
+    mia, ola = plan.add_person("Mia", "mia@example.org"), plan.add_person("Ola")
+    role, sand = plan.add_person("Diver", generic=True), plan.add_person("Sand", kind=0)
+    plan.assign(dig, mia, 10, 4, units=0.5)
+    plan.assign(dig, sand, 99)
+    plan.assign(pour, mia, 8)
+    plan.assign(pour, ola, 8)
+    plan.assign(pour, role, 16)
+    plan.save(tmp_path / "a.xml")
+    found = await read(tmp_path)
+    tasks, who = by_name(found["mspdi_task"]), by_name(found["mspdi_resource"])
+    assert {name: (item["person"], item["role"]) for name, item in who.items()} == {
+        "Mia": (True, False), "Ola": (True, False), "Diver": (False, True), "Sand": (False, False),
+    }  # fmt: skip
+    assert found["mspdi_resource"][tasks["Dig"]["assignee"]].data["Name"] == "Mia"
+    assert "assignee" not in tasks["Pour"]  # two people: neither is the one
+    put = [record.data["portbook"] for record in found["mspdi_assignment"].values()]
+    assert [(a["counts"], a.get("role"), a["units_percent"]) for a in put] == [
+        (True, None, 50), (False, None, 100), (True, None, 100), (True, None, 100), (True, "Diver", 100),
+    ]  # fmt: skip
+
+
+async def test_custom_fields_are_called_by_their_aliases_and_keep_their_types(tmp_path: Path) -> None:
+    plan = Plan("Harbour")
+    for field_id, name, alias in (
+        (1, "Text1", "RAG"), (2, "Flag3", "Gate"), (3, "Cost1", "Grant"), (4, "Number2", "Rank"), (5, "Date1", "Seen"),
+        (6, "Duration1", "Drift"), (7, "Text9", ""),
+    ):  # fmt: skip
+        plan.define(field_id, name, alias)
+    plan.add_task(
+        "Dig",
+        fields={
+            "1": "Amber",
+            "2": 1,
+            "3": 12345,
+            "4": "2.50",
+            "5": "2026-03-01T00:00:00",
+            "6": "PT16H0M0S",
+            "7": "x",
+        },
+    )
+    plan.save(tmp_path / "a.xml")
+    found = by_name((await read(tmp_path))["mspdi_task"])["Dig"]["fields"]
+    assert found == {
+        "RAG": "Amber", "Gate": True, "Grant": 123.45, "Rank": 2.5, "Seen": "2026-03-01", "Drift": 16, "Text9": "x",
+    }  # fmt: skip
+    async with adapter(tmp_path) as opened:
+        assert (await opened.aliases())["RAG"] == 'portbook.fields."RAG"'
+        tasks = next(stream for stream in await opened.discover() if stream.name == "mspdi_task")
+    shown = {field.title: (field.kind, field.samples) for field in tasks.fields}
+    assert shown["RAG"] == ("Text", ("Amber",))
+    assert shown["Name"] == ("text", ("Dig",))
+
+
+async def test_a_plan_without_ids_is_known_by_its_file_and_its_tasks_by_number(tmp_path: Path) -> None:
+    plan = Plan("Harbour", guid="")
+    plan.add_task("Dig")
+    plan.save(tmp_path / "Harbour.xml")
+    found = await read(tmp_path)
+    assert list(found["mspdi_project"]) == ["file:harbour.xml"]
+    assert list(found["mspdi_task"]) == ["file:harbour.xml:1"]
+
+
+async def test_tasks_of_plans_made_from_one_template_stay_apart(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        plan = Plan(name, guid=f"5D7C1F0E-6B1D-4E11-8F6D-00155D0A1B2{name}")
+        plan.add_task("Dig").guid = "11111111-6B1D-4E11-8F6D-00155D0A1B2C"
+        plan.save(tmp_path / f"{name}.xml")
+    assert len((await read(tmp_path))["mspdi_task"]) == 2
+
+
+async def test_a_record_that_cannot_be_told_apart_is_set_aside_and_its_neighbours_go_on(
+    tmp_path: Path,
+) -> None:
+    plan = Plan("Harbour")
+    for name in ("One", "Two", "Three"):
+        plan.add_task(name)
+    text = plan.xml().replace("<UID>2</UID>", "<UID>1</UID>", 1).replace("<UID>3</UID>", "<UID></UID>", 1)
+    (tmp_path / "a.xml").write_text(text)
+    found = (await read(tmp_path))["mspdi_task"]
+    wrong = {record.data["Name"]: record.error.message for record in found.values() if record.error}
+    assert wrong == {
+        "Two": "Harbour: the UID 1 is used twice",
+        "Three": "Harbour: Task number 2 without a UID",
+    }
+    assert [record.data["Name"] for record in found.values() if not record.error] == ["One"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace('xmlns="http://schemas.microsoft.com/project"', 'xmlns="http://schemas.microsoft.com/project/2007"'),
+        lambda text: text.replace(' xmlns="http://schemas.microsoft.com/project"', ""),
+        lambda text: text.replace("<Project xmlns=", "<p:Project xmlns:p=").replace("</Project>", "</p:Project>").replace("<Tasks>", "<p:Tasks>").replace("</Tasks>", "</p:Tasks>"),
+        lambda text: text.replace("<Name>Dig", "<Surprise><Deep>1</Deep></Surprise><Name>Dig"),
+        lambda text: text.replace("<Milestone>0<", "<Milestone>false<").replace("<Active>1<", "<Active>true<"),
+        lambda text: "\ufeff" + text,
+        lambda text: text.replace("UTF-8", "UTF-16").encode("utf-16"),
+        lambda text: text.replace("<Name>Dig", "<!-- a comment --><?go?><Name>Dig"),
+        lambda text: text.replace("</Title>", "</Title><Notes>\x0bbell\x07 &#x1; &#11; &#0;</Notes>"),
+        lambda text: text.replace("<PercentComplete>25<", "<PercentComplete>25.0<"),
+    ],
+    ids=["2007", "no namespace", "prefix", "unknown element", "true and false", "mark", "utf-16", "comments", "control characters", "decimals"],
+)  # fmt: skip
+def test_what_programs_write_differently_is_read_all_the_same(tmp_path: Path, change: Any) -> None:
+    plan = Plan("Harbour")
+    plan.add_task("Dig", percent=25)
+    found = parsed(tmp_path, change(plan.xml()))
+    assert (found["Dig"]["type"], found["Dig"]["percent"], found["Dig"]["status"]) == (
+        "task",
+        25,
+        "in_progress",
+    )
+
+
+HOSTILE = (
+    "'\"; DROP TABLE--",
+    "<b>bold</b> & more",
+    "😀 ‮gnp.exe",
+    "ü" * 10_000,
+    "a\tb\nc",
+    "]]>",
+    "&#x41;",
+    " x ",
+)
+
+
+async def test_hostile_names_arrive_as_they_are(tmp_path: Path) -> None:
+    plan = Plan("<Plan> & 'friends'")
+    for name in HOSTILE:
+        plan.add_task(name)
+    plan.add_person(HOSTILE[0], "a@example.org")
+    plan.save(tmp_path / "a.xml")
+    found = await read(tmp_path)
+    assert {record.data["Name"] for record in found["mspdi_task"].values()} == set(HOSTILE)
+    assert next(iter(found["mspdi_project"].values())).data["portbook"]["title"] == "<Plan> & 'friends'"
+
+
+async def test_an_empty_plan_is_a_project_without_tasks(tmp_path: Path) -> None:
+    Plan("Nothing yet").save(tmp_path / "a.xml")
+    found = await read(tmp_path)
+    assert set(found) == {"mspdi_project", "mspdi_calendar"}
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_any_plan_agrees_with_its_own_totals(tmp_path: Path, data: st.DataObject) -> None:
+    plan = Plan("Any", minutes_per_day=data.draw(st.sampled_from([420, 480, 600])))
+    tasks: list[Task] = []
+    for n in range(data.draw(st.integers(0, 12))):
+        start = data.draw(st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1))).replace(microsecond=0)
+        hours = data.draw(st.integers(0, 800)) / 4
+        tasks.append(
+            plan.add_task(
+                f"T{n}", level=data.draw(st.integers(1, 5)), start=start, finish=start + timedelta(hours=9),
+                hours=hours, days=1, percent=data.draw(st.integers(0, 100)), cost=data.draw(st.integers(0, 10**6)) / 100,
+                milestone=data.draw(st.booleans()), summary=data.draw(st.booleans()), active=data.draw(st.booleans()),
+            )
+        )  # fmt: skip
+        if n and data.draw(st.booleans()):
+            lag = data.draw(st.integers(-40, 40)) / 4
+            plan.link(
+                tasks[n - 1], tasks[n], data.draw(st.sampled_from(["FS", "SS", "FF", "SF"])), lag_days=lag
+            )
+    items = parsed(tmp_path, plan.xml())
+    totals = plan.totals()
+    assert {name: item["status"] for name, item in items.items()} == {
+        task.name: task.status for task in tasks
+    }
+    assert {name: item["start_on"] for name, item in items.items()} == {
+        t.name: t.start.date().isoformat() for t in tasks
+    }
+    work = sum(item.get("work_hours", 0) for item in items.values() if item["type"] == "task")
+    assert work == pytest.approx(totals["work_hours"], abs=0.01)
+    cost = sum(
+        item["cost"] for item in items.values() if item["type"] != "summary" and item["status"] != "cancelled"
+    )
+    assert cost == pytest.approx(totals["cost"], abs=0.01)
+    links = [link for item in items.values() for link in item.get("links", ())]
+    assert len(links) == totals["links"]
+    assert sum(link["lag_days"] for link in links) == pytest.approx(totals["lag_days"], abs=0.01)
+
+
+async def test_what_vanished_from_a_plan_was_deleted_but_not_while_a_file_cannot_be_read(
+    tmp_path: Path,
+) -> None:
+    Plan("Harbour").save(tmp_path / "a.xml")
+    async with adapter(tmp_path) as opened:
+        assert await opened.locate("mspdi_task", ["x"], {}) == {"x": Presence.DELETED}
+    (tmp_path / "b.xml").write_text("<Project")
+    async with adapter(tmp_path) as opened:
+        assert await opened.locate("mspdi_task", ["x"], {}) == {}
+
+
+def test_a_large_plan_is_read_in_little_memory(tmp_path: Path) -> None:
+    import tracemalloc
+
+    path = large(3000).save(tmp_path / "large.xml")
+    size = path.stat().st_size
+    tracemalloc.start()
+    try:
+        found = plans.survey(path, "large.xml", "P", 10**6)
+        count = sum(1 for _ in plans.records(path, "large.xml", "P", found))
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert count == 3000 + 2400 + 50 + 2
+    assert most < size
+    assert mspdi.head(path, "large.xml")["Title"] == "Large"
