@@ -170,6 +170,21 @@ class Site:
             stream=stream,
         )
 
+    async def _scoped(
+        self, path: str, decode: Callable[[bytes], T], scope: str, *, stream: str, **params: Any
+    ) -> tuple[Answer, T]:
+        """An answer that takes a scope, which is named where it is missing."""
+        answer, found = await self.send("GET", path, decode, params=params, also=(403,), stream=stream)
+        if answer.status == 403:
+            raise SourceRefused(
+                f"the account may not read {stream.replace('_', ' ')}s: {answer.said()}",
+                stream=stream,
+                detail=f"GET {self.options.url}/{path}",
+                hint=f"The token needs the scope {scope}. An Entra application needs a licence in the organisation "
+                "(Basic), and membership of the group Readers of each project.",
+            )
+        return answer, found
+
     async def _version(self) -> str:
         """The newest version that the other side speaks too."""
         for version in VERSIONS:
@@ -351,7 +366,9 @@ class Site:
         return Trees(tuple(found["iteration"]), tuple(found["area"]), backlog)
 
     async def _fields(self) -> list[dict[str, Any]]:
-        found = await self.get("_apis/wit/fields", as_list, stream="work_item")
+        _, found = await self._scoped(
+            "_apis/wit/fields", as_list, "Work Items (Read), vso.work", stream="work_item"
+        )
         return [field for field in found if isinstance(field, dict) and field.get("referenceName")]
 
     async def aliases(self) -> dict[str, str]:

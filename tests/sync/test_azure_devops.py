@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.fakes.azure_devops import FakeAzureDevOps
-from tests.fakes.azure_devops.generate import believable
+from tests.fakes.azure_devops.generate import believable, fill
+from tests.fakes.azure_devops.hostile import add_hostile
 from tests.fakes.azure_devops.world import DEPENDENCY, DUPLICATE, RELATED
 from tests.fix_engine import Engine
 
@@ -100,4 +101,119 @@ async def test_changes_deletions_and_links_arrive_with_the_next_incremental_run(
     assert (rows[str(one)]["status"], rows[str(one)]["finish_actual_on"]) == ("done", "2026-11-20")
     assert rows[str(two)]["presence"] == "deleted"
     assert rows[str(three)]["points"] is None
+    assert await register_totals(engine) == five.totals()
+
+
+async def test_each_absence_gets_its_own_reason(engine: Engine, boards: FakeAzureDevOps) -> None:
+    world = boards.world
+    fill(world, {"Alpha": 60, "Hidden": 5, "Outside": 1})
+    secret = world.add_area("Alpha", "Secret")
+    classified = boards.add_item("Alpha", "Classified", area=secret)
+    await engine.add_azure_devops(boards, select={"projects": ["Alpha", "Hidden"]})
+    await engine.sync("boards")
+    alpha = [item for item in world.items.values() if item.project == world.project("Alpha").id]
+    world.destroy(alpha[0])
+    boards.delete(alpha[1])
+    boards.move(alpha[2], "Outside")
+    world.hide_area(secret)
+    world.hide_project("Hidden")
+    run = await engine.sync("boards", "full")
+    assert run["state"] == "succeeded", run["error"]
+    rows = await engine.rows("work_item")
+    assert [rows[str(item.id)]["presence"] for item in (*alpha[:3], classified)] == [
+        "deleted",
+        "deleted",
+        "moved",
+        "lost_access",
+    ]
+    hidden = [row for row in rows.values() if row["title"].endswith("of Hidden")]
+    assert {row["presence"] for row in hidden} == {"lost_access"}
+    projects = {row["key"]: row["presence"] for row in (await engine.rows("project")).values()}
+    assert projects == {"Alpha": "present", "Hidden": "lost_access"}
+    world.hide_area(secret, False)
+    boards.world.restore(alpha[1])
+    run = await engine.sync("boards", "full")
+    rows = await engine.rows("work_item")
+    assert {rows[str(item.id)]["presence"] for item in (alpha[1], classified)} == {"present"}
+
+
+async def test_more_than_a_fifth_vanishing_holds_and_asks(engine: Engine, boards: FakeAzureDevOps) -> None:
+    fill(boards.world, {"Alpha": 40})
+    await engine.add_azure_devops(boards)
+    await engine.sync("boards")
+    for item in list(boards.world.items.values())[:15]:
+        item.hidden = True
+    run = await engine.sync("boards", "full")
+    assert run["state"] == "held"
+    assert await engine.count("work_item", "presence <> 'present'") == 0
+
+
+@pytest.mark.parametrize("status", [203, 302, 401])
+async def test_a_revoked_token_pauses_the_source_with_one_clear_message(
+    engine: Engine, boards: FakeAzureDevOps, status: int
+) -> None:
+    fill(boards.world, {"Alpha": 30})
+    await engine.add_azure_devops(boards, auth=boards.auth())
+    await engine.sync("boards")
+    boards.faults.sign_in_page, boards.state.secret = status, "another"
+    boards.log.clear()
+    run = await engine.sync("boards", "full")
+    assert (run["state"], run["error_code"]) == ("failed", "SRC003")
+    assert str(status) in run["error"]
+    assert len(boards.log) == 1
+    assert "token" in await engine.pool.fetchval("SELECT paused FROM source")
+    assert await engine.count("work_item", "presence = 'present'") == 30
+
+
+@pytest.mark.parametrize(
+    "fault", ["truncate_every", "cut_every", "unavailable_every", "html_every", "too_many_every"]
+)
+async def test_failing_answers_delete_nothing(engine: Engine, boards: FakeAzureDevOps, fault: str) -> None:
+    fill(boards.world, {"Alpha": 80})
+    await engine.add_azure_devops(boards, page_size=20)
+    await engine.sync("boards")
+    boards.world.destroy(7)
+    setattr(boards.faults, fault, 3)
+    for _ in range(2):
+        await engine.sync("boards", "full")
+        await engine.pool.execute("UPDATE source SET paused = NULL")
+        await engine.pool.execute("UPDATE run SET not_before = now()")
+    gone = [row for row in (await engine.rows("work_item")).values() if row["presence"] != "present"]
+    assert {row["source_id"] for row in gone} <= {"7"}
+    boards.heal()
+    run = await engine.sync("boards", "full")
+    assert run["state"] == "succeeded", run["error"]
+    assert await engine.count("work_item", "presence = 'present'") == 79
+
+
+async def test_hostile_records_are_stored_or_set_aside(engine: Engine, boards: FakeAzureDevOps) -> None:
+    fill(boards.world, {"Alpha": 100})
+    made = add_hostile(boards.world, "Alpha")
+    await engine.add_azure_devops(boards)
+    run = await engine.sync("boards")
+    assert (run["state"], run["quarantined"]) == ("succeeded", 2), run["error"]
+    rows = await engine.rows("work_item")
+    assert len(rows) == 100 + len(made) - 2
+    assert rows[made["NUL in text"]]["title"] == "before�after"
+    assert rows[made["unknown state"]]["status"] is None
+    assert rows[made["unknown state"]]["status_source"] == "In der Schwebe"
+    assert rows[made["year 0001"]]["due_on"] == "0001-01-01"
+    again = await engine.sync("boards", "full")
+    assert (again["state"], again["stored"]) == ("succeeded", 0), again["error"]
+
+
+async def test_by_query_the_register_is_the_same_as_by_feed(engine: Engine, five: FakeAzureDevOps) -> None:
+    await engine.add_azure_devops(five)
+    await engine.sync("boards")
+    fed = [await engine.rows("work_item"), await engine.rows("dependency"), await engine.rows("person")]
+    five.faults.no_feed = 404
+    run = await engine.sync("boards")
+    assert (run["state"], run["error_code"]) == ("incomplete", "SRC005"), "the place in the feed is given up"
+    run = await engine.sync("boards", "full")
+    assert (run["state"], run["rows_changed"], run["vanished"]) == ("succeeded", 0, 0), run["error"]
+    assert [
+        await engine.rows("work_item"),
+        await engine.rows("dependency"),
+        await engine.rows("person"),
+    ] == fed
     assert await register_totals(engine) == five.totals()
