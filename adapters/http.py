@@ -369,7 +369,9 @@ class Http:
     def _problem(
         self, kind: type[SourceError], message: str, method: str, path: str, stream: str, hint: str = ""
     ) -> SourceError:
-        return kind(self._clean(message), stream=stream, detail=f"{method} {self.base_url}/{path}", hint=hint)
+        # What stands behind the `?` is long, says little, and may be a page's token.
+        where = f"{method} {self.base_url}/{path.partition('?')[0]}"
+        return kind(self._clean(message), stream=stream, detail=where, hint=hint)
 
     def _clean(self, text: str) -> str:
         for secret in self._credentials.secrets():

@@ -27,7 +27,6 @@ _OVERLAP = timedelta(minutes=5)
 """Rows are found by `modifiedon` a little after they are written."""
 _TURN = 50
 """Records built between two turns of the event loop."""
-_MOST_EMPTY = 3
 _LOCATE_AT_ONCE = 20
 _SAMPLES = 3
 
@@ -176,11 +175,7 @@ class DataverseReader:
                 if rows.next is None:
                     yield rows, self._end(layout, rows, kept), True
                     return
-                empty = 0 if rows.value else empty + 1
-                if empty >= _MOST_EMPTY:
-                    raise SourceMisbehaved(
-                        "Dataverse sends empty pages, and always one more", stream=table.name
-                    )
+                empty = self._org.still_sane(rows, empty, table)
                 path = self._org.follow(rows.next, seen, table)
                 coming = asyncio.create_task(self._org.page(path, table, headers))
                 yield rows, {**kept, "shape": layout.shape, "next": path}, False

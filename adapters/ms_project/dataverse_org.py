@@ -34,6 +34,7 @@ HINTS: Mapping[int, str] = {
     429: "Dataverse limits requests per user. Lower `concurrency` or `per_second`, or give Portbook an application "
     "user of its own.",
 }
+MOST_EMPTY = 3
 _CODED = frozenset({"Picklist", "State", "Status"})
 _KEPT = frozenset(
     {
@@ -249,8 +250,10 @@ class Org:
         if where:
             path += f"&$filter={quote(where, safe='')}"
         seen: set[str] = set()
+        empty = 0
         while True:
             page = await self.page(path, table, prefer(5000))
+            empty = self.still_sane(page, empty, table)
             for raw in page.value:
                 row = loads(bytes(raw))
                 if isinstance(row, dict):
@@ -272,6 +275,14 @@ class Org:
                 f"Dataverse no longer accepts our place in {table.name}: {answer.said()}", stream=table.name
             )
         return rows
+
+    @staticmethod
+    def still_sane(page: Rows, empty: int, table: Table) -> int:
+        """How many pages in a row were empty, this one included. A few may be: what they held is not for us to see."""
+        empty = 0 if page.value else empty + 1
+        if empty >= MOST_EMPTY and page.next is not None:
+            raise SourceMisbehaved("Dataverse sends empty pages, and always one more", stream=table.name)
+        return empty
 
     def follow(self, link: str, seen: set[str], table: Table) -> str:
         path = own_path(self.http.base_url, link)
