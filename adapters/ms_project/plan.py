@@ -29,6 +29,8 @@ from adapters.ms_project.units import (
 from adapters.spreadsheet.grid import Refused
 
 UNASSIGNED = "-65535"
+_NOT_OF_THE_PLAN = ("ExtendedAttributes", "CurrentDate")
+"""`CurrentDate` is the day of writing, also when a binary plan is converted: the same plan would look changed."""
 _MOST_BASELINE_ITEMS = 300_000
 _CONSTRAINTS = (
     "as soon as possible", "as late as possible", "must start on", "must finish on", "start no earlier than",
@@ -226,7 +228,7 @@ def _is_summary_row(data: Data) -> bool:
 
 
 def _project(plan: str, found: Survey) -> Data:
-    data: Data = {name: value for name, value in found.header.items() if name != "ExtendedAttributes"}
+    data: Data = {name: value for name, value in found.header.items() if name not in _NOT_OF_THE_PLAN}
     extra: Data = {
         "title": data.get("Title") or (data.get("Name") or "").removesuffix(".xml") or plan,
         "start_on": day(data.get("StartDate")),

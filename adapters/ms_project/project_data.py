@@ -32,6 +32,7 @@ OVERLAP = timedelta(hours=2)
 _IDS_AT_ONCE = 12
 """Keys in one filter: an address longer than some 2,000 characters is refused."""
 _NUMBER_OF_BASELINES = range(11)
+_MOST_SHIFTS = 4
 
 
 class Log(NamedTuple):
@@ -297,26 +298,9 @@ class ProjectDataReader:
             for raw in page.raws:
                 self._take_baseline(loads(raw), first, taken, project.id)
         tasks: dict[str, TaskKind] = {}
-        total: int | None = None
-        params = {"$filter": mine, "$orderby": "TaskId", "$inlinecount": "allpages"}
-        async for page in self._set("Tasks", params, "pwa_task"):
-            total = page.total if page.total is not None else total
-            records = []
-            for raw in page.raws:
-                record, task_id, kind = pwa_records.task(
-                    raw, day_hours=self._options.hours_per_day, baseline=first, assignees=assignees
-                )
-                records.append(record)
-                tasks[task_id or record.id] = kind
-            yield Page(records, None, total)
-        if total is not None and len(tasks) < total:
-            # Rows move between pages while the feed is filled anew after publishing.
-            raise SourceMisbehaved(
-                f"the feed counts {total} tasks in {project.name} and lists {len(tasks)}",
-                stream="pwa_task",
-                detail=self._http.base_url,
-                hint="The project was being published just now. Nothing was deleted; the next run tries again.",
-            )
+        async with aclosing(self._task_pages(project, mine, first, assignees, tasks)) as found:
+            async for task_page in found:
+                yield task_page
         async for page in self._set(
             "Assignments", {"$filter": mine, "$orderby": "AssignmentId"}, "pwa_assignment"
         ):
@@ -331,6 +315,41 @@ class ProjectDataReader:
                 if number in _NUMBER_OF_BASELINES
             ],
             {"modified": project.modified, "settled": settled},
+        )
+
+    async def _task_pages(
+        self,
+        project: Project,
+        mine: str,
+        baseline: Mapping[str, Any],
+        assignees: Mapping[str, str | None],
+        tasks: dict[str, TaskKind],
+    ) -> AsyncGenerator[Page, None]:
+        """The tasks of a project, which are also put into `tasks`. They are read again when rows came or went
+        meanwhile, for a server that counts its pages in rows then leaves others out."""
+        params = {"$filter": mine, "$orderby": "TaskId", "$inlinecount": "allpages"}
+        for _ in range(_MOST_SHIFTS):
+            totals: set[int] = set()
+            seen: set[str] = set()
+            async for page in self._set("Tasks", params, "pwa_task"):
+                totals |= {page.total} if page.total is not None else set()
+                records = []
+                for raw in page.raws:
+                    record, task_id, kind = pwa_records.task(
+                        raw, day_hours=self._options.hours_per_day, baseline=baseline, assignees=assignees
+                    )
+                    records.append(record)
+                    seen.add(record.id)
+                    if task_id:
+                        tasks[task_id] = kind
+                yield Page(records, None, page.total)
+            if len(totals) < 2 and len(seen) >= max(totals, default=0):
+                return
+        raise SourceMisbehaved(
+            f"the feed counts {max(totals)} tasks in {project.name} and lists {len(seen)}",
+            stream="pwa_task",
+            detail=self._http.base_url,
+            hint="The project is being published just now. Nothing was deleted; the next run tries again.",
         )
 
     async def _assignees(self, mine: str) -> dict[str, str | None]:

@@ -35,7 +35,10 @@ ASSIGNMENT: Row = {
     "AssignmentBudgetCost": Decimal(0), "AssignmentBudgetMaterialWork": Decimal(0), "AssignmentBudgetWork": Decimal(0),
     "AssignmentCreatedDate": START, "AssignmentCreatedRevisionCounter": 1, "AssignmentIsOverallocated": False,
     "AssignmentIsPublished": True, "AssignmentModifiedRevisionCounter": 1, "AssignmentType": 0, "IsPublic": True,
-    "TaskIsActive": True,
+    "TaskIsActive": True, "AssignmentRegularCost": Decimal(0), "AssignmentRegularWork": Decimal(0),
+    "AssignmentRemainingOvertimeCost": Decimal(0), "AssignmentRemainingOvertimeWork": Decimal(0),
+    "AssignmentRemainingRegularCost": Decimal(0), "AssignmentRemainingRegularWork": Decimal(0),
+    "AssignmentResourcePlanWork": Decimal(0),
 }  # fmt: skip
 
 
