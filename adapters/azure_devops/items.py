@@ -108,9 +108,9 @@ class Items:
                 place = {"mode": "feed", "token": token}
                 yield Page(records, {**place, "full": True, "rows": rows} if full else place)
         finally:
-            if not coming.done():
-                coming.cancel()
-                await asyncio.gather(coming, return_exceptions=True)
+            # Also when it is done: a failure of its own beside the one on its way must not be left unseen.
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
         if full and not met:
             await self._doubt_nothing(project)
         yield Page(records, {"mode": "feed", "token": token}, rows if full else None)

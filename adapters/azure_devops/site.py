@@ -250,8 +250,12 @@ class Site:
         for page in range(_MOST_PAGES):
             params: dict[str, Any] = {"$top": _PAGE, "stateFilter": "wellFormed"}
             params |= {"continuationToken": token} if token else {"$skip": page * _PAGE}
-            answer, listed = await self.send(
-                "GET", "_apis/projects", decode_list, params=params, stream="project"
+            answer, listed = await self._scoped(
+                "_apis/projects",
+                decode_list,
+                "Project and Team (Read), vso.project",
+                stream="project",
+                **params,
             )
             before = len(found)
             for raw in listed.value:

@@ -161,7 +161,7 @@ async def test_a_revoked_token_pauses_the_source_with_one_clear_message(
     assert (run["state"], run["error_code"]) == ("failed", "SRC003")
     assert str(status) in run["error"]
     assert len(boards.log) == 1
-    assert "token" in await engine.pool.fetchval("SELECT paused FROM source")
+    assert "token" in await engine.pool.fetchval("SELECT pause_reason FROM source WHERE paused")
     assert await engine.count("work_item", "presence = 'present'") == 30
 
 
