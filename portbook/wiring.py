@@ -134,6 +134,8 @@ def _spec(source: Source) -> SourceSpec:
 
 def _address(source: Source) -> str | None:
     options = source.options
+    if isinstance(options, SpreadsheetOptions) and options.drive is not None:
+        return options.drive.site or options.drive.user or options.drive.id
     found = getattr(options, "url", None) or ", ".join(getattr(options, "files", None) or ())
     return str(found) or None
 
