@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -185,3 +186,33 @@ async def test_the_options_of_another_interface_are_refused() -> None:
         with pytest.raises(ValueError, match="validation error") as caught:
             MsProjectOptions.model_validate(given)
         assert said in str(caught.value)
+
+
+async def test_a_plan_damaged_inside_is_told_when_the_others_have_been_read(tmp_path: Path) -> None:
+    large(1000).save(tmp_path / "a.xml")
+    (tmp_path / "b.xml").write_bytes(good().replace(b"</Tasks>", b"</Task>"))
+    async with adapter(tmp_path) as opened:
+        sound, damaged = await opened.partitions()
+        reading = opened.read(sound, None, full=True)
+        count = len((await anext(reading)).records)
+        broken = asyncio.create_task(anext(opened.read(damaged, None, full=True)))
+        done, _ = await asyncio.wait({broken}, timeout=1)
+        assert not done
+        async for page in reading:
+            count += len(page.records)
+        with pytest.raises(FileRefused, match=r"b\.xml is damaged"):
+            await broken
+    assert count == 1000 + 800 + 50 + 2
+
+
+async def test_the_right_kind_of_sign_in_is_chosen() -> None:
+    from adapters.entra import EntraSecret, EntraSignIn
+    from adapters.ms_project.options import Bearer
+    from adapters.ms_project.sign_in import SignIn, credentials
+
+    bearer = Bearer.model_validate({"kind": "bearer", "token": "t"})
+    assert isinstance(credentials(bearer, "https://a.example/pwa"), SignIn)
+    entra = EntraSecret.model_validate(
+        {"kind": "entra_secret", "tenant": "acme.example", "client_id": "x", "client_secret": "s"}
+    )
+    assert isinstance(credentials(entra, "https://acme.crm4.dynamics.com"), EntraSignIn)
