@@ -35,13 +35,14 @@ COMMIT = b"COMMIT;"
 
 
 class Door:
-    """A socket in front of PostgreSQL. When armed, the next COMMIT of a worker kills that worker: before the server
-    hears of it, or after the server has done it and before the worker hears."""
+    """A socket in front of PostgreSQL. When armed, a COMMIT of a worker kills that worker: before the server hears of
+    it, or after the server has done it and before the worker hears. `spare` commits are let through first."""
 
     def __init__(self, server: str, folder: Path) -> None:
         self._server = server
         self.socket = folder / ".s.PGSQL.5432"
         self.armed: str | None = None
+        self.spare = 0
         self.commits = 0
         self.kills = 0
         self.workers: list[Worker] = []
@@ -64,10 +65,12 @@ class Door:
             while data := await reader.read(65536):
                 if COMMIT in data[-24:]:
                     self.commits += 1
-                    if self.armed == "before":
+                    spared = self.armed is not None and self.spare > 0
+                    self.spare -= spared
+                    if self.armed == "before" and not spared:
                         self._kill(pid)
                         return
-                    doomed = self.armed == "after"
+                    doomed = self.armed == "after" and not spared
                 behind_writer.write(data)
                 await behind_writer.drain()
 
