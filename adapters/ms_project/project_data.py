@@ -21,7 +21,8 @@ from adapters.http import Http, Patience
 from adapters.json_body import loads
 from adapters.ms_project import odata, pwa_records
 from adapters.ms_project.options import MsProjectOptions
-from adapters.ms_project.pwa import DATA, HINTS, SERVER, Project, Site, resource_kind
+from adapters.ms_project.pwa import DATA, HINTS, Project, Site, resource_kind
+from adapters.ms_project.pwa_links import link_pages, links_of
 from adapters.ms_project.pwa_records import TaskKind
 from adapters.ms_project.sign_in import Refresh, credentials
 from adapters.ms_project.units import guid
@@ -103,8 +104,8 @@ class ProjectDataReader:
         if not projects:
             warnings.append("no project is published there: drafts are not read")
         elif self._options.links:
-            answer, _ = await self._links_of(projects[0])
-            if answer != 200:
+            status, _ = await links_of(self._http, projects[0].id)
+            if status != 200:
                 warnings.append(
                     "links between tasks cannot be read: the account needs the right to open the projects themselves"
                 )
@@ -306,7 +307,7 @@ class ProjectDataReader:
         ):
             yield Page([pwa_records.assignment(raw, tasks, kinds) for raw in page.raws], None)
         if self._options.links:
-            async for links in self._link_pages(project, tasks):
+            async for links in link_pages(self._site, project.id, tasks):
                 yield links
         yield Page(
             [
@@ -377,42 +378,6 @@ class ProjectDataReader:
         if number == 0:
             first[task_id] = item
 
-    async def _link_pages(
-        self, project: Project, tasks: Mapping[str, TaskKind]
-    ) -> AsyncGenerator[Page, None]:
-        status, body = await self._links_of(project)
-        if status != 200:
-            self._site.unlinked.add(project.id)
-            return
-        met: set[str] = set()
-        while True:
-            raws, following = _task_links(body)
-            yield Page(
-                [pwa_records.link(raw, project.id, tasks, self._options.hours_per_day) for raw in raws], None
-            )
-            if following is None:
-                return
-            if following in met:
-                raise SourceMisbehaved(
-                    "the pages of links do not end", stream="pwa_link", detail=following[:300]
-                )
-            met.add(following)
-            body = await self._http.json(
-                "GET", odata.next_path(self._http.base_url, following), decode=_json_bytes, stream="pwa_link"
-            )
-
-    async def _links_of(self, project: Project) -> tuple[int, bytes]:
-        """Links come from the server's own interface, where rights are held project by project."""
-        answer, body = await self._http.send(
-            "GET",
-            f"{SERVER}/Projects('{project.id}')",
-            params={"$expand": "TaskLinks", "$select": "Id,TaskLinks"},
-            decode=_json_bytes,
-            also=(403, 404),
-            stream="pwa_link",
-        )
-        return answer.status, body
-
     async def _set(
         self, name: str, params: Mapping[str, str], stream: str
     ) -> AsyncGenerator[odata.Set, None]:
@@ -438,34 +403,6 @@ class ProjectDataReader:
                     raise
             self._samples[stream] = rows
         return self._samples[stream]
-
-
-def _task_links(body: bytes) -> tuple[list[bytes], str | None]:
-    """The links in an answer, and where they go on: in the project that was asked for, in a list of one project, or
-    on a page of their own."""
-    data = odata.decode_one(body)
-    if isinstance(data, dict) and isinstance(data.get("value"), list) and "TaskLinks" not in data:
-        found = data["value"]
-        following = data.get("odata.nextLink")
-        if len(found) == 1 and isinstance(found[0], dict) and "TaskLinks" in found[0]:
-            data = found[0]
-        else:
-            return [orjson.dumps(link) for link in found], following
-    if isinstance(data, dict) and isinstance(data.get("results"), list):
-        return [orjson.dumps(link) for link in data["results"]], data.get("__next")
-    links = data.get("TaskLinks") if isinstance(data, dict) else None
-    if isinstance(links, dict):
-        return [orjson.dumps(link) for link in links.get("results") or ()], links.get("__next")
-    if not isinstance(links, list):
-        raise SourceMisbehaved(
-            "the answer holds no links", stream="pwa_link", detail=body[:200].decode("utf-8", "replace")
-        )
-    return [orjson.dumps(link) for link in links], data.get("TaskLinks@odata.nextLink")
-
-
-def _json_bytes(body: bytes) -> bytes:
-    loads(body)
-    return body
 
 
 def _baseline(home: str, number: int, items: dict[str, Any]) -> RawRecord:
