@@ -75,7 +75,7 @@ class Graph:
         timeout_s: float = 60.0,
     ) -> None:
         self._patience = patience or Patience()
-        self._http = Http(
+        self.http = Http(
             url,
             credentials,
             concurrency=concurrency,
@@ -92,13 +92,13 @@ class Graph:
         )
 
     async def __aenter__(self) -> Self:
-        await self._http.__aenter__()
+        await self.http.__aenter__()
         await self._downloads.__aenter__()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self._downloads.__aexit__(*exc)
-        await self._http.__aexit__(*exc)
+        await self.http.__aexit__(*exc)
 
     async def drive_of_site(self, site: str, library: str | None) -> Drive:
         """A document library of the site at this address; without a name, the site's default one."""
@@ -151,7 +151,7 @@ class Graph:
         return await self._item(_place(drive, item_id))
 
     async def _item(self, where: str) -> Item | None:
-        answer, data = await self._http.send(
+        answer, data = await self.http.send(
             "GET", where, params={"$select": _SELECT}, decode=_object, also=(404,)
         )
         return None if answer.status == 404 else _read_item(data)
@@ -164,25 +164,25 @@ class Graph:
     async def now(self, drive: Drive) -> str | None:
         """A place in the drive's feed of changes: this moment. None where the feed is closed to us."""
         link = f"drives/{quote(drive.id, safe='!')}/root/delta?token=latest&$select={_SELECT}"
-        answer, data = await self._http.send("GET", link, decode=_object, also=(400, 403, 404, 405, 501))
+        answer, data = await self.http.send("GET", link, decode=_object, also=(400, 403, 404, 405, 501))
         if answer.status != 200:
             return None
-        return own_path(self._http.base_url, str(data.get("@odata.deltaLink") or ""))
+        return own_path(self.http.base_url, str(data.get("@odata.deltaLink") or ""))
 
     async def changes(self, place: str) -> AsyncIterator[tuple[list[Item], str | None]]:
         """What changed since a place in the feed, a page at a time; with the last page, the new place. An item may
         come twice, the last one counts. Raises CursorExpired when the place is no longer known."""
         seen = {place}
         while True:
-            answer, data = await self._http.send("GET", place, decode=_object, also=(410,))
+            answer, data = await self.http.send("GET", place, decode=_object, also=(410,))
             if answer.status == 410:
                 raise CursorExpired("Microsoft Graph no longer knows our place in the drive's changes")
             items = [_read_item(item) for item in data.get("value") or ()]
             following = data.get("@odata.nextLink")
             if not following:
-                yield items, own_path(self._http.base_url, str(data.get("@odata.deltaLink") or ""))
+                yield items, own_path(self.http.base_url, str(data.get("@odata.deltaLink") or ""))
                 return
-            place = own_path(self._http.base_url, str(following))
+            place = own_path(self.http.base_url, str(following))
             _once_more(place, seen)
             yield items, None
 
@@ -217,7 +217,7 @@ class Graph:
 
     async def _location(self, drive: Drive, item: Item, name: str) -> str:
         # A file is never sent from here: the answer names an address of the drive's own, good for some minutes.
-        answer, _ = await self._http.send(
+        answer, _ = await self.http.send(
             "GET", f"{_place(drive, item.id)}/content", decode=_nothing, also=(302, 404, 409, 423)
         )
         if answer.status == 302 and answer.headers.get("location"):
@@ -231,7 +231,7 @@ class Graph:
         await asyncio.sleep(wait)
 
     async def _object(self, path: str) -> dict[str, Any]:
-        return await self._http.json("GET", path, decode=_object)
+        return await self.http.json("GET", path, decode=_object)
 
     async def _pages(self, path: str) -> AsyncIterator[dict[str, Any]]:
         seen = {path}
@@ -241,7 +241,7 @@ class Graph:
             following = page.get("@odata.nextLink")
             if not following:
                 return
-            path = own_path(self._http.base_url, str(following))
+            path = own_path(self.http.base_url, str(following))
             _once_more(path, seen)
 
 

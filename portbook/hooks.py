@@ -9,27 +9,15 @@ from rich.markup import escape
 
 from adapters.base import Subscribed, Subscribes
 from adapters.errors import SourceRefused
-from portbook.config import Config, Source
 from portbook.errors import SettingsInvalid
 from portbook.session import read_config, with_register
 from portbook.stores import Stores
 from portbook.terminal import err, out, show_problem, table
-from portbook.wiring import Parts, open_adapter, open_door
+from portbook.wiring import Parts, hook_address, open_adapter, open_door
 from register import hints
 from register.db import Pool
 
 app = typer.Typer(no_args_is_help=True, help="Notifications of the tools: set them up, see what waits.")
-
-
-def hook_address(config: Config, source: Source) -> str:
-    """The address a tool is given. Raises SettingsInvalid where nobody outside could reach us."""
-    if not config.gateway.public_url:
-        raise SettingsInvalid(
-            "the tool must be given an address that it can reach",
-            detail=str(config.path),
-            hint="Set `gateway: {public_url: https://…}` to the address that leads to this gateway.",
-        )
-    return f"{config.gateway.public_url}/hooks/{source.name}"
 
 
 @app.command("install")
@@ -45,6 +33,12 @@ def install(context: typer.Context, source: Annotated[str, typer.Argument(help="
             hint="Add `hooks: {secret: {env: NAME}}` to it, with a long random text in the variable.",
         )
     address, secret = hook_address(config, item), item.hooks.secret.get_secret_value()
+    if address is None:
+        raise SettingsInvalid(
+            "the tool must be given an address that it can reach",
+            detail=str(config.path),
+            hint="Set `gateway: {public_url: https://…}` to the address that leads to this gateway.",
+        )
 
     async def set_up(pool: Pool, parts: Parts, stores: Stores) -> list[Subscribed] | None:
         async with open_adapter(item) as adapter:

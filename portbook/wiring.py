@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel
 
 from adapters.azure_devops import AzureDevOpsAdapter, AzureDevOpsOptions
-from adapters.base import Adapter, Door
+from adapters.azure_devops.hooks import AzureDevOpsDoor
+from adapters.base import Adapter, Door, Subscribed, Subscribes
+from adapters.graph_hooks import GraphDoor
 from adapters.jira import JiraAdapter, JiraOptions
 from adapters.jira.hooks import JiraDoor
 from adapters.ms_project import MsProjectAdapter, MsProjectOptions
@@ -62,6 +64,10 @@ def open_door(source: Source) -> Door | None:
     match source.options:
         case JiraOptions():
             return JiraDoor(secret)
+        case AzureDevOpsOptions():
+            return AzureDevOpsDoor(secret)
+        case SpreadsheetOptions(drive=drive) if drive is not None:
+            return GraphDoor(secret)
         case _:
             raise SettingsInvalid(
                 f"source {source.name!r}: {source.kind} sends no notifications",
@@ -106,7 +112,7 @@ def wire(config: Config) -> Parts:
     """The configuration as working parts. Opens nothing yet."""
     zone = ZoneInfo(config.register.timezone)
     return Parts(
-        specs={source.name: _spec(source) for source in config.sources},
+        specs={source.name: _spec(source, config) for source in config.sources},
         schedule={source.name: Due(source.every, source.sweep, zone) for source in config.sources},
         policy=Policy(
             sources=tuple(source.name for source in config.sources),
@@ -123,12 +129,26 @@ def wire(config: Config) -> Parts:
     )
 
 
-def _spec(source: Source) -> SourceSpec:
+def hook_address(config: Config, source: Source) -> str | None:
+    """The address that a tool is given for its notifications; None where none is configured."""
+    public = config.gateway.public_url
+    return f"{public}/hooks/{source.name}" if public and source.hooks else None
+
+
+def _spec(source: Source, config: Config) -> SourceSpec:
+    address = hook_address(config, source)
+
+    def subscribe(adapter: Subscribes) -> Awaitable[list[Subscribed]]:
+        assert address is not None
+        assert source.hooks is not None
+        return adapter.subscribe(address, source.hooks.secret.get_secret_value())
+
     return SourceSpec(
         source.name,
         lambda: open_adapter(source),
         lambda aliases: build_mapper(source, aliases),
         concurrency=getattr(source.options, "concurrency", 2),
+        subscribe=subscribe if address else None,
     )
 
 

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 
-from adapters.base import Adapter, Hint, Page, Partition, Presence, RawRecord, Rereads
+import structlog
+
+from adapters.base import (
+    Adapter,
+    Hint,
+    Page,
+    Partition,
+    Presence,
+    RawRecord,
+    Rereads,
+    Subscribed,
+    Subscribes,
+)
+from adapters.errors import SourceError
 from register import hints
 from register.db import Pool
 from register.hints import Waiting
@@ -14,11 +28,16 @@ from register.write import stored_payloads
 from workers.sweep import decoded_or_none
 from workers.writer import Fetched
 
+log = structlog.get_logger("portbook.hooks")
+
 TOGETHER = 100
 """Hints followed in one go: one or two requests at the tool."""
 LOOK_EVERY_S = 1.0
 RUN_FOR_S = 20.0
 """A run that only follows hints ends after this, so that a storm of them never keeps the poll waiting."""
+
+RENEW_WITHIN = timedelta(days=14)
+"""Graph lets a subscription live 29 days: at half of that there is time for two weeks of trouble."""
 
 FOLLOWED = Partition("hints", (), "what the tool told us of")
 
@@ -63,6 +82,32 @@ async def reread(pool: Pool, source: str, adapter: Adapter, waiting: Sequence[Wa
     met = {Hint(record.stream, record.id) for record in records}
     gone = await _gone(pool, source, adapter, [hint for hint in named if hint not in met])
     return Fetched(FOLLOWED, Page(records, None), waiting, gone, soon)
+
+
+async def keep_subscribed(
+    pool: Pool,
+    source: str,
+    adapter: Adapter,
+    subscribe: Callable[[Subscribes], Awaitable[Sequence[Subscribed]]] | None,
+) -> None:
+    """Renew the hooks that end within RENEW_WITHIN, and set up anew what the tool has forgotten. A tool that refuses
+    costs no run: what notifications would have told, the run finds itself."""
+    if not isinstance(adapter, Subscribes):
+        return
+    soon = datetime.now(UTC) + RENEW_WITHIN
+    for subscription_id, ends in (await hints.subscriptions(pool, source)).items():
+        if ends is None or ends > soon:
+            continue
+        try:
+            alive = await adapter.resubscribe(subscription_id)
+            made = [alive] if alive is not None else list(await subscribe(adapter)) if subscribe else []
+        except SourceError as problem:
+            log.warning("hook not renewed", source=source, ends=str(ends), error=str(problem))
+            continue
+        if alive is None:
+            await hints.forget_subscription(pool, source, subscription_id)
+        for hook in made:
+            await hints.note_subscription(pool, source, hook.id, hook.expires_at)
 
 
 async def _gone(pool: Pool, source: str, adapter: Adapter, missing: Sequence[Hint]) -> dict[str, str]:

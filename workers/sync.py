@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -17,7 +17,7 @@ from typing import Any, cast
 import asyncpg
 import structlog
 
-from adapters.base import Adapter, Page, Partition
+from adapters.base import Adapter, Page, Partition, Subscribed, Subscribes
 from adapters.errors import (
     CursorExpired,
     FileRefused,
@@ -34,7 +34,7 @@ from register.errors import LeaseLost
 from register.identity import LinkCache
 from register.policy import Policy
 from register.runs import RunJob
-from workers.following import RUN_FOR_S, follow
+from workers.following import RUN_FOR_S, follow, keep_subscribed
 from workers.streams import streams_to_sweep
 from workers.sweep import Held, sweep
 from workers.writer import Fetched, Watch, Writer
@@ -55,6 +55,8 @@ class SourceSpec:
     build_mapper: Callable[[Mapping[str, str]], Mapper]
     """Aliases → mapper. Raises MappingInvalid."""
     concurrency: int = 4
+    subscribe: Callable[[Subscribes], Awaitable[Sequence[Subscribed]]] | None = None
+    """Sets the tool's notifications up again, where they are configured."""
 
 
 class Broken(Problem):
@@ -170,6 +172,7 @@ class Syncer:
                 await self._read(adapter, job, [], writer, 1)
                 await writer.finish(fresh_at=started)
                 return
+            await keep_subscribed(self._pool, job.source, adapter, spec.subscribe)
             partitions = await adapter.partitions()
             first = [partition for partition in partitions if partition.first]
             others = [partition for partition in partitions if not partition.first]

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from adapters.azure_devops.batch import CHUNK
 from adapters.azure_devops.discover import discover
+from adapters.azure_devops.hooks import subscribe
 from adapters.azure_devops.items import Items
 from adapters.azure_devops.links import Links
 from adapters.azure_devops.locate import Locator
@@ -19,7 +20,7 @@ from adapters.azure_devops.people import People
 from adapters.azure_devops.reference import iteration_pages, project_pages
 from adapters.azure_devops.site import HINTS, Project, Site, as_list
 from adapters.azure_devops.teams import Capacity, Teams
-from adapters.base import Cursor, Hint, Identity, Page, Partition, Presence, Stream
+from adapters.base import Cursor, Hint, Identity, Page, Partition, Presence, Stream, Subscribed
 from adapters.entra import EntraSignIn
 from adapters.errors import SourceMisbehaved
 from adapters.http import Http, Patience
@@ -165,6 +166,13 @@ class AzureDevOpsAdapter:
         named = [int(h.id) for h in hints if h.stream == "work_item" and h.id.isascii() and h.id.isdigit()]
         for start in range(0, len(named), CHUNK):
             yield Page(await self._items.again(named[start : start + CHUNK]), None)
+
+    async def subscribe(self, address: str, secret: str) -> list[Subscribed]:
+        return await subscribe(self._site, address, secret)
+
+    async def resubscribe(self, subscription_id: str) -> Subscribed | None:
+        """A service hook does not end; it is disabled by Azure DevOps when it fails for long."""
+        return Subscribed(subscription_id, "service hook")
 
     async def _project(self, project_id: str) -> Project | None:
         if not project_id:

@@ -16,9 +16,19 @@ import httpx
 import orjson
 from pydantic import BaseModel
 
-from adapters.base import Cursor, Identity, Page, Partition, Presence, RawRecord, SourceField, Stream
+from adapters.base import (
+    Cursor,
+    Identity,
+    Page,
+    Partition,
+    Presence,
+    RawRecord,
+    SourceField,
+    Stream,
+    Subscribed,
+)
 from adapters.entra import EntraSignIn
-from adapters.errors import FileRefused, RecordRejected, SourceError
+from adapters.errors import FileRefused, RecordRejected, SourceError, SourceRefused
 from adapters.graph import Graph, scope_of
 from adapters.http import Patience
 from adapters.spreadsheet.drive import InDrive
@@ -79,6 +89,20 @@ class SpreadsheetAdapter:
             await self._origin.close()
             await asyncio.to_thread(self._folder.cleanup)
             self._folder = None
+
+    async def subscribe(self, address: str, secret: str) -> list[Subscribed]:
+        """Only a drive tells of its changes."""
+        return await self._in_drive().subscribe(address, secret)
+
+    async def resubscribe(self, subscription_id: str) -> Subscribed | None:
+        return await self._in_drive().resubscribe(subscription_id)
+
+    def _in_drive(self) -> InDrive:
+        if isinstance(self._origin, InDrive):
+            return self._origin
+        raise SourceRefused(
+            "files on disk tell nobody of their changes", hint="They are looked at every few minutes."
+        )
 
     async def check(self) -> Identity:
         """Find every file and open it far enough to list its sheets. Rows are not read."""

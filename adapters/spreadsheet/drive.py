@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from adapters import graph_hooks
+from adapters.base import Subscribed
 from adapters.errors import CursorExpired, FileRefused, SourceUnavailable
 from adapters.graph import Drive, Graph, Item
 from adapters.spreadsheet.files import Found, FoundFile, Snapshot, date_in, passed_over
@@ -124,6 +126,14 @@ class InDrive:
 
     async def close(self) -> None:
         await self._graph.__aexit__()
+
+    async def subscribe(self, address: str, secret: str) -> list[Subscribed]:
+        """Let the drive tell `address` of its changes."""
+        drive = self._drive or await self._find_drive()
+        return await graph_hooks.subscribe(self._graph.http, drive, address, secret)
+
+    async def resubscribe(self, subscription_id: str) -> Subscribed | None:
+        return await graph_hooks.renew(self._graph.http, subscription_id)
 
     async def find(self) -> Found:
         """The files there are now. What was found before is found again by one look at the drive's changes."""

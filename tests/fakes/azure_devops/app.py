@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tests.fakes.azure_devops import hooks
 from tests.fakes.azure_devops.process import HIDDEN
 from tests.fakes.azure_devops.wiql import BadWiql, parse
 from tests.fakes.azure_devops.world import HIERARCHY, ORG, Item, Node, Project, Revision, Team, World, text_of
@@ -70,6 +71,8 @@ class State:
         """The directory whose tokens are accepted too."""
         self.newest = newest
         self.wire: Wire[Faults] = Wire(Faults())
+        self.hooks: list[dict[str, Any]] = []
+        self.may_edit_hooks = False
         self.feeds = 0
         self.prefix = "/tfs/DefaultCollection" if server else "/acme"
 
@@ -789,7 +792,21 @@ def days_off(state: State, request: Request, body: Any) -> Any:
 
 
 _TEAM = "{project}/{team}/_apis/work/teamsettings"
+
+
+def hooks_listed(state: State, request: Request, body: Any) -> Any:
+    return hooks.listed(state.hooks)
+
+
+def hook_added(state: State, request: Request, body: Any) -> Any:
+    if not state.may_edit_hooks:
+        raise trouble(403, "Access denied: Edit subscriptions.", "UnauthorizedRequestException")
+    return hooks.added(state.hooks, body)
+
+
 ROUTES: tuple[tuple[str, str, Handler, str], ...] = (
+    ("GET", "_apis/hooks/subscriptions", hooks_listed, ""),
+    ("POST", "_apis/hooks/subscriptions", hook_added, ""),
     ("GET", "_apis/connectionData", connection_data, ""),
     ("GET", "_apis/projects", projects, "vso.project"),
     ("GET", "_apis/projects/{project}", project_one, "vso.project"),

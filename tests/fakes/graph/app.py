@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tests.fakes.entra import FakeEntra
+from tests.fakes.graph.subscriptions import Subscriptions
 from tests.fakes.graph.world import FakeDrive, Node, World
 from tests.fakes.server import Refusal, Wire, WireFaults
 
@@ -59,6 +60,7 @@ class State:
     addresses: dict[str, tuple[FakeDrive, Node]] = field(default_factory=dict)
     fetched: list[str] = field(default_factory=list)
     leaked: list[str] = field(default_factory=list)
+    subscriptions: Subscriptions = field(default_factory=Subscriptions)
 
 
 @dataclass
@@ -94,11 +96,30 @@ def build_graph(state: State) -> Starlette:
             asked = Asked(state, request, set(state.entra.roles(request)))
             # The path as sent: a file's name may hold what a route takes for a slash or a colon.
             path = request.scope["path"].removeprefix("/v1.0/")
+            if path.startswith("subscriptions"):
+                return _subscriptions(state, request.method, path, body)
             return _route(asked, path)
 
         return await state.wire.answer(request, handle, signed_in=signed_in)
 
-    return Starlette(routes=[Route("/v1.0/{path:path}", everything)])
+    return Starlette(routes=[Route("/v1.0/{path:path}", everything, methods=["GET", "POST", "PATCH"])])
+
+
+def _subscriptions(state: State, method: str, path: str, body: Any) -> Any:
+    match method, path.split("/"):
+        case "GET", ["subscriptions"]:
+            return state.subscriptions.listed()
+        case "POST", ["subscriptions"]:
+            made = state.subscriptions.add(body)
+            if made is None:
+                raise error(400, "InvalidRequest", "Subscription validation request failed.")
+            return made
+        case "PATCH", ["subscriptions", name]:
+            found = state.subscriptions.renew(name, body)
+            if found is None:
+                raise error(404, "ResourceNotFound", "The subscription does not exist.")
+            return found
+    raise error(405, "UnsupportedMethod", "Not here.")
 
 
 def _route(asked: Asked, path: str) -> Any:

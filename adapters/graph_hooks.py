@@ -1,0 +1,123 @@
+"""Change notifications of Microsoft Graph for a drive: is one genuine, and how is it set up and kept alive.
+
+Microsoft Graph v1.0, "Change notifications" and `subscription`: drives tell that something changed in them, not what;
+a subscription lives 42,300 minutes at most; `clientState` comes back with every notification.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from adapters.base import Hint, Notice, Subscribed
+from adapters.errors import HookRefused, SourceRefused
+from adapters.graph import Drive
+from adapters.http import Http
+from adapters.json_body import loads
+from adapters.proof import address_key, body_object, same
+
+LIFE = timedelta(minutes=42_300)
+_LONGEST_TOKEN = 2048
+
+
+class GraphDoor:
+    """Accepts entries that bring the `clientState` which follows from the secret. Each entry is judged by itself."""
+
+    def __init__(self, secret: str) -> None:
+        self._state = address_key(secret)
+
+    def receive(self, query: Mapping[str, str], headers: Mapping[str, str], body: bytes) -> Notice:
+        """The handshake of a new subscription carries no secret and may be answered for anybody: the answer is what
+        was sent, as plain text."""
+        if token := query.get("validationToken"):
+            if len(token) > _LONGEST_TOKEN:
+                raise HookRefused("the validation token is too long")
+            return Notice(reply=token.encode())
+        entries = body_object(body).get("value")
+        genuine = [
+            entry
+            for entry in (entries if isinstance(entries, list) else ())
+            if isinstance(entry, dict) and same(str(entry.get("clientState") or ""), self._state)
+        ]
+        return Notice([Hint()] if genuine else [])
+
+    def instructions(self, address: str) -> str:
+        return (
+            "Microsoft Graph sets up notifications for the application itself, with the permission it reads with.\n"
+            f"It must reach {address} from the internet, over https with a generally trusted certificate."
+        )
+
+
+def client_state(secret: str) -> str:
+    return address_key(secret)
+
+
+async def subscribe(http: Http, drive: Drive, address: str, secret: str) -> list[Subscribed]:
+    """One subscription for the drive, with lifecycle notifications to the same address."""
+    listed = await _ask(http, "GET", "subscriptions")
+    for known in listed.get("value") or ():
+        if isinstance(known, dict) and known.get("notificationUrl") == address:
+            alive = await renew(http, str(known.get("id")))
+            if alive is not None:
+                return [alive]
+    made = await _ask(
+        http,
+        "POST",
+        "subscriptions",
+        {
+            "changeType": "updated",
+            "notificationUrl": address,
+            "lifecycleNotificationUrl": address,
+            "resource": f"/drives/{drive.id}/root",
+            "expirationDateTime": _until(http),
+            "clientState": client_state(secret),
+        },
+    )
+    return [_subscribed(made)]
+
+
+async def renew(http: Http, subscription_id: str) -> Subscribed | None:
+    """Let a subscription live on; None when Graph no longer has it."""
+    answer, found = await http.send(
+        "PATCH",
+        f"subscriptions/{quote(subscription_id, safe='')}",
+        body={"expirationDateTime": _until(http)},
+        decode=_object,
+        also=(404,),
+    )
+    return None if answer.status == 404 else _subscribed(found)
+
+
+def _until(http: Http) -> str:
+    return f"{http.tool_now() + LIFE - timedelta(minutes=10):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _subscribed(found: Mapping[str, Any]) -> Subscribed:
+    ends = datetime.fromisoformat(str(found.get("expirationDateTime")))
+    return Subscribed(
+        str(found.get("id")),
+        f"drive {found.get('resource')}",
+        ends if ends.tzinfo else ends.replace(tzinfo=UTC),
+    )
+
+
+async def _ask(http: Http, method: str, path: str, body: Any = None) -> dict[str, Any]:
+    answer, found = await http.send(method, path, body=body, decode=_object, also=(400, 403, 404))
+    if answer.status >= 300:
+        raise SourceRefused(
+            f"Microsoft Graph does not set up notifications ({answer.status}"
+            f"{': ' if answer.said() else ''}{answer.said()})",
+            detail=f"{method} {http.base_url}/{path}",
+            hint="It must reach `gateway.public_url` from the internet over https, and the application must be "
+            "allowed to read the drive.",
+        )
+    return found
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    found = loads(body)
+    if not isinstance(found, dict):
+        raise ValueError("expected an object")
+    return found
