@@ -61,7 +61,16 @@ async def follow(
         in_hand &= set(waiting)
         fresh = [hint for hint in waiting if hint not in in_hand][:TOGETHER]
         if fresh:
-            await queue.put(await reread(pool, source, adapter, fresh))
+            try:
+                found = await reread(pool, source, adapter, fresh)
+            except SourceError as problem:
+                if end is not None:
+                    raise
+                # They wait: the run under way has its own questions to the tool, and its own answer to trouble.
+                log.warning("hints not followed", source=source, error=str(problem))
+                await asyncio.sleep(LOOK_EVERY_S * 10)
+                continue
+            await queue.put(found)
             in_hand |= set(fresh)
         if end is not None and (loop.time() >= end or not waiting):
             return

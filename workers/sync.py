@@ -196,8 +196,8 @@ class Syncer:
         writer: Writer,
         concurrency: int,
     ) -> None:
-        """Read these partitions to their ends and write all of it, and follow hints meanwhile. The first problem stops
-        everything."""
+        """Read these partitions to their ends and write all of it, and follow hints meanwhile. The first problem of the
+        source stops the reading; what was read before it is written."""
         queue: asyncio.Queue[Fetched | None] = asyncio.Queue(maxsize=QUEUE_PAGES)
         gate = asyncio.Semaphore(concurrency)
 
@@ -224,16 +224,22 @@ class Syncer:
                     async with asyncio.TaskGroup() as group:
                         for partition in partitions:
                             group.create_task(read_one(partition))
+                except* SourceError as several:
+                    writer.cut_short = True
+                    failed.append(_foremost(several))
                 finally:
                     await _cancelled(following)
             await queue.put(None)
 
+        failed: list[BaseException] = []
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(read_all())
                 group.create_task(writer.drain(queue))
         except BaseExceptionGroup as several:
             raise _foremost(several) from several
+        if failed:
+            raise failed[0]
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

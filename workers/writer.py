@@ -97,6 +97,8 @@ class Writer:
         self._set_aside: set[str] = set()
         self._totals = Counts()
         self.states: dict[str, PartitionState] = {}
+        self.cut_short = False
+        """The readers stopped before their end: the share of bad records says nothing."""
         self.whole = False
         """A partition with records was read from first to last, as files are."""
 
@@ -142,7 +144,7 @@ class Writer:
             writing = asyncio.create_task(self._write(prepared))
         if writing is not None:
             await writing
-        self._check_rejections(ended=True)
+        self._check_rejections(ended=not self.cut_short)
 
     def _remember(self, fetched: Sequence[Fetched]) -> None:
         for item in fetched:
