@@ -66,7 +66,7 @@ class _Application(_Strict):
 class EntraSecret(_Application):
     """An app registration that proves itself by a client secret."""
 
-    kind: Literal["entra_secret"]
+    kind: Literal["entra_secret"] = Field(description="This way of signing in.")
     client_secret: SecretStr = Field(
         description="The client secret's value (not its id), by reference: {env: NAME} or {file: PATH}."
     )
@@ -75,7 +75,7 @@ class EntraSecret(_Application):
 class EntraCertificate(_Application):
     """An app registration that proves itself by a certificate; no secret ever travels."""
 
-    kind: Literal["entra_certificate"]
+    kind: Literal["entra_certificate"] = Field(description="This way of signing in.")
     certificate: SecretStr = Field(
         description="Certificate and private key as PEM in one file, by reference: {file: PATH}. The key must not "
         "be encrypted."
@@ -103,7 +103,7 @@ class EntraCertificate(_Application):
 class ManagedIdentity(_Strict):
     """The identity that Azure gives the machine we run on: nothing to keep and nothing to rotate."""
 
-    kind: Literal["managed_identity"]
+    kind: Literal["managed_identity"] = Field(description="This way of signing in.")
     client_id: str | None = Field(
         default=None, description="Client id of a user-assigned identity. Default: the machine's own."
     )

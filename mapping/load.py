@@ -6,7 +6,6 @@ built-in one rule by rule and field by field. The entities are handed in: this p
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,7 @@ from ruamel.yaml.error import MarkedYAMLError
 from mapping.errors import MappingInvalid
 from mapping.paths import Getter, PathInvalid, compile_path
 from mapping.verbs import VERBS, Locale, utc_text
+from portbook.text import nearest
 
 
 class FieldShape(Protocol):
@@ -414,8 +414,8 @@ def _fits(kind: str, value: Any) -> bool:
 
 
 def _meant(word: str, among: Any) -> str:
-    close = difflib.get_close_matches(str(word), [str(candidate) for candidate in among], n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    near = nearest(str(word), map(str, among))
+    return f"; did you mean {near!r}?" if near else ""
 
 
 __all__ = ["FieldRule", "MappingSet", "Rule", "load_mapping", "parse_mapping"]

@@ -6,13 +6,14 @@ interpreting a JMESPath syntax tree.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
+
+from portbook.text import nearest
 
 Getter = Callable[[Any, Any], Any]
 """(element or record, whole record) → value, or None where the path leads nowhere."""
@@ -50,8 +51,8 @@ def _alias(name: str, aliases: Mapping[str, str]) -> str:
     if not aliases:
         # Nothing is known of the tenant yet (`portbook check` offline): the field reads as absent.
         return '"custom"."' + name + '"'
-    close = difflib.get_close_matches(name, aliases, n=1)
-    meant = f"; did you mean {close[0]!r}?" if close else ""
+    near = nearest(name, aliases)
+    meant = f"; did you mean {near!r}?" if near else ""
     raise PathInvalid(f"this source has no custom field {name!r}, or several of that name{meant}")
 
 

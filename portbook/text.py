@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
+from collections.abc import Iterable
 
 _SPACE = re.compile(r"\s+")
 _INTEGRAL_FLOAT = re.compile(r"^(\d+)\.0+$")
@@ -19,6 +21,13 @@ def normal_key(value: object) -> str:
     text = _SPACE.sub(" ", text).strip().casefold()
     whole = _INTEGRAL_FLOAT.match(text)
     return whole.group(1) if whole else text
+
+
+def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """The one of the known words that was probably meant; case and `-` for `_` do not count."""
+    by_fold = {item.casefold().replace("-", "_"): item for item in known}
+    near = difflib.get_close_matches(word[:80].casefold().replace("-", "_"), by_fold, n=1, cutoff=cutoff)
+    return by_fold[near[0]] if near else None
 
 
 def shown(value: object) -> str:

@@ -1,5 +1,7 @@
 """The fixtures are plugins; this only lists them."""
 
+from hypothesis import HealthCheck, settings
+
 pytest_plugins = [
     "tests.fix_postgres",
     "tests.fix_redis",
@@ -7,3 +9,7 @@ pytest_plugins = [
     "tests.fix_engine",
     "tests.fix_gateway",
 ]
+
+# How long an example takes says how busy the machine is: no property is about that.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")

@@ -9,10 +9,10 @@ import orjson
 
 from adapters.azure_devops.feed import Batch, Feed, TokenRefused
 from adapters.azure_devops.payload import instant, rejected
-from adapters.azure_devops.site import Site, base_name, with_portbook
+from adapters.azure_devops.site import Site, base_name
 from adapters.base import Cursor, Page, RawRecord
 from adapters.errors import CursorExpired
-from adapters.json_body import loads
+from adapters.json_body import loads, with_portbook
 
 _PAGE = 1000
 

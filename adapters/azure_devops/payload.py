@@ -11,10 +11,10 @@ from typing import Any
 import orjson
 
 from adapters.azure_devops.process import Kind, Process
-from adapters.azure_devops.site import is_custom, with_portbook
+from adapters.azure_devops.site import is_custom
 from adapters.base import RawRecord
 from adapters.errors import RecordRejected
-from adapters.json_body import loads
+from adapters.json_body import loads, with_portbook
 
 _FIRST_ID = re.compile(rb'"id"\s*:\s*"?(\d+)')
 

@@ -10,8 +10,9 @@ from typing import Any
 import orjson
 
 from adapters.azure_devops.payload import instant
-from adapters.azure_devops.site import Node, Project, Site, with_portbook
+from adapters.azure_devops.site import Node, Project, Site
 from adapters.base import Cursor, Page, RawRecord
+from adapters.json_body import with_portbook
 
 WHOLE: Cursor = {"read": "whole"}
 _TOGETHER = 20

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
-import orjson
 
 from adapters.azure_devops.options import AzureDevOpsOptions
 from adapters.azure_devops.process import Process, read_process
 from adapters.errors import SourceMisbehaved, SourceRefused
 from adapters.http import Answer, Http
 from adapters.json_body import loads, page_decoder
+from adapters.once import Once
 
 T = TypeVar("T")
 
@@ -38,21 +38,6 @@ FEED_REFUSALS = (400, 403, 404, 405, 501)
 
 _PAGE = 100
 _MOST_PAGES = 1000
-
-
-class Once(Generic[T]):
-    """A value loaded when first asked for, also when several ask at once. A failure is not kept."""
-
-    def __init__(self, load: Callable[[], Awaitable[T]]) -> None:
-        self._load = load
-        self._lock = asyncio.Lock()
-        self._value: tuple[T] | None = None
-
-    async def __call__(self) -> T:
-        async with self._lock:
-            if self._value is None:
-                self._value = (await self._load(),)
-            return self._value[0]
 
 
 class Connection(NamedTuple):
@@ -446,13 +431,3 @@ def field_path(path: str) -> str:
     """`\\Alpha\\Iteration\\Release 1` of a tree as work items write it: `Alpha\\Release 1`."""
     parts = path.strip("\\").split("\\")
     return "\\".join([*parts[:1], *parts[2:]])
-
-
-def with_portbook(
-    payload: bytes, data: dict[str, Any], extra: dict[str, Any]
-) -> tuple[bytes, dict[str, Any]]:
-    """The record with our findings as its last member; what the tool sent stays byte for byte in front."""
-    head = payload.rstrip()[:-1].rstrip()
-    comma = b"" if head.endswith(b"{") else b","
-    data["portbook"] = extra
-    return b'%b%b"portbook":%b}' % (head, comma, orjson.dumps(extra)), data

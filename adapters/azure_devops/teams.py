@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from adapters.azure_devops.payload import identity, instant
-from adapters.azure_devops.site import Once, Site, as_list, as_object, with_portbook
+from adapters.azure_devops.site import Site, as_list, as_object
 from adapters.base import Cursor, Page, RawRecord
 from adapters.errors import SourceMisbehaved
+from adapters.json_body import with_portbook
+from adapters.once import Once
 
 _PAGE = 100
 _MOST_PAGES = 200

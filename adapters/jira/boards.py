@@ -9,8 +9,9 @@ from typing import Any
 from adapters.base import Page
 from adapters.errors import SourceMisbehaved
 from adapters.jira.payload import record
-from adapters.jira.site import Once, Project, Site, ValuesPage, as_object, decode_values
+from adapters.jira.site import Project, Site, ValuesPage, as_object, decode_values
 from adapters.json_body import loads
+from adapters.once import Once
 
 _MOST_PAGES = 2000
 

@@ -61,9 +61,9 @@ class Issues:
                 coming = asyncio.create_task(_fetch(search, scan.place))
                 yield Page(records, scan.cursor(), expected if rows.total is None else _total(scan, rows))
         finally:
-            if not coming.done():
-                coming.cancel()
-                await asyncio.gather(coming, return_exceptions=True)
+            # Also when it has failed already: a problem that nobody heard of would be reported at some odd moment.
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
         if scan.by == "created" and not scan.rows:
             await self._doubt_nothing(project, expected)
         yield Page(records, scan.final_cursor(), expected)

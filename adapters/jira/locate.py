@@ -7,8 +7,9 @@ from typing import Any
 
 from adapters.base import Presence
 from adapters.jira.keys import find_issues
-from adapters.jira.site import Once, Site
+from adapters.jira.site import Site
 from adapters.json_body import loads
+from adapters.once import Once
 
 
 class Locator:

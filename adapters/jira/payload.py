@@ -13,8 +13,8 @@ import orjson
 from adapters.base import RawRecord
 from adapters.errors import RecordRejected
 from adapters.jira.fields import Fields
-from adapters.jira.site import user_id, with_portbook
-from adapters.json_body import loads
+from adapters.jira.site import user_id
+from adapters.json_body import loads, with_portbook
 
 _FIRST_ID = re.compile(rb'"id"\s*:\s*"?(\d+)')
 

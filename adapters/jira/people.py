@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from adapters.base import Page, RawRecord
 from adapters.errors import SourceMisbehaved
 from adapters.jira.payload import user_payload, user_record
-from adapters.jira.site import Once, Site, as_array, user_id
+from adapters.jira.site import Site, as_array, user_id
+from adapters.once import Once
 
 _MOST_PAGES = 2000
 _PAGE = 1000

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
-import orjson
 
 from adapters.errors import SourceMisbehaved, SourceRefused
 from adapters.http import Http
 from adapters.jira.fields import Fields, sort_fields
 from adapters.jira.options import JiraOptions
 from adapters.json_body import list_decoder, loads, page_decoder
+from adapters.once import Once
 
 T = TypeVar("T")
 
@@ -29,21 +27,6 @@ HINTS = {
     410: "This Jira no longer has the interface that was asked for.",
     429: "Jira limits requests. Lower `concurrency` or `per_second`, or run less often.",
 }
-
-
-class Once(Generic[T]):
-    """A value loaded when first asked for, also when several ask at once. A failure is not kept."""
-
-    def __init__(self, load: Callable[[], Awaitable[T]]) -> None:
-        self._load = load
-        self._lock = asyncio.Lock()
-        self._value: tuple[T] | None = None
-
-    async def __call__(self) -> T:
-        async with self._lock:
-            if self._value is None:
-                self._value = (await self._load(),)
-            return self._value[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,15 +227,3 @@ class Site:
             stream="sprint",
         )
         return answer.status == 200
-
-
-def with_portbook(
-    payload: bytes, data: dict[str, Any], extra: dict[str, Any]
-) -> tuple[bytes, dict[str, Any]]:
-    """The record with our findings as its last member; what the tool sent stays byte for byte in front."""
-    if not extra:
-        return payload, data
-    head = payload.rstrip()[:-1].rstrip()
-    comma = b"" if head.endswith(b"{") else b","
-    data["portbook"] = extra
-    return b'%b%b"portbook":%b}' % (head, comma, orjson.dumps(extra)), data

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from adapters.spreadsheet.grid import Merge, Row, Value, filled, header_text
 from adapters.spreadsheet.layout import COLUMN_WORDS
+from portbook.text import nearest
 
 SEARCH_ROWS = 40
 _DATE = re.compile(r"^\d{4}-\d{2}-\d{2}")
@@ -72,8 +72,8 @@ def find_header(
 def closest(name: str, columns: Sequence[Column]) -> str | None:
     """The column a mistyped name most likely means, as written in the sheet."""
     names = {column.name: column.title for column in columns}
-    match = difflib.get_close_matches(header_text(name), names, n=1, cutoff=0.5)
-    return names[match[0]] if match else None
+    near = nearest(header_text(name), names, cutoff=0.5)
+    return names[near] if near else None
 
 
 def known(name: str) -> bool:

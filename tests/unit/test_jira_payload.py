@@ -16,7 +16,7 @@ from adapters.jira import JiraOptions
 from adapters.jira.fields import sort_fields
 from adapters.jira.payload import instant, item_status, item_type, links, sprint_from_text, sprint_ids
 from adapters.jira.search import jql_minute
-from adapters.jira.site import with_portbook
+from adapters.json_body import with_portbook
 
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Pacific/Apia"]
 
