@@ -182,6 +182,27 @@ class Plan:
             "assigned_hours": sum(a.hours for a in self.assignments if self.resources[a.resource].kind == 1),
         }
 
+    def link_totals(self) -> dict[str, tuple[int, float]]:
+        """Kind → how many links, and their lags in working days."""
+        names = {number: kind for kind, number in KINDS.items()}
+        found: dict[str, tuple[int, float]] = {}
+        for task in self.tasks.values():
+            for link in task.links:
+                count, days = found.get(names[link["Type"]], (0, 0.0))
+                days += link["LinkLag"] / 10 / self.minutes_per_day
+                found[names[link["Type"]]] = count + 1, days
+        return found
+
+    def baseline_totals(self) -> dict[int, tuple[int, float, float]]:
+        """Number → how many tasks it holds, their hours and what they cost."""
+        found: dict[int, tuple[int, float, float]] = {}
+        for task in self.tasks.values():
+            for number, values in task.baselines.items():
+                count, hours, cost = found.get(number, (0, 0.0, 0.0))
+                hours += int(values["Work"][2:].partition("H")[0])
+                found[number] = count + 1, hours, cost + values["Cost"] / 100
+        return found
+
     # -- writing ------------------------------------------------------------------------------------------------------
 
     def save(self, path: Path, *, saved: datetime | None = None) -> Path:

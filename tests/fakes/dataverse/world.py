@@ -418,3 +418,20 @@ class World:
             ),
             "iterations": len(self.table("msdyn_projectsprint").rows),
         }
+
+    def link_totals(self) -> dict[str, tuple[int, float]]:
+        """Kind → how many links, and their lags in days of their own project."""
+        names = {number: kind for kind, number in LINKS.items()}
+        projects = self.table("msdyn_project").rows
+        found: dict[str, tuple[int, float]] = {}
+        for row in self.table("msdyn_projecttaskdependency").rows.values():
+            kind = names[row["msdyn_projecttaskdependencylinktype"]]
+            count, days = found.get(kind, (0, 0.0))
+            per_day = projects[row["_msdyn_project_value"]]["msdyn_hoursperday"] * 3600
+            found[kind] = count + 1, days + row["msdyn_projecttaskdependencylinklag"] / per_day
+        return found
+
+    def milestone_totals(self) -> dict[str, int]:
+        """Milestones that are reached, and those that are not."""
+        stones = [row for row in self.table("msdyn_projecttask").rows.values() if row["msdyn_ismilestone"]]
+        return dict(Counter("done" if row["msdyn_progress"] == 1 else "planned" for row in stones))

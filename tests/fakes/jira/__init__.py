@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.fakes.jira.app import Faults, State, build
+from tests.fakes.jira.totals import totals
 from tests.fakes.jira.world import World
 from tests.fakes.server import Call, FakeTool
 
@@ -50,6 +51,11 @@ class FakeJira(FakeTool):
         if self.world.cloud:
             return {"kind": "api_token", "email": "pmo@acme.example", "token": self.state.secret}
         return {"kind": "pat", "token": self.state.secret}
+
+    def totals(self) -> dict[str, Any]:
+        """What the tool itself counts of what the account may see."""
+        with self.world.lock:
+            return totals(self.world)
 
     # The edits a test makes most, by their short names.
     def add_issue(self, *args: Any, **more: Any) -> Any:

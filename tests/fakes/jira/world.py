@@ -311,6 +311,14 @@ class World:
                 one.encoded = None
             return name
 
+    def unlink(self, name: str, *issues: Issue) -> None:
+        """Take the link of that id from these issues."""
+        with self.lock:
+            for issue in issues:
+                assert issue.fields is not None
+                kept = [link for link in issue.fields["issuelinks"] if link["id"] != name]
+                issue.fields["issuelinks"], issue.encoded = kept, None
+
     # --- edits while running --------------------------------------------------------------------------------
 
     def edit(self, issue: str | int | Issue, *, silently: bool = False, **fields: Any) -> Issue:

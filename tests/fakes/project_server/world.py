@@ -315,6 +315,25 @@ class World:
             "assigned_hours": float(sum(row["AssignmentWork"] for row in put)),
         }
 
+    def link_totals(self) -> dict[str, tuple[int, float]]:
+        """Kind → how many links, and their lags in working days."""
+        names = {number: kind for kind, number in LINKS.items()}
+        found: dict[str, tuple[int, float]] = {}
+        for rows in self.links.values():
+            for row in rows:
+                count, days = found.get(names[row["DependencyType"]], (0, 0.0))
+                found[names[row["DependencyType"]]] = count + 1, days + row["LinkLag"] / 4800
+        return found
+
+    def baseline_totals(self) -> dict[int, tuple[int, float, float]]:
+        """Number → how many tasks the baselines of that number hold, their hours and what they cost."""
+        found: dict[int, tuple[int, float, float]] = {}
+        for row in self.sets["TaskBaselines"].values():
+            count, hours, cost = found.get(row["BaselineNumber"], (0, 0.0, 0.0))
+            hours, cost = hours + float(row["TaskBaselineWork"]), cost + float(row["TaskBaselineCost"])
+            found[row["BaselineNumber"]] = count + 1, hours, cost
+        return found
+
 
 def _counts(row: Row) -> bool:
     return not row.get("TaskIsProjectSummary") and not row.get("TaskIsExternal")
