@@ -134,7 +134,7 @@ class Bench:
                     time.sleep(0.02)
                 took.append(time.perf_counter() - posted)
                 during += self._reading()
-        p95 = statistics.quantiles(took, n=20)[-1]
+        p95 = statistics.quantiles(took, n=20)[-1] if len(took) > 1 else took[0]
         print(
             f"hook to visible, {edits} edits, {during} of them answered while a complete run was under way:"
         )
