@@ -58,7 +58,7 @@ def test_every_row_of_the_demo_workbook_becomes_a_row_without_a_finding(
     counts = {stream: len(found) for stream, found in streams.items()}
     assert counts == {
         "portfolio": 1, "programme": 2, "project": 5, "person": 10, "risk": 10, "issue": 5, "assumption": 3,
-        "dependency": 3, "decision": 3, "action": 5, "change_request": 3, "lesson": 2, "milestone": 13,
+        "dependency": 3, "decision": 3, "action": 5, "change_request": 3, "lesson": 2, "milestone": 5,
         "deliverable": 5, "cost_line": 240, "benefit": 4, "status_report": 7, "gate_review": 3,
     }  # fmt: skip
     problems = [
@@ -76,7 +76,7 @@ def test_every_reference_of_the_demo_workbook_leads_somewhere(
     rows = [row for found in demo.values() for _, made in found for row in made.rows]
     ids = {row.id for row in rows}
     references = [reference for row in rows for reference in row.references]
-    assert len(references) > 300
+    assert len(references) > 290
     assert [reference for reference in references if reference.id not in ids] == []
 
 
@@ -96,7 +96,7 @@ def test_the_demo_workbook_tells_its_story_in_register_words(
     risk = values("risk", "R-008")
     assert (risk["probability"], risk["impact"], risk["status"]) == (5, 4, "open")
     assert risk["status_source"] == "Escalated"
-    assert values("milestone", "M-10")["status"] == "at_risk"
+    assert values("milestone", "M-05")["status"] == "at_risk"
     assert values("gate_review", "G-001")["rating"] == "amber_green"
     bases = Counter(row.values["basis"] for _, m in streams["cost_line"] for row in m.rows)
     assert bases == {"budget": 120, "actual": 70, "forecast": 50}

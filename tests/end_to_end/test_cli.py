@@ -11,16 +11,21 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
-from portbook.demo import CONFIG
+from portbook.demo import CONFIG, PLANS_MAPPING
+from portbook.demo_boards import organisation
+from portbook.demo_plans import write_plans
 from portbook.demo_workbook import write_pmo_workbook
+from tests.fakes.azure_devops import FakeAzureDevOps
 from tests.fakes.jira import FakeJira
 from tests.fakes.jira.generate import believable
 
 TOKEN = "a-secret-nobody-must-see"
+PMO_LINE = CONFIG[: CONFIG.index("- name: pmo")].count("\n") + 1
 
 
 class Shell:
@@ -52,16 +57,21 @@ class Shell:
 
 @pytest.fixture
 def shell(database: str, redis_url: str, tmp_path: Path) -> Iterator[Shell]:
-    """The demo's folder with its pretended Jira running, on the tests' own stores."""
-    world = believable(date(2026, 11, 22))
+    """The demo's folder with its pretended tools running, on the tests' own stores."""
+    today = date(2026, 11, 22)
+    world = believable(today)
     world.add_project("OPS", "Operations")
     world.add_issue("OPS", "Rotate the certificates")
     (tmp_path / "registers").mkdir()
-    write_pmo_workbook(tmp_path / "registers" / "pmo.xlsx", date(2026, 11, 22))
-    (tmp_path / "jira-token").write_text(TOKEN)
-    with FakeJira(world, secret=TOKEN) as fake:
+    write_pmo_workbook(tmp_path / "registers" / "pmo.xlsx", today)
+    write_plans(tmp_path / "plans", today)
+    (tmp_path / "plans.mapping.yaml").write_text(PLANS_MAPPING)
+    for name in ("jira-token", "boards-token"):
+        (tmp_path / name).write_text(TOKEN)
+    with FakeJira(world, secret=TOKEN) as jira, FakeAzureDevOps(organisation(today), secret=TOKEN) as boards:
         found = Shell(tmp_path, {"DATABASE_URL": database, "REDIS_URL": redis_url})
-        text = CONFIG.format(gateway_port=0, jira_port=fake.url.rpartition(":")[2])
+        ports = {"jira_port": urlsplit(jira.url).port, "boards_port": urlsplit(boards.url).port}
+        text = CONFIG.format(gateway_port=0, **ports)
         stores = "register: {database: embedded, redis: embedded, data_dir: data}"
         assert stores in text
         found.config.write_text(
@@ -127,7 +137,7 @@ def test_a_missing_file_names_the_source_and_the_files_there_are(shell: Shell, c
     done = shell.run(command)
     assert done.returncode == 1
     said = done.stdout + done.stderr
-    assert "pmo (portbook.yaml:13)" in said
+    assert f"pmo (portbook.yaml:{PMO_LINE})" in said
     assert "No file matches 'registers/pmx.xlsx'" in said
     assert "There are: pmo.xlsx" in said
 
@@ -141,7 +151,7 @@ def test_an_unknown_column_names_file_sheet_and_the_column_meant(shell: Shell, c
     done = shell.run(command)
     assert done.returncode == 1
     said = " ".join((done.stdout + done.stderr).split())
-    assert "pmo (portbook.yaml:13)" in said
+    assert f"pmo (portbook.yaml:{PMO_LINE})" in said
     assert "No column 'Risk Idd' in registers/pmo.xlsx, sheet Risks" in said
     assert "Did you mean 'Risk ID'?" in said
 
