@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from adapters.address import is_loopback
 from adapters.errors import FileRefused, SourceMisbehaved, SourceUnavailable
-from adapters.http import is_loopback, retry_after
+from adapters.http import retry_after
 
 _CHUNK = 1 << 20
 

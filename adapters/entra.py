@@ -20,8 +20,9 @@ import jwt  # msal's own, which signs the assertion with it
 import msal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from adapters.address import is_loopback
 from adapters.errors import SourceError, SourceMisbehaved, SourceRefused, SourceUnavailable
-from adapters.http import is_loopback, retry_after
+from adapters.http import retry_after
 
 PUBLIC_CLOUD = "https://login.microsoftonline.com"
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,254}")

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from adapters.address import usable_base_url
 from adapters.entra import EntraCertificate, EntraSecret, ManagedIdentity
-from adapters.http import usable_base_url
 
 Refresh = Callable[[], str | Awaitable[str]]
 """Gives the current secret again, read anew from where the configuration points."""

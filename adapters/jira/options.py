@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from adapters.http import usable_base_url
+from adapters.address import usable_base_url
 
 Refresh = Callable[[], str | Awaitable[str]]
 """Gives the current secret again, read anew from where the configuration points."""

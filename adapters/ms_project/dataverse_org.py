@@ -13,8 +13,9 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from adapters.address import own_path
 from adapters.errors import CursorExpired, SourceMisbehaved, SourceRefused
-from adapters.http import Credentials, Http, Patience, own_path
+from adapters.http import Credentials, Http, Patience
 from adapters.json_body import loads, page_decoder
 from adapters.ms_project.dataverse_tables import BUCKET, PROJECT, RESOURCE, TASK, Table
 from adapters.ms_project.options import MsProjectOptions

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
+from adapters.address import usable_base_url
 from adapters.entra import EntraCertificate, EntraSecret, ManagedIdentity
-from adapters.http import usable_base_url
 
 Api = Literal["project_data", "dataverse", "files"]
 _SERVICES = ("project_data", "dataverse")

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.http import error_text, retry_after, usable_base_url
+from adapters.address import usable_base_url
+from adapters.http import error_text, retry_after
 from adapters.json_body import list_decoder, loads, page_decoder, split_array
 
 JSON = st.recursive(
