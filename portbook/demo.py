@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -101,6 +102,9 @@ def run_demo(folder: Path, *, once: bool) -> None:
             address = f"http://{config.gateway.listen}/api/v1/"
             show_summary(address, key, facts, folder)
             if not once:
+                os.environ.setdefault(
+                    "PORTBOOK_LOG", "warning"
+                )  # the worker's log would push the answer away
                 with worker_beside(config.path), contextlib.suppress(KeyboardInterrupt):
                     err.print(f"Serving at [bold]{address}[/] and syncing every minute; Ctrl-C stops it.")
                     threading.Event().wait()

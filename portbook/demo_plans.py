@@ -42,11 +42,11 @@ PAY: Phases = (
     )),
     ("Build", (
         _Row("Card acquiring", (-175, -62), (-172, -48), 100, 350_000, "Tomasz Zieliński", (("Investment decision", "FS", 0),)),
-        _Row("Settlement", (-90, -20), (-84, 12), 45, 330_000, "Ana Díaz", (("Card acquiring", "SS", 60),), critical=True),
-        _Row("Card terminals", (-60, -6), (-52, 14), 35, 260_000, "Jonas Weber"),
+        _Row("Settlement", (-90, -20), (-84, 12), 45, 330_000, "Tomasz Zieliński", (("Card acquiring", "SS", 60),), critical=True),
+        _Row("Card terminals", (-60, -6), (-52, 14), 35, 260_000, "Mia Krystof"),
     )),
     ("Prove", (
-        _Row("Load test at 400 payments a second", (-18, -4), (13, 24), 0, 70_000, "Aoife Byrne",
+        _Row("Load test at 400 payments a second", (-18, -4), (13, 24), 0, 70_000, "Tomasz Zieliński",
              (("Settlement", "FS", 0),), critical=True),
         _Row("Scheme certification", (-20, -20), (17, 17), after=(("Card acquiring", "FS", 20), ("Settlement", "FS", 2)), critical=True),
     )),

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from rich.markup import escape
+from rich.padding import Padding
 
 from portbook.terminal import out, rag_cell, table
 from register.db import Pool
@@ -30,7 +31,7 @@ CONFLICTS = "conflicts?fields=entity,entity_id,field,values,winner&filter=closed
 FINDINGS = "findings?fields=source,code,message,hint&filter=closed_at IS NULL"
 QUESTIONS = (
     (
-        "Milestones that slipped more than ten working days (from plans and workbook), and what is at risk there",
+        "Milestones more than ten working days late, and what is at risk there",
         'projects?fields=key,milestones(filter:"slip_days > 10",order:"-slip_days"){title,slip_days,source},'
         'risks(filter:"status = \'open\'",order:"-score",limit:2){title,score}'
         "&filter=any(milestones, slip_days > 10)",
@@ -111,12 +112,12 @@ def ask(address: str, key: str, question: str) -> dict[str, Any]:
 
 
 WIDE = 130
-"""Columns of a terminal from which the tools of a project stand side by side."""
+"""Columns of a terminal from which the tools of a project stand two in a line."""
 MOST_LINES = 6
 
 
 def _show_portfolio(projects: list[dict[str, Any]], facts: Facts) -> None:
-    wide = out.width >= WIDE
+    beside = 2 if out.width >= WIDE else 1
     rows = []
     for p in projects:
         milestone = (p["milestones"] or [None])[0]
@@ -125,7 +126,9 @@ def _show_portfolio(projects: list[dict[str, Any]], facts: Facts) -> None:
         rows.append(
             {
                 "project": f"[bold]{escape(p['key'] or '')}[/] {escape(p['title'] or '')}",
-                "told by": (", " if wide else "\n").join(tools),
+                "told by": "\n".join(
+                    ", ".join(tools[at : at + beside]) for at in range(0, len(tools), beside)
+                ),
                 "RAG": rag_cell(p["rag_reported"]),
                 "done": "" if p["percent_complete"] is None else f"{p['percent_complete']:.0f} %",
                 "next milestone": _milestone(milestone),
@@ -144,7 +147,7 @@ def _milestone(found: Mapping[str, Any] | None) -> str:
         return ""
     slip = found["slip_days"] or 0
     late = f"[red]+{slip} d[/]" if slip > 0 else "[green]on time[/]" if slip == 0 else f"[green]{slip} d[/]"
-    return f"{escape(found['title'] or '')} {found['forecast_on'] or found['planned_on']} {late}"
+    return f"{escape(found['title'] or '')}\n{found['forecast_on'] or found['planned_on']} {late}"
 
 
 def _budget(project: Mapping[str, Any]) -> str:
@@ -155,7 +158,7 @@ def _budget(project: Mapping[str, Any]) -> str:
     if forecast is None:
         return text
     share = (forecast - budget) / budget
-    return f"{text} [{'red' if share > 0.05 else 'green'}]{share:+.0%}[/]"
+    return f"{text}\n[{'red' if share > 0.05 else 'green'}]{share:+.0%}[/]"
 
 
 def _score(score: int | None) -> str:
@@ -187,7 +190,7 @@ def _show_trust(address: str, key: str, projects: list[dict[str, Any]]) -> None:
     out.print(f"[bold]{_count(findings, 'finding')}[/]: something that a person should mend")
     for f in findings[:MOST_LINES]:
         out.print(f"  [bold]{f['source'] or ''}[/] {f['code']} {escape(f['message'])}")
-        out.print(f"    [green]→[/] {escape(f['hint'] or '')}")
+        out.print(Padding(f"[green]→[/] {escape(f['hint'] or '')}", (0, 0, 0, 4)))
 
 
 def _opinions(conflict: Mapping[str, Any]) -> str:

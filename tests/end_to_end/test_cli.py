@@ -103,6 +103,38 @@ def test_a_newcomer_adds_a_project_and_a_spreadsheet_with_two_sheets(shell: Shel
     assert {run["rows_changed"] for run in again} == {0}
 
 
+def test_the_demo_portfolio_is_one_row_a_project_told_by_four_tools(shell: Shell) -> None:
+    assert shell.run("sync", "pmo").returncode == 0  # the PMO's list first, as the demo has it
+    done = shell.run("sync", "--json")
+    assert {run["state"] for run in json.loads(done.stdout)} == {"succeeded"}
+
+    def told(question: str) -> set[tuple[Any, ...]]:
+        return set(asyncio.run(ask_all(shell.database, question)))
+
+    projects = """
+        SELECT p.code, string_agg(DISTINCT c.source, ' ' ORDER BY c.source)
+        FROM project p JOIN claim c ON c.entity_id = p.id GROUP BY p.id
+    """
+    assert told(projects) == {
+        ("PAY", "boards delivery plans pmo"), ("WEB", "delivery pmo"), ("DWH", "delivery pmo"),
+        ("ERP", "boards plans pmo"), ("MOV", "plans pmo"),
+    }  # fmt: skip
+    assert told("SELECT count(*), count(DISTINCT email) FROM person") == {(10, 10)}
+    conflicts = "SELECT p.code, c.field, c.winner FROM conflict c JOIN project p ON p.id = c.entity_id"
+    assert told(conflicts) == {
+        ("PAY", "percent_complete", "plans"), ("PAY", "delivery_method", "pmo"),
+        ("ERP", "finish_baseline_on", "plans"), ("ERP", "forecast_cost", "pmo"), ("ERP", "delivery_method", "pmo"),
+    }  # fmt: skip
+    assert told("SELECT source, code, value FROM finding WHERE closed_at IS NULL") == {
+        ("boards", "MAP102", "Data request")
+    }
+    across = """
+        SELECT f.code, t.code FROM dependency d JOIN project f ON f.id = d.from_project_id
+        JOIN project t ON t.id = d.to_project_id
+    """
+    assert told(across) >= {("ERP", "WEB"), ("PAY", "DWH")}  # from boards and plan to Jira
+
+
 def test_an_unknown_key_names_its_line_and_the_right_word(shell: Shell) -> None:
     line = shell.change("every: 1m", "evry: 1m")
     done = shell.run("check")
@@ -180,6 +212,14 @@ async def put_off_run(database: str, source: str) -> int:
         VALUES ($1, 'incremental', 'queued', 'schedule', false, 1, now() + interval '1 hour') RETURNING id
     """
     return int((await ask(database, command, source))[0])
+
+
+async def ask_all(database: str, question: str) -> list[tuple[Any, ...]]:
+    connection = await asyncpg.connect(database)
+    try:
+        return [tuple(row) for row in await connection.fetch(question)]
+    finally:
+        await connection.close()
 
 
 async def ask(database: str, question: str, *values: object) -> tuple[Any, ...]:
