@@ -116,6 +116,7 @@ class Http:
         self._not_before = 0.0
         self._pace = 0.0
         self._ahead_s = 0.0
+        self._under_way: set[asyncio.Task[Any]] = set()
         self.requests = 0
 
     async def __aenter__(self) -> Self:
@@ -135,6 +136,11 @@ class Http:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        # Where several were asked for together and one was refused, the others are still at it.
+        left = self._under_way - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
         await self._client.aclose()
 
     def tool_now(self) -> datetime:
@@ -178,6 +184,9 @@ class Http:
             retry=retry_if_exception_type(_Again),
             reraise=True,
         )
+        task = asyncio.current_task()
+        assert task is not None
+        self._under_way.add(task)
         try:
             async for attempt in retrying:
                 with attempt:
@@ -199,6 +208,8 @@ class Http:
                         ) from None
         except _Again as last:
             raise last.problem from None
+        finally:
+            self._under_way.discard(task)
         raise AssertionError("unreachable: the loop returns or raises")
 
     def _wait(self, state: RetryCallState) -> float:
