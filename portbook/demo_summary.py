@@ -138,8 +138,12 @@ def _show_portfolio(projects: list[dict[str, Any]], facts: Facts) -> None:
         )
     columns = list(rows[0]) if rows else []
     found = [list(row.values()) for row in rows]
-    title = "One row for each project, however many tools tell of it"
-    out.print(table(title, columns, found, right=("done", "budget")))
+    shown = table(
+        "One row for each project, however many tools tell of it", columns, found, right=("done", "budget")
+    )
+    for column in shown.columns:
+        column.no_wrap = column.header in ("told by", "RAG", "done", "budget")
+    out.print(shown)
 
 
 def _milestone(found: Mapping[str, Any] | None) -> str:
@@ -183,11 +187,14 @@ def _show_trust(address: str, key: str, projects: list[dict[str, Any]]) -> None:
     names = {p["id"]: p["key"] or "" for p in projects}
     conflicts = ask(address, key, CONFLICTS)["data"]
     lines = sorted((names.get(c["entity_id"], c["entity"]), c["field"], _opinions(c)) for c in conflicts)
-    out.print(f"[bold]{_count(lines, 'conflict')}[/]: tools disagree, and `precedence` says who is believed")
+    believed = ": tools disagree, and `precedence` says who is believed" if lines else ""
+    out.print(f"[bold]{_count(lines, 'conflict')}[/]{believed}")
     for name, field, opinions in lines[:MOST_LINES]:
         out.print(f"  [bold]{escape(name)}[/] {field} {opinions}")
     findings = ask(address, key, FINDINGS)["data"]
-    out.print(f"[bold]{_count(findings, 'finding')}[/]: something that a person should mend")
+    out.print(
+        f"[bold]{_count(findings, 'finding')}[/]{': something that a person should mend' if findings else ''}"
+    )
     for f in findings[:MOST_LINES]:
         out.print(f"  [bold]{f['source'] or ''}[/] {f['code']} {escape(f['message'])}")
         out.print(Padding(f"[green]→[/] {escape(f['hint'] or '')}", (0, 0, 0, 4)))
