@@ -8,7 +8,7 @@ from typing import Any
 
 from adapters.base import Page
 from adapters.errors import SourceMisbehaved
-from adapters.jira.payload import record
+from adapters.jira.payload import local_day, record
 from adapters.jira.site import Project, Site, ValuesPage, as_object, decode_values
 from adapters.json_body import loads
 from adapters.once import Once
@@ -69,6 +69,9 @@ class Boards:
                     if home_project:
                         extra["project"] = home_project
                     extra["url"] = f"{server.browse}/secure/RapidBoard.jspa?rapidView={origin or board['id']}"
+                    for ours, theirs in (("start_on", "startDate"), ("finish_on", "endDate")):
+                        if sprint.get(theirs):
+                            extra[ours] = local_day(sprint[theirs], server.zone)
                     records.append(record("sprint", payload, extra))
             if records:
                 yield Page(records, None)

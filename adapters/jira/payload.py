@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import orjson
@@ -217,6 +217,18 @@ def item_status(status: Any, resolution: Any) -> str | None:
     if key == "indeterminate":
         return "in_review" if name.strip().casefold() in _REVIEW else "in_progress"
     return "todo" if key == "new" else name or key or None
+
+
+def local_day(text: object, zone: tzinfo | None) -> object:
+    """The day of an instant where the account stands: Cloud gives sprints in UTC, wherever they begin at nine in the
+    morning. What is not an instant, or without a known zone, comes back as it is."""
+    moment = instant(text)
+    if moment is None or zone is None:
+        return text
+    try:
+        return moment.astimezone(zone).date().isoformat()
+    except OverflowError:  # the last hours of the year 9999
+        return text
 
 
 _SPRINT_TEXT = re.compile(

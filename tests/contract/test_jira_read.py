@@ -198,6 +198,7 @@ async def test_sprints_are_read_in_both_spellings_oldest_first(jira: FakeJira) -
         "team": "PAY board",
         "project": "10001",
         "url": f"https://acme.atlassian.net/secure/RapidBoard.jspa?rapidView={board}",
+        "start_on": "2025-06-15",
     }
 
 
