@@ -143,6 +143,8 @@ def _show_portfolio(projects: list[dict[str, Any]], facts: Facts) -> None:
     )
     for column in shown.columns:
         column.no_wrap = column.header in ("told by", "RAG", "done", "budget")
+        if column.header == "next milestone":
+            column.min_width = len("2027-01-31 +100 d")
     out.print(shown)
 
 
