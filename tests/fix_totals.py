@@ -344,7 +344,8 @@ class _Server:
         self.hour += 1
         world.clock = lambda: stamp
         tasks = [row for row in world.sets["Tasks"].values() if not row.get("TaskIsProjectSummary")]
-        chosen = rng.sample(tasks, count)
+        homes = set(rng.sample([key[0] for key in world.sets["Projects"]], max(3, len(world.links) // 10)))
+        chosen = rng.sample([task for task in tasks if task["ProjectId"] in homes], count)
         for task in chosen:
             percent = rng.choice((0, 40, 100))
             begun, ended = task["TaskStartDate"], task["TaskFinishDate"]

@@ -9,28 +9,25 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections import defaultdict
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import asyncpg
 import orjson
-import psutil
 from rich.console import Console
 from rich.table import Table
 
-from bench.sync.fake import EMAIL, TOKEN, Fake, fake_jira
+from bench.sync.fake import EMAIL, TOKEN, fake_jira
+from bench.sync.stage import Place, Result, drop, fresh, one, timed
 from portbook.stores import open_stores
 
 PLAIN_PROJECTS = 1
 """The plain loop reads this many of the fake's eight projects, and is compared by issues per second."""
 
+SECRETS = {"BENCH_JIRA_TOKEN": TOKEN}
 CONFIG = """\
 register: {{database: "{database}", redis: "{redis}", data_dir: "{folder}"}}
 sources:
@@ -39,28 +36,6 @@ sources:
     url: {jira}
     auth: {{kind: api_token, email: {email}, token: {{env: BENCH_JIRA_TOKEN}}}}
 """
-
-
-class Result(NamedTuple):
-    issues: int
-    wall_s: float
-    worker_s: float
-    """CPU seconds of the contender's process; of ours without those it takes to start and to stop."""
-    postgres_s: float
-    fake_s: float
-    rss_mb: float
-
-    @property
-    def per_second(self) -> float:
-        return self.issues / self.wall_s
-
-
-class Place(NamedTuple):
-    folder: Path
-    server: str
-    redis: str
-    postmaster: int
-    fake: Fake
 
 
 def main() -> None:
@@ -103,15 +78,15 @@ def measure(issues: int, repeat: int, chosen: set[str]) -> dict[str, list[Result
 def _apart(place: Place, module: str, jira: str, *more: str) -> Result:
     """A contender of the bench, in a database of its own."""
     name = module.rpartition(".")[2]
-    database = _fresh(place, name)
-    told, result = _timed(place, [sys.executable, "-m", module, jira, database, *more])
-    _drop(place, name)
+    database = fresh(place, name)
+    told, result = timed(place, [sys.executable, "-m", module, jira, database, *more])
+    drop(place, name)
     return result._replace(issues=told["issues"], wall_s=told["wall_s"])
 
 
 def _ours(place: Place, results: dict[str, list[Result]]) -> None:
     """The product itself: `portbook sync`, with the times that its own runs are booked with."""
-    database = _fresh(place, "ours")
+    database = fresh(place, "ours")
     config = place.folder / "portbook.yaml"
     config.write_text(
         CONFIG.format(
@@ -119,17 +94,17 @@ def _ours(place: Place, results: dict[str, list[Result]]) -> None:
         )
     )
     command = [sys.executable, "-m", "portbook", "--config", str(config)]
-    _timed(place, [*command, "migrate"])
-    _, start = _timed(place, [*command, "status", "--json"])
+    timed(place, [*command, "migrate"], SECRETS)
+    _, start = timed(place, [*command, "status", "--json"], SECRETS)
     for name, arguments in (("full", ["--full"]), ("no change", [])):
-        outcomes, result = _timed(place, [*command, "sync", *arguments, "--wait", "--json"])
+        outcomes, result = timed(place, [*command, "sync", *arguments, "--wait", "--json"], SECRETS)
         (outcome,) = outcomes
         if outcome["state"] != "succeeded":
             raise SystemExit(f"the {name} run ended as {outcome['state']}: {outcome['error']}")
         if name == "no change" and outcome["rows_changed"]:
             raise SystemExit(f"the run without changes changed {outcome['rows_changed']} rows")
         issues, wall_s = asyncio.run(
-            _one(
+            one(
                 database,
                 "SELECT (SELECT count(*) FROM work_item),"
                 " extract(epoch FROM finished_at - started_at)::float8 FROM run WHERE id = $1",
@@ -138,77 +113,7 @@ def _ours(place: Place, results: dict[str, list[Result]]) -> None:
         )
         worker_s = max(0.0, result.worker_s - start.worker_s)
         results[name].append(result._replace(issues=issues, wall_s=wall_s, worker_s=worker_s))
-    _drop(place, "ours")
-
-
-def _timed(place: Place, command: list[str]) -> tuple[Any, Result]:
-    """Run a command to its end. What it printed, and what it cost everybody."""
-    postgres, fake = _postgres_cpu(place.postmaster), _cpu(place.fake.pid)
-    environment = {**os.environ, "BENCH_JIRA_TOKEN": TOKEN}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
-    assert process.stdout is not None
-    printed = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command[1:4])} failed: {printed.decode()}")
-    result = Result(
-        0,
-        0.0,
-        usage.ru_utime + usage.ru_stime,
-        _postgres_cpu(place.postmaster) - postgres,
-        _cpu(place.fake.pid) - fake,
-        usage.ru_maxrss / 1024,
-    )
-    return orjson.loads(printed) if printed.startswith((b"{", b"[")) else None, result
-
-
-def _cpu(pid: int) -> float:
-    times = psutil.Process(pid).cpu_times()
-    return float(times.user + times.system)
-
-
-def _postgres_cpu(postmaster: int) -> float:
-    """CPU seconds of the server: those of living processes, and of ended ones, which their parent remembers."""
-    process = psutil.Process(postmaster)
-    times = process.cpu_times()
-    total = times.user + times.system + times.children_user + times.children_system
-    for child in process.children():
-        try:
-            total += _cpu(child.pid)
-        except psutil.NoSuchProcess:
-            continue
-    return float(total)
-
-
-def _fresh(place: Place, name: str) -> str:
-    async def make() -> None:
-        connection = await asyncpg.connect(place.server)
-        await connection.execute(f"CREATE DATABASE bench_{name}")
-        # Nobody starts with the dirty pages of who came before.
-        await connection.execute("CHECKPOINT")
-        await connection.close()
-
-    asyncio.run(make())
-    before, _, after = place.server.partition("?")
-    return f"{before.rpartition('/')[0]}/bench_{name}?{after}"
-
-
-def _drop(place: Place, name: str) -> None:
-    async def drop() -> None:
-        connection = await asyncpg.connect(place.server)
-        await connection.execute(f"DROP DATABASE bench_{name} WITH (FORCE)")
-        await connection.close()
-
-    asyncio.run(drop())
-
-
-async def _one(database: str, sql: str, *args: Any) -> tuple[Any, ...]:
-    connection = await asyncpg.connect(database)
-    try:
-        return tuple(await connection.fetchrow(sql, *args))
-    finally:
-        await connection.close()
+    drop(place, "ours")
 
 
 def show(issues: int, repeat: int, results: dict[str, list[Result]]) -> None:

@@ -19,15 +19,25 @@ FIELDS = ["*all", "-comment", "-attachment", "-worklog"]
 class Fake(NamedTuple):
     url: str
     pid: int
+    directory: str = ""
+    """Where tokens come from, for a fake that has a directory beside it."""
 
 
 @contextmanager
 def fake_jira(issues: int) -> Iterator[Fake]:
-    command = [sys.executable, "-m", "tests.fakes.jira", "--issues", str(issues), "--port", "0"]
+    with running("tests.fakes.jira", "--issues", str(issues)) as fake:
+        yield fake
+
+
+@contextmanager
+def running(module: str, *arguments: str) -> Iterator[Fake]:
+    """A fake as a process. The first line it prints is its address, and its directory's where it has one."""
+    command = [sys.executable, "-m", module, *arguments, "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdout is not None
     try:
-        yield Fake(process.stdout.readline().strip(), process.pid)
+        url, *more = process.stdout.readline().split()
+        yield Fake(url, process.pid, *more)
     finally:
         process.terminate()
         process.wait()

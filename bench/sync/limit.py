@@ -42,15 +42,17 @@ _search = msgspec.json.Decoder(Search)
 class Line:
     """One HTTP connection, as little of the protocol as the fake needs."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, authorization: str = AUTHORIZATION, more: str = "") -> None:
+        """`more` are further headers, each with its line end."""
         self._host, self._port = host, port
+        self._headers = f"Host: {host}\r\nAuthorization: {authorization}\r\n{more}"
 
     async def open(self) -> None:
         self._reader, self._writer = await asyncio.open_connection(self._host, self._port, limit=8 << 20)
 
     async def ask(self, method: str, path: str, body: bytes = b"") -> bytes:
         self._writer.write(
-            f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nAuthorization: {AUTHORIZATION}\r\n"
+            f"{method} {path} HTTP/1.1\r\n{self._headers}"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
             + body
         )
