@@ -143,8 +143,6 @@ def _show_portfolio(projects: list[dict[str, Any]], facts: Facts) -> None:
     )
     for column in shown.columns:
         column.no_wrap = column.header in ("told by", "RAG", "done", "budget")
-        if column.header == "next milestone":
-            column.min_width = len("2027-01-31 +100 d")
     out.print(shown)
 
 
@@ -152,7 +150,7 @@ def _milestone(found: Mapping[str, Any] | None) -> str:
     if found is None:
         return ""
     slip = found["slip_days"] or 0
-    late = f"[red]+{slip} d[/]" if slip > 0 else "[green]on time[/]" if slip == 0 else f"[green]{slip} d[/]"
+    late = f"[red]+{slip}d[/]" if slip > 0 else "[green]on time[/]" if slip == 0 else f"[green]{slip}d[/]"
     return f"{escape(found['title'] or '')}\n{found['forecast_on'] or found['planned_on']} {late}"
 
 
