@@ -41,7 +41,7 @@ def test_no_other_distribution_provides_a_package_of_our_name(package: str) -> N
 
 
 def test_every_folder_of_code_is_in_the_wheel() -> None:
-    code = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "bench"}
+    code = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "bench", "examples"}
     assert code == set(PACKAGES)
 
 
