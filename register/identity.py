@@ -82,9 +82,11 @@ class Uniter:
         """Returns the links that hold after this page. Raises NeedsIdentity where links must be made and may not."""
         rows = list(rows)
         told = [_candidate(row) for row in rows if row.entity in self._policy.merged]
+        if not self._may_write and await self._unheard_of(told):
+            # Another page may be bringing the same thing this very moment, and neither would see the other's.
+            raise NeedsIdentity
         for candidate in told:
-            if candidate.id not in self._links:
-                await self._unite_row(candidate)
+            await self._unite_row(candidate)
         await self._settle_references(rows, {candidate.id for candidate in told})
         fresh = [candidate for candidate in told if candidate.id not in self._cache.known]
         if fresh and await self._connection.fetchval(
@@ -95,27 +97,46 @@ class Uniter:
         self._cache.known.update(candidate.id for candidate in told)
         return self._links
 
-    async def _unite_row(self, candidate: _Candidate) -> None:
-        found = await self._find(candidate)
-        if found is not None:
-            target, rule, evidence = found
-            await self._link(candidate.entity, candidate.id, target, candidate.source_id, rule, evidence)
+    async def _unheard_of(self, told: Sequence[_Candidate]) -> bool:
+        """Whether one of these is in the register neither as a row nor as part of one."""
+        doubtful = [c for c in told if c.id not in self._cache.known and c.id not in self._links]
+        for entity in sorted({c.entity for c in doubtful}):
+            ids = [c.id for c in doubtful if c.entity == entity]
+            there = await self._connection.fetchval(
+                f"SELECT count(*) FROM {entity} WHERE id = ANY($1::uuid[])", ids
+            )
+            if there < len(ids):
+                return True
+        return False
 
-    async def _find(self, candidate: _Candidate) -> tuple[str, str, str] | None:
-        """The one row of another source that is this thing, with the rule and the evidence."""
+    async def _unite_row(self, candidate: _Candidate) -> None:
+        """Unite the candidate's row with every other that is the same thing: what two tools say of a third one makes
+        all three one."""
+        for found, rule, evidence in await self._find(candidate):
+            own, target = self._shown(candidate.id), self._shown(found)
+            if own != target:
+                await self._link(candidate.entity, own, target, candidate.source_id, rule, evidence)
+
+    def _shown(self, row_id: str) -> str:
+        return self._links.get(row_id, row_id)
+
+    async def _find(self, candidate: _Candidate) -> list[tuple[str, str, str]]:
+        """The rows of other sources that are this thing, each with the rule and the evidence; links first."""
+        all_found: list[tuple[str, str, str]] = []
         for group in self._policy.links.get(candidate.entity, ()):
             members = [member.split(":", 1) for member in group]
             if not any(s == self._source and normal_key(w) in candidate.words for s, w in members):
                 continue
             for source, word in members:
                 if source != self._source and (target := await self._called(candidate, source, word)):
-                    return target, "configured", " = ".join(group)
+                    all_found.append((target, "configured", " = ".join(group)))
         for column in self._policy.match.get(candidate.entity, ()):
             values = [candidate.values.get(column)] if candidate.values else sorted(candidate.words)
             for value in values:
-                if isinstance(value, str) and (target := await self._matching(candidate, column, value)):
-                    return target, f"match on {column}", value
-        return None
+                if isinstance(value, str) and value.strip():
+                    for target in await self._matching(candidate, column, value):
+                        all_found.append((target, f"match on {column}", value))
+        return all_found
 
     async def _called(self, candidate: _Candidate, source: str, word: str) -> str | None:
         """The other row that `source` calls `word`: by key, code, e-mail or its own id. None when the candidate is
@@ -134,23 +155,32 @@ class Uniter:
         )
         return rows[0][0] if len(rows) == 1 else None
 
-    async def _matching(self, candidate: _Candidate, column: str, value: str) -> str | None:
-        # Never within one source: two people of one tool who share a mailbox are two people. And only when there
-        # is exactly one candidate.
+    async def _matching(self, candidate: _Candidate, column: str, value: str) -> list[str]:
+        """The rows with this value, unless that would make two things of one source one: two people of one tool who
+        share a mailbox are two people, and a third one may be either."""
         rows = await self._connection.fetch(
             f"""
-            SELECT t.id::text FROM {candidate.entity} t
+            SELECT t.id::text, array_agg(DISTINCT c.source)
+            FROM {candidate.entity} t JOIN claim c ON c.entity_id = t.id AND c.entity = $3
             WHERE lower(t.{column}) = lower($1) AND t.id <> $2::uuid
-              AND NOT EXISTS (SELECT FROM claim c WHERE c.entity_id = t.id AND c.entity = $3 AND c.source = $4)
-              AND EXISTS (SELECT FROM claim c WHERE c.entity_id = t.id AND c.entity = $3)
-            LIMIT 2
+            GROUP BY t.id ORDER BY t.id
             """,
             value.strip(),
-            candidate.id,
+            self._shown(candidate.id),
             candidate.entity,
-            self._source if candidate.values else "",
         )
-        return rows[0][0] if len(rows) == 1 else None
+        sources = [source for _, told_by in rows for source in told_by]
+        if candidate.values:
+            sources += {self._source, *await self._told_by(candidate)}
+        return [row_id for row_id, _ in rows] if len(sources) == len(set(sources)) else []
+
+    async def _told_by(self, candidate: _Candidate) -> list[str]:
+        rows = await self._connection.fetch(
+            "SELECT DISTINCT source FROM claim WHERE entity_id = $1::uuid AND entity = $2",
+            self._shown(candidate.id),
+            candidate.entity,
+        )
+        return [row[0] for row in rows]
 
     async def _link(
         self, entity: str, own_id: str, target: str, source_id: str, rule: str, evidence: str
@@ -159,10 +189,16 @@ class Uniter:
             return
         if not self._may_write:
             raise NeedsIdentity
+        # A row that several sources tell of already may be absorbed too: its id is then another source's.
         await self._connection.execute(
             """
             INSERT INTO link (id, entity, entity_id, source, source_id, rule, evidence)
-            VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING
+            SELECT $1, $2, $3, coalesce(own.source, $4), coalesce(own.source_id, $5), $6, $7
+            FROM (SELECT) one LEFT JOIN (
+                SELECT c.source, r.source_id FROM claim c JOIN source_record r ON r.id = c.record_id
+                WHERE c.entity_id = $1 AND c.own_id = $1 AND c.entity = $2 LIMIT 1
+            ) own ON true
+            ON CONFLICT (id) DO NOTHING
             """,
             own_id, entity, target, self._source, source_id, rule, evidence,
         )  # fmt: skip
@@ -226,9 +262,9 @@ class Uniter:
             entity, word, row, column = wanted[ref_id]
             words = frozenset({normal_key(word)})
             found = await self._find(_Candidate(entity, ref_id, word, words, {}))
-            if found is not None:
-                target, rule, evidence = found
-                await self._link(entity, ref_id, target, word, rule, evidence)
+            if len({self._shown(target) for target, _, _ in found}) == 1:
+                target, rule, evidence = found[0]
+                await self._link(entity, ref_id, self._shown(target), word, rule, evidence)
             else:
                 findings.append(_unknown(self._source, entity, ref_id, word, row, column))
         await open_findings(self._connection, findings, run_id=self._run_id)

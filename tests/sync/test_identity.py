@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -142,3 +143,62 @@ async def test_sorting_a_sheet_changes_no_row(engine: Engine) -> None:
     run = await engine.sync("pmo")
     assert (run["state"], run["rows_changed"], run["unchanged"]) == ("succeeded", 0, 11)
     assert await engine.count("event") == events
+
+
+def write_projects(path: Path, code: str, title: str, *more: Any) -> None:
+    write_book(path, Projects=[["Code", "Title", *("Budget" for _ in more)], [code, title, *more]])
+
+
+async def test_what_two_tools_say_of_a_third_makes_all_three_one(engine: Engine) -> None:
+    """In whatever order they come: here the one that ties the two others together comes last."""
+    write_projects(engine.folder / "one.xlsx", "PAY", "Payments")
+    write_projects(engine.folder / "two.xlsx", "P2", "Pay programme")
+    write_projects(engine.folder / "three.xlsx", "PAY", "Payments plan", 500)
+    for name in ("one", "two", "three"):
+        await engine.add_files(f"{name}.xlsx", name)
+    engine.policy = replace(engine.policy, links={"project": [["two:P2", "three:PAY"]]})
+    await engine.sync("one")
+    await engine.sync("two")
+    assert await engine.count("claim c", "entity = 'project'") == 2
+    assert await engine.count("link", "entity = 'project'") == 0
+    await engine.sync("three")
+    shown = await engine.pool.fetch("SELECT DISTINCT entity_id FROM claim WHERE entity = 'project'")
+    assert len(shown) == 1
+    assert await engine.count("project", "presence = 'present'") == 1
+    assert await engine.pool.fetchval("SELECT budget FROM project WHERE presence = 'present'") == 500
+    links = await engine.pool.fetch(
+        "SELECT source, source_id FROM link WHERE entity = 'project' ORDER BY source"
+    )
+    assert len(links) == 2
+    assert len({row["source"] for row in links}) == 2
+
+
+async def test_first_reads_side_by_side_make_one_row_of_one_project(engine: Engine) -> None:
+    names = [f"tool{n}" for n in range(4)]
+    for name in names:
+        projects = [["Code", "Title"], *([f"P{n}", f"Project {n} in {name}"] for n in range(30))]
+        people = [["E-mail", "Name"], *([f"p{n}@acme.example", f"Person {n}"] for n in range(30))]
+        write_book(engine.folder / f"{name}.xlsx", Projects=projects, People=people)
+        await engine.add_files(f"{name}.xlsx", name)
+    outcomes = await asyncio.gather(*(engine.sync(name) for name in names))
+    assert {run["state"] for run in outcomes} == {"succeeded"}
+    assert await engine.count("project", "presence = 'present'") == 30
+    assert await engine.count("person", "presence = 'present'") == 30
+    told = await engine.pool.fetch("SELECT count(*) FROM claim WHERE entity = 'project' GROUP BY entity_id")
+    assert [row[0] for row in told] == [4] * 30
+
+
+async def test_a_third_tool_does_not_join_two_people_of_one_tool(engine: Engine) -> None:
+    write_book(
+        engine.folder / "one.xlsx",
+        People=[
+            ["Key", "Name", "E-mail"],
+            ["a", "Ann", "team@acme.example"],
+            ["b", "Bob", "team@acme.example"],
+        ],
+    )
+    write_book(engine.folder / "two.xlsx", People=[["Name", "E-mail"], ["The team", "team@acme.example"]])
+    for name in ("one", "two"):
+        await engine.add_files(f"{name}.xlsx", name)
+        await engine.sync(name)
+    assert await engine.count("link", "entity = 'person'") == 0
