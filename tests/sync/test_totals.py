@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.fix_engine import Engine
-from tests.fix_totals import NOTHING, SOURCE, WORLDS, Told, opened, plain, register_totals
+from tests.totals import NOTHING, SOURCE, Told, plain, register_totals
+from tests.totals.worlds import WORLDS, opened
 
 
 async def _agrees(engine: Engine, told: Told) -> None:
