@@ -16,6 +16,9 @@ MAKERS: dict[str, Callable[[Path], Tool]] = {
     "azure-devops-services": lambda folder: tools.AzureDevOps(),
     "azure-devops-server": lambda folder: tools.AzureDevOps(server=True),
     "azure-devops-by-query": lambda folder: tools.AzureDevOps(feed=False),
+    "project-server": lambda folder: tools.ProjectData(),
+    "dataverse": lambda folder: tools.Dataverse(),
+    "plan-files": tools.PlanFiles,
     "spreadsheet": tools.Workbooks,
 }
 

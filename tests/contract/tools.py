@@ -5,18 +5,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import xlsxwriter
 
 from adapters.base import Adapter
+from adapters.ms_project import MsProjectAdapter, MsProjectOptions
 from adapters.spreadsheet import SpreadsheetAdapter, SpreadsheetOptions
 from tests.contract.suite import Tool
 from tests.fakes.azure_devops import FakeAzureDevOps
+from tests.fakes.dataverse import FakeDataverse
+from tests.fakes.entra import FakeEntra
 from tests.fakes.jira import FakeJira
+from tests.fakes.mspdi import Plan, Task
+from tests.fakes.project_server import FakeProjectServer
 from tests.fakes.server import Call
-from tests.fix_sources import azure_devops_adapter, jira_adapter
+from tests.fix_project import server_adapter
+from tests.fix_sources import AT_ONCE, azure_devops_adapter, jira_adapter
 
 MONTH_MS, MINUTE_MS = 30 * 86_400_000, 60_000
 
@@ -195,6 +202,138 @@ class AzureDevOps(Served):
         self.world.add_item("Alpha", "no object").raw = b'["System.Title"]'
 
 
+class ProjectData(Served):
+    stream = "pwa_task"
+    largest_page = 200
+    lacks: ClassVar[dict[str, str]] = {
+        "access": "the right to the reporting feed is all or nothing",
+        "unreadable": "the feed is typed: a task of another shape cannot be published",
+        "pages": "a plan is made of several listings, and is read as one",
+    }
+
+    def __init__(self) -> None:
+        super().__init__(FakeProjectServer(page_size=20))
+        self.world = self.fake.world
+        self._now = datetime(2026, 1, 5, 8)
+        self.world.clock = self._clock
+        self.plans = [self.world.add_project(name) for name in ("Harbour", "Bridge")]
+
+    def _clock(self) -> datetime:
+        self._now += timedelta(minutes=1)
+        return self._now
+
+    def adapter(self, *, page_size: int = 5) -> Adapter:
+        auth = {**self.fake.auth(), "password": self.known}
+        return server_adapter(self.fake, auth=auth, page_size=page_size, refresh=self.refresh)
+
+    def add(self, titles: Sequence[str], *, now: bool = False) -> list[str]:
+        made = []
+        with self.fake.wire.lock:
+            for number, title in enumerate(titles):
+                task = self.world.add_task(self.plans[number % 3 == 2], title)
+                made.append(f"{task['ProjectId']}:{task['TaskId']}")
+            for plan in self.plans:
+                self.world.publish(plan)
+        return made
+
+    def _task(self, own: str) -> Any:
+        home, _, task = own.partition(":")
+        return self.world.sets["Tasks"][(home, task)]
+
+    def edit(self, own: str, title: str) -> None:
+        with self.fake.wire.lock:
+            self.world.edit(self._task(own), TaskName=title)
+
+    def delete(self, own: str) -> None:
+        with self.fake.wire.lock:
+            self.world.delete_task(self._task(own))
+
+    def title(self, data: Any) -> Any:
+        return data["TaskName"]
+
+    def ids(self) -> set[str]:
+        return {":".join(key) for key in self.world.sets["Tasks"]}
+
+    def expire(self) -> None:
+        self.fake.secret = "a-new-secret"
+
+
+class ByEntra(Served):
+    """A tool that accepts the tokens of a directory."""
+
+    entra: FakeEntra
+
+    def __init__(self, entra: FakeEntra, fake: Any, secret: str) -> None:
+        fake.secret = secret
+        super().__init__(fake)
+        self.entra = entra
+
+    def __enter__(self) -> Self:
+        self.open.enter_context(self.entra)
+        return super().__enter__()
+
+    def expire(self) -> None:
+        self.entra.revoke_tokens()
+
+    def revoke(self) -> None:
+        self.entra.apps[self.fake.app_id].disabled = True
+        self.entra.revoke_tokens()
+
+    def renewals(self) -> int:
+        return self.entra.issued
+
+    def secrets(self) -> list[str]:
+        return [self.known]
+
+
+class Dataverse(ByEntra):
+    stream = "msdyn_projecttask"
+    largest_page = 20
+    lacks: ClassVar[dict[str, str]] = {
+        "unreadable": "tables are typed: a row of another shape cannot be kept"
+    }
+
+    def __init__(self) -> None:
+        entra = FakeEntra()
+        super().__init__(entra, FakeDataverse(entra), "dataverse-secret")
+        self.world = self.fake.world
+        self.plans = [self.world.add_project(name) for name in ("Harbour", "Bridge")]
+
+    def adapter(self, *, page_size: int = 5) -> Adapter:
+        options = {
+            "api": "dataverse",
+            "url": self.fake.url,
+            "auth": self.fake.auth(),
+            "page_size": page_size,
+            "per_second": 500,
+        }
+        return MsProjectAdapter(MsProjectOptions.model_validate(options), patience=AT_ONCE)
+
+    def add(self, titles: Sequence[str], *, now: bool = False) -> list[str]:
+        return [
+            self.world.add_task(self.plans[number % 3 == 2], title) for number, title in enumerate(titles)
+        ]
+
+    def edit(self, own: str, title: str) -> None:
+        self.world.edit(own, msdyn_subject=title)
+
+    def delete(self, own: str) -> None:
+        self.world.delete(own)
+
+    def title(self, data: Any) -> Any:
+        return data["msdyn_subject"]
+
+    def ids(self) -> set[str]:
+        hidden = self.world.hidden_projects
+        rows = self.world.table(self.stream).rows
+        return {own for own, row in rows.items() if row["_msdyn_project_value"] not in hidden}
+
+    def hide(self) -> set[str]:
+        before = self.ids()
+        self.world.hidden_projects.add(self.plans[1])
+        return before - self.ids()
+
+
 _ON_DISK = {
     "wire": "files are not sent: what breaks them is in test_spreadsheet_refusals.py and test_ms_project_files.py",
     "token": "whoever runs Portbook may read the files or not; nobody signs in",
@@ -324,3 +463,53 @@ class Workbooks(OnDisk):
 
     def ids(self) -> set[str]:
         return self.rows.ids()
+
+
+class PlanFiles(OnDisk):
+    stream = "mspdi_task"
+    largest_page = 1000
+    lacks: ClassVar[dict[str, str]] = {
+        **_ON_DISK,
+        "unreadable": "in test_ms_project_files.py: a task without a UID",
+    }
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._scratch = folder / "made.xml"
+        self.plans = [Plan("Harbour"), Plan("Bridge")]
+        self.tasks: dict[str, tuple[Plan, Task]] = {}
+        self._save(*self.plans)
+
+    def _save(self, *changed: Plan) -> None:
+        for plan in changed:
+            self.put(f"{plan.title}.xml", plan.save(self._scratch).read_bytes())
+
+    def adapter(self, *, page_size: int = 5) -> Adapter:
+        options = {"api": "files", "files": "*.xml", "base_dir": self.folder, "settle_s": 0}
+        return MsProjectAdapter(MsProjectOptions.model_validate(options))
+
+    def add(self, titles: Sequence[str], *, now: bool = False) -> list[str]:
+        made = []
+        for number, title in enumerate(titles):
+            plan = self.plans[number % 3 == 2]
+            task = plan.add_task(title)
+            made.append(f"{plan.guid}:{task.guid}".lower())
+            self.tasks[made[-1]] = (plan, task)
+        self._save(*self.plans)
+        return made
+
+    def edit(self, own: str, title: str) -> None:
+        plan, task = self.tasks[own]
+        task.name = title
+        self._save(plan)
+
+    def delete(self, own: str) -> None:
+        plan, task = self.tasks.pop(own)
+        plan.delete_task(task)
+        self._save(plan)
+
+    def title(self, data: Any) -> Any:
+        return data["Name"]
+
+    def ids(self) -> set[str]:
+        return set(self.tasks)
