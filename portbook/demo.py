@@ -114,10 +114,7 @@ async def _sync(pool: Pool, parts: Parts, key_file: Path) -> tuple[str, Facts]:
     """Sync everything with bars; returns a key for the API, the same as last time where there was one."""
     names = list(parts.specs)
     asked = await ask_for_runs(pool, names, "incremental")
-    # The PMO's own list of projects and people first: whatever the tools tell then finds the one row it belongs to.
-    registers = [setting.name for setting in parts.settings if setting.kind == "spreadsheet"]
     async with sync_progress(pool, asked):
-        await work_until_idle(pool, parts.specs, parts.policy, registers)
         await work_until_idle(pool, parts.specs, parts.policy, names)
     outcomes = await run_outcomes(pool, asked)
     if any(outcome["state"] != "succeeded" for outcome in outcomes):

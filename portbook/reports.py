@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -109,7 +110,7 @@ def show_streams(streams: list[Stream], mapping: MappingSet, aliases: Mapping[st
         uses = field_uses(mapping, stream.name, aliases)
         rows = []
         for field in stream.fields:
-            used = uses.get(field.path)
+            used = uses.get(_unquoted(field.path))
             does = f"[green]{escape(used)}[/]" if used else "[dim]kept as sent, not mapped[/]"
             samples = "; ".join(_short(sample) for sample in field.samples)
             rows.append(
@@ -138,7 +139,7 @@ def show_streams(streams: list[Stream], mapping: MappingSet, aliases: Mapping[st
 
 
 def field_uses(mapping: MappingSet, stream: str, aliases: Mapping[str, str]) -> dict[str, str]:
-    """Path in the record → the register fields that are read from it or from below it."""
+    """Path in the record, without needless quotes → the register fields that are read from it or from below it."""
     uses: dict[str, list[str]] = {}
     for rule in mapping.rules:
         if rule.stream != stream:
@@ -164,8 +165,13 @@ def _paths(field: FieldRule, aliases: Mapping[str, str]) -> list[str]:
     for part in field.path.split("||"):
         path = part.strip().removeprefix("record.")
         name = path.removeprefix("custom.").strip('"')
-        found.append(aliases.get(name, path) if path.startswith("custom.") else path)
+        found.append(_unquoted(aliases.get(name, path) if path.startswith("custom.") else path))
     return found
+
+
+def _unquoted(path: str) -> str:
+    """`cells."title"` and `cells.title` are one path to JMESPath."""
+    return re.sub(r'"([A-Za-z_]\w*)"', r"\1", path)
 
 
 def _short(value: Any) -> str:

@@ -249,6 +249,9 @@ def test_discover_shows_fields_samples_and_what_becomes_of_them(shell: Shell) ->
     assert "work_item.title" in done.stdout
     assert "kept as sent, not mapped" in done.stdout
     assert "fields.summary" in done.stdout
+    done = shell.run("discover", "pmo")
+    (line,) = [line for line in done.stdout.splitlines() if 'cells."objectives"' in line and "Grow" in line]
+    assert "portfolio.objectives_text" in line
 
 
 def test_map_shows_the_row_a_record_becomes(shell: Shell) -> None:
