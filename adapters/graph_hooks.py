@@ -6,6 +6,7 @@ a subscription lives 42,300 minutes at most; `clientState` comes back with every
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +18,8 @@ from adapters.graph import Drive
 from adapters.http import Http
 from adapters.json_body import loads
 from adapters.proof import address_key, body_object, same
+
+_log = logging.getLogger(__name__)
 
 LIFE = timedelta(minutes=42_300)
 _LONGEST_TOKEN = 2048
@@ -41,6 +44,10 @@ class GraphDoor:
             for entry in (entries if isinstance(entries, list) else ())
             if isinstance(entry, dict) and same(str(entry.get("clientState") or ""), self._state)
         ]
+        if not genuine:
+            _log.warning(
+                "a notification of Graph without our clientState; `portbook hooks install` sets it up anew"
+            )
         return Notice([Hint()] if genuine else [])
 
     def instructions(self, address: str) -> str:
@@ -59,9 +66,9 @@ async def subscribe(http: Http, drive: Drive, address: str, secret: str) -> list
     listed = await _ask(http, "GET", "subscriptions")
     for known in listed.get("value") or ():
         if isinstance(known, dict) and known.get("notificationUrl") == address:
-            alive = await renew(http, str(known.get("id")))
-            if alive is not None:
-                return [alive]
+            # Made anew: it may bring an old secret, which Graph does not show, or be another drive's.
+            where = f"subscriptions/{quote(str(known.get('id')), safe='')}"
+            await http.send("DELETE", where, decode=bytes, also=(*range(200, 300), 403, 404))
     made = await _ask(
         http,
         "POST",

@@ -23,6 +23,7 @@ from register.db import Pool
 
 LARGEST = 5 << 20
 """Bytes of a notification. Jira sends the whole issue; 5 MiB is beyond what any of the tools sends."""
+LONGEST_ID = 200
 TOGETHER = 2_000
 RING_EVERY_S = 0.5
 
@@ -70,6 +71,7 @@ class HintBox:
 
     async def put(self, source: str, named: Sequence[Named]) -> None:
         """Raises what the database raises: the tool is then told to try again."""
+        named = [hint for hint in named if len(hint.id) <= LONGEST_ID and "\0" not in hint.id]
         if not named:
             return
         kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -45,6 +45,8 @@ def install(context: typer.Context, source: Annotated[str, typer.Argument(help="
             if not isinstance(adapter, Subscribes):
                 return None
             made = await adapter.subscribe(address, secret)
+        for old in await hints.subscriptions(pool, item.name):
+            await hints.forget_subscription(pool, item.name, old)
         for hook in made:
             await hints.note_subscription(pool, item.name, hook.id, hook.expires_at)
         return made

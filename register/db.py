@@ -8,6 +8,15 @@ import asyncpg
 
 from register.errors import RegisterError
 
+DATABASE_AWAY = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+)
+"""What asyncpg raises when the server does not answer, or will not just now."""
+
 APP_ROLE = "portbook_app"
 
 # asyncpg ships no types; the names say which of its objects is meant.

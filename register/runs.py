@@ -84,13 +84,16 @@ async def request_run(
             SELECT $1, CASE WHEN s.complete_at IS NULL THEN 'full' ELSE $2 END, 'queued', $3, $4
             FROM source s WHERE s.key = $1
             ON CONFLICT (source) WHERE state IN ('queued', 'running') DO UPDATE
-            SET mode = CASE WHEN r.state = 'queued' AND r.attempts = 0
+            SET mode = CASE WHEN r.state = 'queued' AND (r.attempts = 0 OR r.mode = 'hints')
                              AND array_position($5::text[], excluded.mode) > array_position($5::text[], r.mode)
                             THEN excluded.mode ELSE r.mode END,
                 approved = r.approved OR (excluded.approved AND (r.mode = 'full' OR excluded.mode = 'full'
                                           AND r.state = 'queued' AND r.attempts = 0)),
-                not_before = CASE WHEN r.state = 'queued' AND $3 <> 'schedule' THEN least(r.not_before, now())
-                                  ELSE r.not_before END
+                not_before = CASE WHEN r.state = 'queued' AND ($3 NOT IN ('schedule', 'hook')
+                                       OR r.mode = 'hints' AND excluded.mode <> 'hints')
+                                  THEN least(r.not_before, now()) ELSE r.not_before END,
+                attempts = CASE WHEN r.state = 'queued' AND r.mode = 'hints' AND excluded.mode <> 'hints'
+                                THEN 0 ELSE r.attempts END
             RETURNING id
             """,
             source,

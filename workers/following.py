@@ -19,9 +19,10 @@ from adapters.base import (
     Subscribed,
     Subscribes,
 )
-from adapters.errors import SourceError
+from adapters.errors import SourceError, SourceUnavailable
 from register import hints
-from register.db import Pool
+from register.db import DATABASE_AWAY, Pool
+from register.errors import LeaseLost
 from register.hints import Waiting
 from register.ids import derive_id
 from register.write import stored_payloads
@@ -36,8 +37,8 @@ LOOK_EVERY_S = 1.0
 RUN_FOR_S = 20.0
 """A run that only follows hints ends after this, so that a storm of them never keeps the poll waiting."""
 
-RENEW_WITHIN = timedelta(days=14)
-"""Graph lets a subscription live 29 days: at half of that there is time for two weeks of trouble."""
+RENEW_WITHIN = timedelta(days=28)
+"""Graph lets a subscription live 29 days. Renewed every day, one that Graph has dropped is noticed within a day."""
 
 FOLLOWED = Partition("hints", (), "what the tool told us of")
 
@@ -61,21 +62,35 @@ async def follow(
         in_hand &= set(waiting)
         fresh = [hint for hint in waiting if hint not in in_hand][:TOGETHER]
         if fresh:
-            try:
-                found = await reread(pool, source, adapter, fresh)
-            except SourceError as problem:
-                if end is not None:
-                    raise
-                # They wait: the run under way has its own questions to the tool, and its own answer to trouble.
-                log.warning("hints not followed", source=source, error=str(problem))
-                await asyncio.sleep(LOOK_EVERY_S * 10)
-                continue
-            await queue.put(found)
-            in_hand |= set(fresh)
+            for found in await _reread_what_can_be(pool, source, adapter, fresh):
+                await queue.put(found)
+                in_hand |= set(found.hints)
         if end is not None and (loop.time() >= end or not waiting):
             return
         if len(fresh) < TOGETHER:
             await asyncio.sleep(LOOK_EVERY_S if end is None else LOOK_EVERY_S / 20)
+
+
+async def _reread_what_can_be(
+    pool: Pool, source: str, adapter: Adapter, waiting: Sequence[Waiting]
+) -> list[Fetched]:
+    """The hints that can be followed now; the others wait. Whatever goes wrong is no judgement on the source: hints are
+    only hints, and the next run asks the tool its own questions."""
+    try:
+        return [await reread(pool, source, adapter, waiting)]
+    except (*DATABASE_AWAY, LeaseLost):
+        raise
+    except Exception as problem:  # noqa: BLE001 - a tool can send anything, and nobody could clear a hint by hand
+        log.warning("hints not followed", source=source, hints=len(waiting), error=str(problem)[:500])
+        if len(waiting) == 1 or isinstance(problem, SourceUnavailable):
+            await hints.put_off(pool, source, waiting)
+            return []
+    # One of them may spoil it for all.
+    half = len(waiting) // 2
+    return [
+        *await _reread_what_can_be(pool, source, adapter, waiting[:half]),
+        *await _reread_what_can_be(pool, source, adapter, waiting[half:]),
+    ]
 
 
 async def reread(pool: Pool, source: str, adapter: Adapter, waiting: Sequence[Waiting]) -> Fetched:
@@ -86,11 +101,12 @@ async def reread(pool: Pool, source: str, adapter: Adapter, waiting: Sequence[Wa
     if not named or not isinstance(adapter, Rereads):
         return Fetched(FOLLOWED, Page((), None), waiting, soon=True)
     records: list[RawRecord] = []
+    asked_at = datetime.now(UTC)
     async for page in adapter.reread(named):
         records += page.records
     met = {Hint(record.stream, record.id) for record in records}
     gone = await _gone(pool, source, adapter, [hint for hint in named if hint not in met])
-    return Fetched(FOLLOWED, Page(records, None), waiting, gone, soon)
+    return Fetched(FOLLOWED, Page(records, None), waiting, gone, asked_at, soon)
 
 
 async def keep_subscribed(

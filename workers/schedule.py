@@ -44,14 +44,14 @@ async def request_due_runs(pool: Pool, sources: Mapping[str, Due]) -> int:
         plan = sources[name]
         mode = "full" if sweep_due else "incremental"
         run_id = await runs.request_run(pool, name, mode, requested_by="schedule")
-        given = await pool.fetchval("SELECT mode FROM run WHERE id = $1", run_id)
+        given, state = await pool.fetchrow("SELECT mode, state FROM run WHERE id = $1", run_id)
         if next_sweep_at is None or (sweep_due and given == "full"):
             next_sweep_at = next_sweep(now, plan.sweep, plan.zone)
-        # Otherwise a shorter run stands in the way, and what is due stays due until that has ended.
+        # Otherwise a run stands in the way that reads less, or has read on already: what is due stays due.
         await pool.execute(
             "UPDATE source SET next_run_at = $2, next_sweep_at = $3 WHERE key = $1",
             name,
-            now + plan.every if given != "hints" else next_run_at or now,
+            now + plan.every if given != "hints" and state == "queued" else next_run_at or now,
             next_sweep_at,
         )
     return len(rows)

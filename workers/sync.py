@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -29,7 +29,7 @@ from mapping.apply import Mapper
 from portbook.errors import Problem
 from portbook.logs import plain_error
 from register import lease, runs
-from register.db import Pool
+from register.db import DATABASE_AWAY, Pool
 from register.errors import LeaseLost
 from register.identity import LinkCache
 from register.policy import Policy
@@ -66,13 +66,6 @@ class Broken(Problem):
 
 
 REPORT = "This is a defect of Portbook; please report it with the lines of the log that belong to this run."
-_DATABASE_AWAY = (
-    OSError,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-)
 
 
 class Syncer:
@@ -122,7 +115,7 @@ class Syncer:
             raise
         except Problem as problem:
             await self._end_badly(job, held, problem)
-        except _DATABASE_AWAY:
+        except DATABASE_AWAY:
             raise
         except Exception as error:
             # Whatever it is, it would come again: a run that nobody ends is taken up again at once, for ever.
@@ -154,8 +147,9 @@ class Syncer:
     async def _carry_out(self, job: RunJob, spec: SourceSpec, held: lease.Held, watch: Watch) -> None:
         started = datetime.now(UTC)
         async with spec.open_adapter() as adapter:
-            identity = await adapter.check()
-            aliases = dict(await adapter.aliases())
+            with _our_own_trouble():
+                identity = await adapter.check()
+                aliases = dict(await adapter.aliases())
             mapper = spec.build_mapper(aliases)
             async with lease.fenced(self._pool, held) as connection:
                 await runs.note_account(
@@ -173,7 +167,8 @@ class Syncer:
                 await writer.finish(fresh_at=started)
                 return
             await keep_subscribed(self._pool, job.source, adapter, spec.subscribe)
-            partitions = await adapter.partitions()
+            with _our_own_trouble():
+                partitions = await adapter.partitions()
             first = [partition for partition in partitions if partition.first]
             others = [partition for partition in partitions if not partition.first]
             for partition in first:
@@ -251,8 +246,25 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
 
 async def _pages(adapter: Adapter, partition: Partition, cursor: Any, *, full: bool) -> AsyncIterator[Page]:
     async with contextlib.aclosing(cast(Any, adapter.read(partition, cursor, full=full))) as pages:
-        async for found in pages:
+        while True:
+            with _our_own_trouble():
+                found = await anext(pages, None)
+            if found is None:
+                return
             yield found
+
+
+@contextlib.contextmanager
+def _our_own_trouble() -> Iterator[None]:
+    """An adapter that fails on this machine (no room for a copy of a file) is not the register's database gone."""
+    try:
+        yield
+    except OSError as error:
+        raise SourceUnavailable(
+            f"reading failed on this machine: {error.strerror or error}",
+            detail=str(error.filename or ""),
+            hint="Is there room in the folder for temporary files (TMPDIR), and may it be written?",
+        ) from None
 
 
 def _foremost(several: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import asyncpg
+import structlog
 
 from adapters.base import Page, Partition
 from adapters.errors import SourceMisbehaved
@@ -23,6 +24,8 @@ from register.policy import Policy
 from register.runs import PartitionState, RunJob
 from register.write import Counts, PageWrite, Place, open_rejections, page
 from workers.records import Sorted, Sorter
+
+log = structlog.get_logger("portbook.sync")
 
 BATCH_RECORDS = 600
 """Pages waiting together are committed together up to this many records: fewer, larger transactions."""
@@ -63,6 +66,8 @@ class Fetched(NamedTuple):
     """Notifications that this page follows."""
     gone: Mapping[str, str] = {}
     """Records by their id that are no longer there: why."""
+    asked_at: datetime = datetime.min.replace(tzinfo=UTC)
+    """When the tool was asked for what the hints name."""
     soon: bool = False
     """The tool told of something that only an incremental run finds."""
 
@@ -132,12 +137,12 @@ class Writer:
                 await writing  # the batch under way holds some of the same records
                 writing = None
             told = [hint for item in fetched for hint in item.hints]
+            if told:
+                self._remember(fetched)
             prepared = _Batch(
                 self._places(fetched), await self._sorter.sort(latest, len(records)), told, gone,
                 any(item.soon for item in fetched),
             )  # fmt: skip
-            if told:
-                self._remember(fetched)
             if writing is not None:
                 await writing
             busy = prepared.sorted.ids.union(gone)
@@ -151,7 +156,7 @@ class Writer:
             if item.hints:
                 ahead = self._sorter.keyed(item.page.records if item.page else ())
                 self._sorter.newest.update({i: raw.updated_at for i, raw in ahead.items() if raw.updated_at})
-                self._sorter.newest.update(dict.fromkeys(item.gone, datetime.now(UTC)))
+                self._sorter.newest.update(dict.fromkeys(item.gone, item.asked_at))
 
     def _places(self, fetched: Sequence[Fetched]) -> list[Place]:
         self.whole = self.whole or any(
@@ -192,10 +197,10 @@ class Writer:
     async def _store(self, write: PageWrite, batch: _Batch) -> None:
         found = batch.sorted
         write.counts += found.counts
+        await self._mark_gone(write, batch.gone)
         await write.store(found.new, found.changed, self._mapping_version)
         await write.touch(found.touched)
         write.counts.stored += await write.mark(dict.fromkeys(found.deleted, "deleted"))
-        await write.mark(batch.gone)
         await write.reject(found.rejected)
         await write.accept(sorted((self._set_aside & found.ids) - {record.id for record in found.rejected}))
         if self._job.mode == "full":
@@ -205,6 +210,21 @@ class Writer:
         if batch.soon:
             await hints.read_soon(write.connection, self._job.source)
         self._totals += write.counts
+
+    async def _mark_gone(self, write: PageWrite, gone: Mapping[str, str]) -> None:
+        """Records that a hint led to and that are no longer there. Where they would be too many, a complete run
+        decides, which holds and asks a person."""
+        if not gone:
+            return
+        before = await hints.vanished_since_complete(write.connection, self._job.source)
+        present = await runs.present_count(write.connection, self._job.source)
+        if before + len(gone) > runs.HOLD_SHARE * (present + before):
+            log.warning(
+                "much vanishes: a complete run will decide", source=self._job.source, gone=before + len(gone)
+            )
+            await hints.sweep_soon(write.connection, self._job.source)
+            return
+        await write.mark(gone)
 
     async def _in_page(self, body: Callable[[PageWrite], Awaitable[None]]) -> None:
         """Run `body` in a page's transaction; again where two pages met in the middle of the same row."""

@@ -53,7 +53,8 @@ def hints(event: Mapping[str, Any]) -> list[Hint]:
     relations = resource.get("relations")
     changed = relations if isinstance(relations, dict) else {}
     for side in ("added", "removed"):
-        for relation in changed.get(side) or ():
+        given = changed.get(side)
+        for relation in given if isinstance(given, list) else ():
             url = str(relation.get("url") or "") if isinstance(relation, dict) else ""
             if "/workitems/" in url.lower():
                 found.append(url.rpartition("/")[2])
@@ -62,7 +63,7 @@ def hints(event: Mapping[str, Any]) -> list[Hint]:
 
 def _number(value: object) -> bool:
     text = str(value)
-    return not isinstance(value, bool) and text.isascii() and text.isdigit() and 0 < len(text) < 19
+    return not isinstance(value, bool) and text.isascii() and text.isdigit() and 0 < len(text) < 10
 
 
 async def subscribe(site: Site, address: str, secret: str) -> list[Subscribed]:
@@ -78,9 +79,12 @@ async def subscribe(site: Site, address: str, secret: str) -> list[Subscribed]:
     made = []
     for home in homes:
         for event in EVENTS:
-            hook = there.get((event, home)) or await _ask(
-                site, "POST", as_object, _wanted(event, home, address, secret)
-            )
+            hook = await _ask(site, "POST", as_object, _wanted(event, home, address, secret))
+            if old := there.get((event, home)):
+                # Made anew rather than kept: it may be disabled, and its password, which is masked, an old one.
+                await site.send(
+                    "DELETE", f"{_PATH}/{old['id']}", bytes, also=(*range(200, 300), 401, 403, 404)
+                )
             made.append(Subscribed(str(hook.get("id")), f"{event}{f' of {home}' if home else ''}"))
     return made
 

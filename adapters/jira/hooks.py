@@ -39,7 +39,7 @@ class JiraDoor:
             raise HookRefused("the notification is not signed with this source's secret")
         if not body.strip():
             # `excludeBody`: the address names the issue.
-            return Notice([Hint("issue", query["issue"])] if query.get("issue") else [])
+            return Notice(_named("issue", query, "issue"))
         return Notice(hints(body_object(body)))
 
     def instructions(self, address: str) -> str:
@@ -70,8 +70,8 @@ def hints(event: Mapping[str, Any]) -> list[Hint]:
 
 
 def _named(stream: str, thing: object, member: str) -> list[Hint]:
-    found = thing.get(member) if isinstance(thing, dict) else None
-    usable = isinstance(found, str | int) and not isinstance(found, bool) and len(str(found)) <= 40
+    found = thing.get(member) if isinstance(thing, Mapping) else None
+    usable = isinstance(found, str | int) and not isinstance(found, bool) and len(str(found)) <= 18
     return [Hint(stream, str(found))] if usable and str(found).isascii() and str(found).isdigit() else []
 
 
@@ -81,7 +81,10 @@ async def subscribe(http: Http, address: str, secret: str) -> list[Subscribed]:
     _, listed = await http.send("GET", _PATH, decode=as_array, also=(401, 403, 404))
     for hook in listed or ():
         if isinstance(hook, dict) and hook.get("url") == address:
-            return [_subscribed(hook)]
+            # Set up anew: its secret, which Jira does not show, may be an old one.
+            await http.send(
+                "DELETE", f"{_PATH}/{_subscribed(hook).id}", decode=bytes, also=(*range(200, 300), 403, 404)
+            )
     body = {
         "name": "Portbook",
         "url": address,

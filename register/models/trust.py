@@ -305,6 +305,15 @@ class Hint(SQLModel, table=True):
     )
     item: str = Field(sa_type=Text, primary_key=True, description="The tool's own id of the record.")
     notices: int = _count("How often it was said.")
+    seq: int | None = Field(
+        default=None,
+        sa_type=BigInteger,
+        sa_column_args=(Identity(always=False),),
+        sa_column_kwargs={"nullable": False},
+        description="Another one with each notice: what was followed is taken back only as it was looked at.",
+    )
+    attempts: int = whole("How often following it failed.", default=0, nullable=False, server_default="0")
+    not_before: datetime | None = at("It is followed from then on.", nullable=False, server_default=NOW)
     first_at: datetime | None = at("When it was first said.", nullable=False, server_default=NOW)
     last_at: datetime | None = at("When it was last said.", nullable=False, server_default=NOW)
 

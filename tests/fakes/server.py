@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
@@ -47,7 +48,7 @@ class FakeTool:
             log_level="critical",
             timeout_graceful_shutdown=1,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         self._socket = listening
         self._thread = threading.Thread(target=self._server.run, args=([listening],), daemon=True)
         self._thread.start()
@@ -59,9 +60,44 @@ class FakeTool:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._server.should_exit = self._server.force_exit = True
+        self._server.stop()
         self._thread.join(10)
         self._socket.close()
+
+
+class _Server(uvicorn.Server):
+    """Ends when told to: uvicorn's own looks ten times a second, and then waits for its connections."""
+
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    def stop(self) -> None:
+        """From another thread."""
+        self.should_exit = self.force_exit = True
+        if self._loop is not None:
+            with suppress(RuntimeError):  # it has ended by itself
+                self._loop.call_soon_threadsafe(self._over.set)
+
+    async def main_loop(self) -> None:
+        self._over = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        counter = 0
+        while not await self.on_tick(counter):
+            counter = (counter + 1) % 864_000
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), 0.1)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for listening in sockets or ():
+            listening.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        tasks = list(self.server_state.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)
 
 
 class Call(NamedTuple):

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from adapters.jira import JiraAdapter
 from register import hints, runs
 from register.hints import Waiting
 from tests.fakes.jira import FakeJira
@@ -46,7 +47,7 @@ async def test_an_item_the_tool_tells_of_is_read_again_alone(engine: Engine, jir
 
 
 async def test_what_is_gone_leaves_with_its_reason(engine: Engine, jira: FakeJira) -> None:
-    issues = fill(jira, 12)
+    issues = fill(jira, 40)
     jira.world.add_project("HID", "Hidden")
     lost = jira.add_issue("HID", "Soon unseen")
     jira.world.add_project("OUT", "Elsewhere")
@@ -121,12 +122,95 @@ class _NoLock:
 
 
 async def test_a_hint_said_again_while_it_is_followed_stays(engine: Engine) -> None:
+    """However often: only what was looked at is taken back, also with two looks under way."""
     await tell(engine, "1", "2")
-    taken = await hints.waiting(engine.pool, "delivery", 10)
+    first = await hints.waiting(engine.pool, "delivery", 10)
     await tell(engine, "2")
+    second = await hints.waiting(engine.pool, "delivery", 10)
     async with engine.pool.acquire() as connection:
-        await hints.settle(connection, "delivery", taken)
-    assert await hints.waiting(engine.pool, "delivery", 10) == [Waiting("issue", "2", 1)]
+        await hints.settle(connection, "delivery", first)
+        await tell(engine, "2")
+        await hints.settle(connection, "delivery", second)
+    (left,) = await hints.waiting(engine.pool, "delivery", 10)
+    assert left.item == "2"
+
+
+async def test_a_hint_that_cannot_be_followed_waits_longer_each_time_and_spoils_nothing(
+    engine: Engine, cloud: FakeJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issues = fill(cloud, 30)
+    await engine.add_jira(cloud)
+    await engine.sync()
+
+    async def poisoned(self: Any, wanted: Any) -> Any:
+        if any(hint.id == "666" for hint in wanted):
+            raise TypeError("Integer exceeds 64-bit range")
+        async for page in reread(self, wanted):
+            yield page
+
+    reread = JiraAdapter.reread
+    monkeypatch.setattr(JiraAdapter, "reread", poisoned)
+    for issue in issues[:5]:
+        cloud.edit(issue, summary="Told")
+    await tell(engine, "666", *issues[:5])
+    for mode in ("hints", "incremental", "full"):
+        run = await engine.sync(mode=mode)
+        assert run["state"] == "succeeded", mode
+    assert sum(row["title"] == "Told" for row in (await engine.rows("work_item")).values()) == 5
+    assert await engine.pool.fetchval("SELECT paused FROM source") is None
+    row = await engine.pool.fetchrow("SELECT item, attempts, not_before > now() AS waits FROM hint")
+    assert (row["item"], row["waits"]) == ("666", True)
+    await request_hinted_runs(engine.pool, ["delivery"])
+    assert await engine.count("run", "state = 'queued'") == 0, "nothing is due"
+    for _ in range(hints.MOST_ATTEMPTS):
+        await hints.put_off(engine.pool, "delivery", [Waiting("issue", "666", 1)])
+    assert await engine.count("hint") == 0
+
+
+async def test_hints_cannot_take_away_much_of_a_source(engine: Engine, cloud: FakeJira) -> None:
+    issues = fill(cloud, 40)
+    await engine.add_jira(cloud)
+    await engine.sync()
+    await engine.pool.execute("UPDATE source SET next_sweep_at = now() + interval '1 day'")
+    for issue in issues[:20]:
+        cloud.delete(issue)
+    await tell(engine, *issues[:4])
+    await engine.sync(mode="hints")
+    assert await engine.count("work_item", "presence <> 'present'") == 4
+    await tell(engine, *issues[4:20])
+    run = await engine.sync(mode="hints")
+    assert (run["state"], run["vanished"]) == ("succeeded", 0)
+    assert await engine.count("work_item", "presence <> 'present'") == 4
+    assert await engine.pool.fetchval("SELECT next_sweep_at <= clock_timestamp() FROM source")
+    assert (await engine.sync(mode="full"))["state"] == "held"
+
+
+async def test_a_run_that_was_put_off_for_hints_does_not_keep_others_waiting(
+    engine: Engine, cloud: FakeJira
+) -> None:
+    fill(cloud, 1)
+    await engine.add_jira(cloud)
+    await engine.sync()
+    await runs.request_run(engine.pool, "delivery", "hints", requested_by="hook")
+    await engine.pool.execute(
+        "UPDATE run SET attempts = 1, not_before = now() + interval '1 hour' WHERE state = 'queued'"
+    )
+    await runs.request_run(engine.pool, "delivery", "full", requested_by="schedule")
+    (job,) = await runs.waiting_runs(engine.pool)
+    assert (job.mode, job.attempts) == ("full", 0)
+
+
+async def test_what_becomes_due_while_a_run_reads_stays_due(engine: Engine, cloud: FakeJira) -> None:
+    fill(cloud, 1)
+    await engine.add_jira(cloud)
+    await engine.sync()
+    due = {"delivery": Due(timedelta(hours=1), datetime(2026, 1, 1, 2, tzinfo=UTC).time(), ZoneInfo("UTC"))}
+    await request_due_runs(engine.pool, due)
+    await engine.pool.execute("UPDATE run SET state = 'running' WHERE state = 'queued'")
+    async with engine.pool.acquire() as connection:
+        await hints.read_soon(connection, "delivery")
+    await request_due_runs(engine.pool, due)
+    assert await engine.pool.fetchval("SELECT next_run_at <= clock_timestamp() FROM source")
 
 
 async def test_news_that_names_nothing_makes_the_next_run_due(engine: Engine, cloud: FakeJira) -> None:

@@ -95,8 +95,9 @@ async def test_service_hooks_are_set_up_once_and_never_for_a_mere_reader() -> No
             with pytest.raises(SourceRefused, match="Edit subscriptions"):
                 await adapter.subscribe("https://pmo.example/hooks/boards", SECRET)
             fake.state.may_edit_hooks = True
-            first = await adapter.subscribe("https://pmo.example/hooks/boards", SECRET)
-            assert await adapter.subscribe("https://pmo.example/hooks/boards", SECRET) == first
+            await adapter.subscribe("https://pmo.example/hooks/boards", "the old one")
+            made = await adapter.subscribe("https://pmo.example/hooks/boards", SECRET)
+        assert {hook["id"] for hook in fake.state.hooks} == {one.id for one in made}
         assert [hook["eventType"] for hook in fake.state.hooks] == list(EVENTS)
         assert {hook["consumerInputs"]["basicAuthPassword"] for hook in fake.state.hooks} == {SECRET}
 
@@ -128,7 +129,8 @@ async def test_a_drive_tells_of_changes_until_its_subscription_is_renewed(
     async with drive_adapter(graph) as adapter:
         assert isinstance(adapter, Subscribes)
         (made,) = await adapter.subscribe(address, SECRET)  # the handshake goes through the gateway
-        assert [again.id for again in await adapter.subscribe(address, SECRET)] == [made.id]
+        (made,) = await adapter.subscribe(address, SECRET)
+        assert list(graph.state.subscriptions.by_id) == [made.id], "the one before is gone"
         assert made.expires_at is not None
         assert timedelta(days=29) < made.expires_at - datetime.now(UTC) < timedelta(minutes=42_300)
         await hints.note_subscription(engine.pool, "raid", made.id, datetime.now(UTC) + timedelta(days=3))

@@ -798,6 +798,11 @@ def hooks_listed(state: State, request: Request, body: Any) -> Any:
     return hooks.listed(state.hooks)
 
 
+def hook_removed(state: State, request: Request, body: Any) -> Any:
+    hooks.removed(state.hooks, request.path_params["name"])
+    return b""
+
+
 def hook_added(state: State, request: Request, body: Any) -> Any:
     if not state.may_edit_hooks:
         raise trouble(403, "Access denied: Edit subscriptions.", "UnauthorizedRequestException")
@@ -807,6 +812,7 @@ def hook_added(state: State, request: Request, body: Any) -> Any:
 ROUTES: tuple[tuple[str, str, Handler, str], ...] = (
     ("GET", "_apis/hooks/subscriptions", hooks_listed, ""),
     ("POST", "_apis/hooks/subscriptions", hook_added, ""),
+    ("DELETE", "_apis/hooks/subscriptions/{name}", hook_removed, ""),
     ("GET", "_apis/connectionData", connection_data, ""),
     ("GET", "_apis/projects", projects, "vso.project"),
     ("GET", "_apis/projects/{project}", project_one, "vso.project"),

@@ -19,6 +19,10 @@ def added(hooks: list[dict[str, Any]], body: dict[str, Any]) -> dict[str, Any]:
     return _masked(made)
 
 
+def removed(hooks: list[dict[str, Any]], name: str) -> None:
+    hooks[:] = [hook for hook in hooks if hook["id"] != name]
+
+
 def _masked(hook: dict[str, Any]) -> dict[str, Any]:
     inputs = {k: "********" if k == "basicAuthPassword" else v for k, v in hook["consumerInputs"].items()}
     return {**hook, "consumerInputs": inputs}

@@ -102,7 +102,9 @@ def build_graph(state: State) -> Starlette:
 
         return await state.wire.answer(request, handle, signed_in=signed_in)
 
-    return Starlette(routes=[Route("/v1.0/{path:path}", everything, methods=["GET", "POST", "PATCH"])])
+    return Starlette(
+        routes=[Route("/v1.0/{path:path}", everything, methods=["GET", "POST", "PATCH", "DELETE"])]
+    )
 
 
 def _subscriptions(state: State, method: str, path: str, body: Any) -> Any:
@@ -114,6 +116,10 @@ def _subscriptions(state: State, method: str, path: str, body: Any) -> Any:
             if made is None:
                 raise error(400, "InvalidRequest", "Subscription validation request failed.")
             return made
+        case "DELETE", ["subscriptions", name]:
+            if state.subscriptions.by_id.pop(name, None) is None:
+                raise error(404, "ResourceNotFound", "The subscription does not exist.")
+            return b""
         case "PATCH", ["subscriptions", name]:
             found = state.subscriptions.renew(name, body)
             if found is None:

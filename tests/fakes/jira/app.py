@@ -625,9 +625,19 @@ def webhook_add(state: State, request: Request, body: Any) -> Any:
     return {key: value for key, value in state.webhooks[-1].items() if key != "secret"}
 
 
+def webhook_remove(state: State, request: Request, body: Any) -> Any:
+    webhook_list(state, request, body)
+    gone = [hook for hook in state.webhooks if hook["self"].endswith(f"/{request.path_params['name']}")]
+    if not gone:
+        raise Refusal(404, "No such webhook.")
+    state.webhooks.remove(gone[0])
+    return b""
+
+
 HOOKS: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "webhook", webhook_list),
     ("POST", "webhook", webhook_add),
+    ("DELETE", "webhook/{name}", webhook_remove),
 )
 API: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "serverInfo", server_info),
