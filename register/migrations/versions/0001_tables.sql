@@ -722,7 +722,7 @@ CREATE TABLE claim (
   own_id UUID NOT NULL,
   entity_id UUID NOT NULL,
   source TEXT NOT NULL,
-  values JSON NOT NULL,
+  values JSONB NOT NULL,
   mapping TEXT,
   PRIMARY KEY (record_id, entity, own_id)
 );
