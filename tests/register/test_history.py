@@ -51,8 +51,9 @@ class Book:
         record_id = derive_id(source, self.id)
         known = source in self.said
         async with page(
-            self.engine.pool, self.held[source], source=source, run_id=1, policy=POLICY, cache=LinkCache()
-        ) as write:
+            self.engine.pool, self.held[source], source=source, run_id=1, policy=POLICY, cache=LinkCache(),
+            may_unite=True,
+        ) as write:  # fmt: skip
             if isinstance(what, str):
                 if known and self.said[source][0] == "present":
                     await write.mark({record_id: what})
