@@ -40,6 +40,7 @@ from register.keys import create_key
 from tests.fakes.jira import FakeJira
 from tests.fakes.jira.generate import bulk_world
 from tests.fakes.jira.hooks import event, signature
+from tests.fakes.server import unlent_port
 
 SECRET = "a long random text for the bench"
 CONFIG = """\
@@ -85,9 +86,7 @@ class Bench:
     def __init__(self, folder: Path, database: str, redis: str, fake: FakeJira) -> None:
         self._database = database
         self._fake = fake
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        self._port = unlent_port()
         self._config = folder / "portbook.yaml"
         self._config.write_text(
             CONFIG.format(database=database, redis=redis, folder=folder, port=self._port, jira=fake.url)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import random
 import shutil
 import signal
 import socket
@@ -27,6 +26,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from portbook.stores import StoreRefused, Stores, StoreUnavailable, StoreVersion, open_stores
 from portbook.stores import place as place_module
 from portbook.stores.external import ask_postgres
+from tests.fakes.server import unlent_port
 
 COMMAND = """
 import sys
@@ -320,15 +320,6 @@ def test_a_foreign_folder_for_the_sockets_is_refused(tmp_path: Path) -> None:
         place_module.socket_folder(place)
     short.rmdir()
     place.close()
-
-
-def unlent_port() -> int:
-    """A free port below those the kernel lends to connections, so that no test beside this one is given it."""
-    for port in random.sample(range(20_000, 30_000), 100):
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("no port is free")
 
 
 def test_the_embedded_server_listens_on_loopback_only_when_asked(data_dir: Path) -> None:

@@ -7,6 +7,7 @@ call down and lets go wrong what `faults` asks for.
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import threading
 import time
@@ -24,6 +25,15 @@ from starlette.responses import Response
 LOGIN_PAGE = b"<!DOCTYPE html><html><head><title>Log in</title></head><body><form>...</form></body></html>"
 
 App = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
+
+
+def unlent_port() -> int:
+    """A free port below those the kernel lends to connections, so that no test beside this one is given it."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 class FakeTool:
