@@ -197,8 +197,8 @@ class Subscribes(Protocol):
     """An adapter whose tool lets us set up its notifications ourselves."""
 
     async def subscribe(self, address: str, secret: str) -> list[Subscribed]:
-        """Let the tool tell `address` of changes, proving itself with `secret`; what is set up already is found again,
-        not doubled. Raises SourceRefused where the account may not do so."""
+        """Let the tool tell `address` of changes, proving itself with `secret`; what is set up already is replaced,
+        since its secret may be an old one. Raises SourceRefused where the account may not do so."""
         ...
 
     async def resubscribe(self, subscription_id: str) -> Subscribed | None:
@@ -215,5 +215,6 @@ class Door(Protocol):
         ...
 
     def instructions(self, address: str) -> str:
-        """For people: what to set up at the tool by hand so that it tells `address`, line by line. No secrets."""
+        """For people: what to set up at the tool by hand so that it tells `address`, line by line. For an
+        administrator's eyes: it may hold an address that nobody else should know. The secret itself is not in it."""
         ...

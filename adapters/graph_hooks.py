@@ -13,11 +13,11 @@ from typing import Any
 from urllib.parse import quote
 
 from adapters.base import Hint, Notice, Subscribed
-from adapters.errors import HookRefused, SourceRefused
+from adapters.errors import HookRefused
 from adapters.graph import Drive
 from adapters.http import Http
 from adapters.json_body import loads
-from adapters.proof import address_key, body_object, same
+from adapters.proof import address_key, body_object, not_subscribed, same
 
 _log = logging.getLogger(__name__)
 
@@ -57,29 +57,25 @@ class GraphDoor:
         )
 
 
-def client_state(secret: str) -> str:
-    return address_key(secret)
-
-
 async def subscribe(http: Http, drive: Drive, address: str, secret: str) -> list[Subscribed]:
     """One subscription for the drive, with lifecycle notifications to the same address."""
-    listed = await _ask(http, "GET", "subscriptions")
+    listed = await _ask(http, "GET", "subscriptions", secret)
     for known in listed.get("value") or ():
         if isinstance(known, dict) and known.get("notificationUrl") == address:
             # Made anew: it may bring an old secret, which Graph does not show, or be another drive's.
-            where = f"subscriptions/{quote(str(known.get('id')), safe='')}"
-            await http.send("DELETE", where, decode=bytes, also=(*range(200, 300), 403, 404))
+            await http.remove(_place(str(known.get("id"))))
     made = await _ask(
         http,
         "POST",
         "subscriptions",
+        secret,
         {
             "changeType": "updated",
             "notificationUrl": address,
             "lifecycleNotificationUrl": address,
             "resource": f"/drives/{drive.id}/root",
             "expirationDateTime": _until(http),
-            "clientState": client_state(secret),
+            "clientState": address_key(secret),
         },
     )
     return [_subscribed(made)]
@@ -89,12 +85,16 @@ async def renew(http: Http, subscription_id: str) -> Subscribed | None:
     """Let a subscription live on; None when Graph no longer has it."""
     answer, found = await http.send(
         "PATCH",
-        f"subscriptions/{quote(subscription_id, safe='')}",
+        _place(subscription_id),
         body={"expirationDateTime": _until(http)},
         decode=_object,
         also=(404,),
     )
     return None if answer.status == 404 else _subscribed(found)
+
+
+def _place(subscription_id: str) -> str:
+    return f"subscriptions/{quote(subscription_id, safe='')}"
 
 
 def _until(http: Http) -> str:
@@ -110,13 +110,14 @@ def _subscribed(found: Mapping[str, Any]) -> Subscribed:
     )
 
 
-async def _ask(http: Http, method: str, path: str, body: Any = None) -> dict[str, Any]:
+async def _ask(http: Http, method: str, path: str, secret: str, body: Any = None) -> dict[str, Any]:
     answer, found = await http.send(method, path, body=body, decode=_object, also=(400, 403, 404))
     if answer.status >= 300:
-        raise SourceRefused(
-            f"Microsoft Graph does not set up notifications ({answer.status}"
-            f"{': ' if answer.said() else ''}{answer.said()})",
-            detail=f"{method} {http.base_url}/{path}",
+        raise not_subscribed(
+            "Microsoft Graph",
+            answer,
+            address_key(secret),
+            where=f"{method} {http.base_url}/{path}",
             hint="It must reach `gateway.public_url` from the internet over https, and the application must be "
             "allowed to read the drive.",
         )

@@ -212,6 +212,10 @@ class Http:
             self._under_way.discard(task)
         raise AssertionError("unreachable: the loop returns or raises")
 
+    async def remove(self, path: str, *, params: Mapping[str, Any] | None = None) -> None:
+        """DELETE, whatever the answer's body says. What is gone already, or not ours to remove, is left."""
+        await self.send("DELETE", path, params=params, decode=bytes, also=(*range(200, 300), 401, 403, 404))
+
     def _wait(self, state: RetryCallState) -> float:
         """The tool's own Retry-After, and never less than a jittered exponential wait: `0` can appear in
         it."""

@@ -11,7 +11,8 @@ from typing import Any
 
 import orjson
 
-from adapters.errors import HookRefused
+from adapters.errors import HookRefused, SourceRefused
+from adapters.http import Answer
 
 ADDRESS_KEY = "key"
 """Name of the parameter that makes an address unguessable, for tools that can sign nothing."""
@@ -47,6 +48,16 @@ def password(header: str) -> str:
 
 def same(given: str, right: str) -> bool:
     return hmac.compare_digest(given.encode(), right.encode())
+
+
+def not_subscribed(tool: str, answer: Answer, secret: str, *, where: str, hint: str) -> SourceRefused:
+    """The tool does not let our account set its notifications up. It may repeat what it was sent: never the secret."""
+    said = answer.said().replace(secret, "***")
+    return SourceRefused(
+        f"{tool} does not let this account set up notifications ({answer.status}{f': {said}' if said else ''})",
+        detail=where,
+        hint=hint,
+    )
 
 
 def body_object(body: bytes) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import Any
 
 from adapters.azure_devops.site import Site, as_list, as_object
 from adapters.base import Hint, Notice, Subscribed
-from adapters.errors import HookRefused, SourceRefused
-from adapters.proof import body_object, knows_address, password, same
+from adapters.errors import HookRefused
+from adapters.proof import body_object, knows_address, not_subscribed, password, same
 
 EVENTS = ("workitem.created", "workitem.updated", "workitem.deleted", "workitem.restored")
 USER = "portbook"
@@ -69,7 +69,7 @@ def _number(value: object) -> bool:
 async def subscribe(site: Site, address: str, secret: str) -> list[Subscribed]:
     """One subscription for each event: of the organisation, or of each selected project. Raises SourceRefused where
     the account may not edit subscriptions, which an account for reading should not."""
-    listed = await _ask(site, "GET", as_list)
+    listed = await _ask(site, "GET", as_list, secret)
     there = {
         (hook.get("eventType"), (hook.get("publisherInputs") or {}).get("projectId") or ""): hook
         for hook in listed
@@ -79,12 +79,10 @@ async def subscribe(site: Site, address: str, secret: str) -> list[Subscribed]:
     made = []
     for home in homes:
         for event in EVENTS:
-            hook = await _ask(site, "POST", as_object, _wanted(event, home, address, secret))
+            hook = await _ask(site, "POST", as_object, secret, _wanted(event, home, address, secret))
             if old := there.get((event, home)):
                 # Made anew rather than kept: it may be disabled, and its password, which is masked, an old one.
-                await site.send(
-                    "DELETE", f"{_PATH}/{old['id']}", bytes, also=(*range(200, 300), 401, 403, 404)
-                )
+                await site.http.remove(f"{_PATH}/{old['id']}", params={"api-version": await site.version()})
             made.append(Subscribed(str(hook.get("id")), f"{event}{f' of {home}' if home else ''}"))
     return made
 
@@ -108,13 +106,11 @@ def _wanted(event: str, project_id: str, address: str, secret: str) -> dict[str,
     }
 
 
-async def _ask(site: Site, method: str, decode: Any, body: Any = None) -> Any:
+async def _ask(site: Site, method: str, decode: Any, secret: str, body: Any = None) -> Any:
     answer, found = await site.send(method, _PATH, decode, body=body, also=(400, 401, 403, 404))
     if answer.status >= 300:
-        raise SourceRefused(
-            f"Azure DevOps does not let this account set up service hooks ({answer.status}"
-            f"{': ' if answer.said() else ''}{answer.said()})",
-            detail=f"{method} {site.http.base_url}/{_PATH}",
+        raise not_subscribed(
+            "Azure DevOps", answer, secret, where=f"{method} {site.http.base_url}/{_PATH}",
             hint="It takes a project administrator, or the right Edit subscriptions.",
-        )
+        )  # fmt: skip
     return found

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.base import Hint, Notice, Subscribed
-from adapters.errors import HookRefused, SourceRefused
+from adapters.errors import HookRefused
 from adapters.http import Http
 from adapters.jira.site import as_array, as_object
-from adapters.proof import ADDRESS_KEY, address_key, body_object, knows_address, signed
+from adapters.proof import ADDRESS_KEY, address_key, body_object, knows_address, not_subscribed, signed
 
 EVENTS = (
     "jira:issue_created", "jira:issue_updated", "jira:issue_deleted", "issuelink_created", "issuelink_deleted",
@@ -82,9 +82,7 @@ async def subscribe(http: Http, address: str, secret: str) -> list[Subscribed]:
     for hook in listed or ():
         if isinstance(hook, dict) and hook.get("url") == address:
             # Set up anew: its secret, which Jira does not show, may be an old one.
-            await http.send(
-                "DELETE", f"{_PATH}/{_subscribed(hook).id}", decode=bytes, also=(*range(200, 300), 403, 404)
-            )
+            await http.remove(f"{_PATH}/{_subscribed(hook).id}")
     body = {
         "name": "Portbook",
         "url": address,
@@ -95,11 +93,8 @@ async def subscribe(http: Http, address: str, secret: str) -> list[Subscribed]:
     }
     answer, made = await http.send("POST", _PATH, body=body, decode=as_object, also=(400, 401, 403, 404))
     if answer.status >= 300:
-        raise SourceRefused(
-            f"Jira does not let this account set up a webhook ({answer.status}{': ' if answer.said() else ''}"
-            f"{answer.said()})",
-            detail=f"POST {http.base_url}/{_PATH}",
-            hint="It takes an administrator.",
+        raise not_subscribed(
+            "Jira", answer, secret, where=f"POST {http.base_url}/{_PATH}", hint="It takes an administrator."
         )
     return [_subscribed(made)]
 

@@ -204,7 +204,7 @@ async def test_an_administrators_account_sets_the_webhook_up_once(cloud: FakeJir
     from tests.fix_sources import jira_adapter
 
     async with jira_adapter(cloud) as adapter:
-        with pytest.raises(SourceRefused, match="does not let this account set up a webhook"):
+        with pytest.raises(SourceRefused, match="Jira does not let this account set up notifications"):
             await adapter.subscribe("https://pmo.example/hooks/delivery", SECRET)
         cloud.state.administrator = True
         await adapter.subscribe("https://pmo.example/hooks/delivery", "the old one")
