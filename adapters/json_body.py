@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -9,6 +10,9 @@ from typing import Any, TypeVar
 
 import msgspec
 import orjson
+
+from adapters.base import RawRecord
+from adapters.errors import RecordRejected
 
 T = TypeVar("T")
 
@@ -42,6 +46,23 @@ def with_portbook(
     comma = b"" if head.endswith(b"{") else b","
     data["portbook"] = extra
     return b'%b%b"portbook":%b}' % (head, comma, orjson.dumps(extra)), data
+
+
+def kept_aside(stream: str, payload: bytes, why: str, *, name: re.Pattern[bytes], hint: str) -> RawRecord:
+    """A record that cannot be read: under its own id where `name` finds one near its beginning, else under one made
+    from its text, so that the next run meets it under the same."""
+    found = name.search(payload[:4000])
+    known = found[1].decode().lower() if found else "unreadable-" + hashlib.sha256(payload).hexdigest()[:16]
+    error = RecordRejected(
+        f"{stream} {known} cannot be read: {why}",
+        record_id=known,
+        stream=stream,
+        hint=f"Its payload is kept as sent. {hint}",
+    )
+    return RawRecord(stream, known, payload, None, error=error)
+
+
+NUMBER_AS_ID = re.compile(rb'"id"\s*:\s*"?(\d+)')
 
 
 _SURROGATES = re.compile("[\ud800-\udfff]")

@@ -15,15 +15,15 @@ from adapters.azure_devops.hooks import subscribe
 from adapters.azure_devops.items import Items
 from adapters.azure_devops.links import Links
 from adapters.azure_devops.locate import Locator
-from adapters.azure_devops.options import SCOPE, AzureDevOpsOptions, Pat, PatSignIn, Refresh
+from adapters.azure_devops.options import AzureDevOpsOptions, credentials
 from adapters.azure_devops.people import People
 from adapters.azure_devops.reference import iteration_pages, project_pages
 from adapters.azure_devops.site import HINTS, Project, Site, as_list
 from adapters.azure_devops.teams import Capacity, Teams
 from adapters.base import Cursor, Hint, Identity, Page, Partition, Presence, Stream, Subscribed
-from adapters.entra import EntraSignIn
 from adapters.errors import SourceMisbehaved
 from adapters.http import Http, Patience
+from adapters.sign_in import Refresh
 
 
 class AzureDevOpsAdapter:
@@ -44,10 +44,9 @@ class AzureDevOpsAdapter:
         refresh: Refresh | None = None,
         patience: Patience | None = None,
     ) -> None:
-        auth = options.auth
         self._http = Http(
             options.url,
-            PatSignIn(auth, refresh) if isinstance(auth, Pat) else EntraSignIn(auth, SCOPE),
+            credentials(options.auth, refresh),
             concurrency=options.concurrency,
             per_second=options.per_second,
             # Asks for refusals as statuses instead of redirects to a page to sign in on.

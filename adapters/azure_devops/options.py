@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from inspect import isawaitable
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -12,10 +9,9 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from adapters.address import usable_base_url
-from adapters.entra import EntraCertificate, EntraSecret, ManagedIdentity
-
-Refresh = Callable[[], str | Awaitable[str]]
-"""Gives the current secret again, read anew from where the configuration points."""
+from adapters.entra import EntraCertificate, EntraSecret, EntraSignIn, ManagedIdentity
+from adapters.http import Credentials
+from adapters.sign_in import Refresh, SignIn
 
 SCOPE = "499b84ac-1321-427f-aa17-267ca6975798/.default"
 """Azure DevOps as Entra knows it (Microsoft's "Use service principals & managed identities in Azure DevOps")."""
@@ -115,31 +111,6 @@ class AzureDevOpsOptions(_Strict):
         return self
 
 
-class PatSignIn:
-    """Signs requests with the token as password of no user. After a refusal the secret is asked for once more; the
-    same secret again is no help."""
-
-    def __init__(self, auth: Pat, refresh: Refresh | None = None) -> None:
-        self._secret = auth.token.get_secret_value()
-        self._refresh = refresh
-
-    async def ready(self) -> None:
-        """Nothing has to be fetched."""
-
-    def headers(self) -> Mapping[str, str]:
-        return {"Authorization": f"Basic {self._basic()}"}
-
-    def secrets(self) -> Collection[str]:
-        return (self._secret, self._basic())
-
-    async def renew(self) -> bool:
-        if self._refresh is None:
-            return False
-        fresh = self._refresh()
-        if isawaitable(fresh):
-            fresh = await fresh
-        changed, self._secret = fresh != self._secret, fresh
-        return changed
-
-    def _basic(self) -> str:
-        return base64.b64encode(f":{self._secret}".encode()).decode()
+def credentials(auth: AzureDevOpsAuth, refresh: Refresh | None = None) -> Credentials:
+    """What signs requests with `auth`. A personal access token is the password of no user."""
+    return SignIn(auth.token, user="", refresh=refresh) if isinstance(auth, Pat) else EntraSignIn(auth, SCOPE)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 from typing import Any
 
 import orjson
@@ -13,10 +13,7 @@ import orjson
 from adapters.azure_devops.process import Kind, Process
 from adapters.azure_devops.site import is_custom
 from adapters.base import RawRecord
-from adapters.errors import RecordRejected
-from adapters.json_body import loads, with_portbook
-
-_FIRST_ID = re.compile(rb'"id"\s*:\s*"?(\d+)')
+from adapters.json_body import NUMBER_AS_ID, kept_aside, loads, with_portbook
 
 _S, _C = "Microsoft.VSTS.Scheduling.", "Microsoft.VSTS.Common."
 
@@ -90,17 +87,9 @@ def person_record(person: Mapping[str, str]) -> RawRecord:
     return RawRecord("user", person["id"], payload, dict(person))
 
 
-def rejected(stream: str, payload: bytes, why: str) -> RawRecord:
-    """Kept aside under its own id where one can be found in the text, else under one made from the text."""
-    found = _FIRST_ID.search(payload[:4000])
-    name = found[1].decode() if found else "unreadable-" + hashlib.sha256(payload).hexdigest()[:16]
-    error = RecordRejected(
-        f"{stream} {name} cannot be read: {why}",
-        record_id=name,
-        stream=stream,
-        hint="Its payload is kept as sent. Correct the work item in Azure DevOps, or ask its administrator.",
-    )
-    return RawRecord(stream, name, payload, None, error=error)
+rejected = partial(
+    kept_aside, name=NUMBER_AS_ID, hint="Correct the work item in Azure DevOps, or ask its administrator."
+)
 
 
 def decode(payload: bytes) -> dict[str, Any] | RawRecord:

@@ -18,10 +18,11 @@ from adapters.jira.discover import discover
 from adapters.jira.hooks import subscribe
 from adapters.jira.issues import Issues
 from adapters.jira.locate import Locator
-from adapters.jira.options import JiraOptions, Refresh, SignIn
+from adapters.jira.options import JiraOptions, sign_in
 from adapters.jira.people import People
 from adapters.jira.reference import project_pages, version_pages, worklog_pages
 from adapters.jira.site import HINTS, Site, as_object
+from adapters.sign_in import Refresh
 
 
 class JiraAdapter:
@@ -44,7 +45,7 @@ class JiraAdapter:
     ) -> None:
         self._http = Http(
             options.url,
-            SignIn(options.auth, refresh),
+            sign_in(options.auth, refresh),
             concurrency=options.concurrency,
             per_second=options.per_second,
             headers={"Accept-Language": "en", "X-Force-Accept-Language": "true"},

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from inspect import isawaitable
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from adapters.address import usable_base_url
-
-Refresh = Callable[[], str | Awaitable[str]]
-"""Gives the current secret again, read anew from where the configuration points."""
+from adapters.sign_in import Refresh, SignIn
 
 
 class _Strict(BaseModel):
@@ -91,34 +86,12 @@ class JiraOptions(_Strict):
         return usable_base_url(url)
 
 
-class SignIn:
-    """Signs requests. After a 401 the secret is asked for once more; the same secret again is no help."""
-
-    def __init__(self, auth: ApiToken | Pat | Bearer | Basic, refresh: Refresh | None = None) -> None:
-        self._auth = auth
-        self._secret = (auth.password if isinstance(auth, Basic) else auth.token).get_secret_value()
-        self._refresh = refresh
-
-    async def ready(self) -> None:
-        """The secret is at hand from the start."""
-
-    def headers(self) -> Mapping[str, str]:
-        if isinstance(self._auth, ApiToken | Basic):
-            return {"Authorization": f"Basic {self._basic()}"}
-        return {"Authorization": f"Bearer {self._secret}"}
-
-    def secrets(self) -> Collection[str]:
-        return (self._secret, self._basic())
-
-    async def renew(self) -> bool:
-        if self._refresh is None:
-            return False
-        fresh = self._refresh()
-        if isawaitable(fresh):
-            fresh = await fresh
-        changed, self._secret = fresh != self._secret, fresh
-        return changed
-
-    def _basic(self) -> str:
-        user = getattr(self._auth, "email", None) or getattr(self._auth, "user", "")
-        return base64.b64encode(f"{user}:{self._secret}".encode()).decode()
+def sign_in(auth: JiraAuth, refresh: Refresh | None = None) -> SignIn:
+    """What signs requests with `auth`."""
+    match auth:
+        case ApiToken():
+            return SignIn(auth.token, user=auth.email, refresh=refresh)
+        case Basic():
+            return SignIn(auth.password, user=auth.user, refresh=refresh)
+        case _:
+            return SignIn(auth.token, refresh=refresh)

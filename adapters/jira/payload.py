@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from typing import Any
 
 import orjson
 
 from adapters.base import RawRecord
-from adapters.errors import RecordRejected
 from adapters.jira.fields import Fields
 from adapters.jira.site import user_id
-from adapters.json_body import loads, with_portbook
-
-_FIRST_ID = re.compile(rb'"id"\s*:\s*"?(\d+)')
+from adapters.json_body import NUMBER_AS_ID, kept_aside, loads, with_portbook
 
 _TYPES = {
     "epic": "epic",
@@ -63,17 +60,9 @@ def record(
     return RawRecord(stream, str(data["id"]), payload, data, instant(data.get(updated)))
 
 
-def rejected(stream: str, payload: bytes, why: str) -> RawRecord:
-    """Kept aside under its own id where one can be found in the text, else under one made from the text."""
-    found = _FIRST_ID.search(payload[:4000])
-    name = found[1].decode() if found else "unreadable-" + hashlib.sha256(payload).hexdigest()[:16]
-    error = RecordRejected(
-        f"{stream} {name} cannot be read: {why}",
-        record_id=name,
-        stream=stream,
-        hint="Its payload is kept as sent. Correct the record in Jira, or ask its administrator.",
-    )
-    return RawRecord(stream, name, payload, None, error=error)
+rejected = partial(
+    kept_aside, name=NUMBER_AS_ID, hint="Correct the record in Jira, or ask its administrator."
+)
 
 
 USER_MEMBERS = (

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from adapters.base import Cursor, Identity, Page, Partition, Presence, Stream
 from adapters.http import Patience
 from adapters.ms_project.options import MsProjectOptions
-from adapters.ms_project.sign_in import Refresh
+from adapters.sign_in import Refresh
 
 
 class Reader(Protocol):

@@ -21,7 +21,7 @@ from adapters.ms_project.dataverse_org import FORMATTED, Layout, Org, Rows, as_o
 from adapters.ms_project.dataverse_records import Around, build, deletion
 from adapters.ms_project.dataverse_tables import ASSIGNMENT, LINK, PROJECT, TABLES, TASK, Table
 from adapters.ms_project.options import Basic, Bearer, MsProjectOptions
-from adapters.ms_project.sign_in import Refresh, SignIn
+from adapters.sign_in import Refresh, SignIn
 
 _OVERLAP = timedelta(minutes=5)
 """Rows are found by `modifiedon` a little after they are written."""
@@ -51,7 +51,7 @@ class DataverseReader:
                 hint="Use entra_secret, entra_certificate or managed_identity under `auth`.",
             )
         if isinstance(options.auth, Bearer):
-            credentials = SignIn(options.auth, refresh)
+            credentials = SignIn(options.auth.token, refresh=refresh)
         else:
             credentials = EntraSignIn(options.auth, f"{options.url}/.default")
         self._org = Org(options, credentials, transport=transport, patience=patience)

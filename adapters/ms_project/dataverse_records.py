@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
+from hashlib import sha256
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -68,7 +69,7 @@ def build(table: Table, raw: bytes, around: Around) -> RawRecord:
             hint="The other rows were read. Report this with the record as it is kept.",
         )
         return RawRecord(
-            table.name, key or f"unreadable-{hash(raw) & 0xFFFFFFFF:08x}", raw, data, error=error
+            table.name, key or f"unreadable-{sha256(raw).hexdigest()[:16]}", raw, data, error=error
         )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from adapters.address import usable_base_url
-from adapters.entra import EntraCertificate, EntraSecret, ManagedIdentity
+from adapters.entra import EntraCertificate, EntraSecret, EntraSignIn, ManagedIdentity
+from adapters.http import Credentials
+from adapters.sign_in import Refresh, SignIn
 
 Api = Literal["project_data", "dataverse", "files"]
 _SERVICES = ("project_data", "dataverse")
@@ -173,3 +176,14 @@ class MsProjectOptions(_Strict):
         if value is not None and api not in _ONLY_FOR[name]:
             raise ValueError(f"is no option of api {api}, only of {' and '.join(_ONLY_FOR[name])}")
         return value
+
+
+def credentials(auth: MsProjectAuth, url: str, refresh: Refresh | None = None) -> Credentials:
+    """What signs requests to `url`. Entra gives tokens for exactly that host."""
+    match auth:
+        case Basic():
+            return SignIn(auth.password, user=auth.user, refresh=refresh)
+        case Bearer():
+            return SignIn(auth.token, refresh=refresh)
+        case _:
+            return EntraSignIn(auth, f"https://{urlsplit(url).hostname}/.default")

@@ -20,12 +20,12 @@ from adapters.errors import SourceMisbehaved, SourceRefused
 from adapters.http import Http, Patience
 from adapters.json_body import loads
 from adapters.ms_project import odata, pwa_records
-from adapters.ms_project.options import MsProjectOptions
+from adapters.ms_project.options import MsProjectOptions, credentials
 from adapters.ms_project.pwa import DATA, HINTS, Project, Site, resource_kind
 from adapters.ms_project.pwa_links import link_pages, links_of
 from adapters.ms_project.pwa_records import TaskKind
-from adapters.ms_project.sign_in import Refresh, credentials
 from adapters.ms_project.units import guid
+from adapters.sign_in import Refresh
 
 OVERLAP = timedelta(hours=2)
 """The feed is filled by a queue after publishing, and dates of the hour that a clock change repeats are ambiguous."""

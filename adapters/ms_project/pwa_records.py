@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from adapters.base import RawRecord
-from adapters.errors import RecordRejected
-from adapters.json_body import loads
+from adapters.json_body import kept_aside, loads
 from adapters.ms_project.odata import moment, with_portbook
 from adapters.ms_project.units import (
     LINK_KINDS,
@@ -26,7 +25,7 @@ from adapters.ms_project.units import (
     task_status,
 )
 
-_GUID = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_GUID = re.compile(rb"([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})")
 _NUMBERED = re.compile(r"^\((\d+)\)")
 
 Data = dict[str, Any]
@@ -40,17 +39,9 @@ class TaskKind(NamedTuple):
     hours: Any
 
 
-def rejected(stream: str, payload: bytes, why: str) -> RawRecord:
-    """Kept aside under its own id where one can be found in the text, else under one made from the text."""
-    found = _GUID.search(payload[:4000])
-    name = found[0].decode().lower() if found else "unreadable-" + hashlib.sha256(payload).hexdigest()[:16]
-    error = RecordRejected(
-        f"{stream} {name} cannot be read: {why}",
-        record_id=name,
-        stream=stream,
-        hint="Its payload is kept as sent. Correct the record in Project, or ask the server's administrator.",
-    )
-    return RawRecord(stream, name, payload, None, error=error)
+rejected = partial(
+    kept_aside, name=_GUID, hint="Correct the record in Project, or ask the server's administrator."
+)
 
 
 def entity(stream: str, payload: bytes, *ids: str) -> tuple[Data, str] | RawRecord:

@@ -207,8 +207,8 @@ async def test_a_plan_damaged_inside_is_told_when_the_others_have_been_read(tmp_
 
 async def test_the_right_kind_of_sign_in_is_chosen() -> None:
     from adapters.entra import EntraSecret, EntraSignIn
-    from adapters.ms_project.options import Bearer
-    from adapters.ms_project.sign_in import SignIn, credentials
+    from adapters.ms_project.options import Bearer, credentials
+    from adapters.sign_in import SignIn
 
     bearer = Bearer.model_validate({"kind": "bearer", "token": "t"})
     assert isinstance(credentials(bearer, "https://a.example/pwa"), SignIn)
