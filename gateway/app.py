@@ -72,11 +72,12 @@ def create_app(
         if doors and database_url is not None:
             writing = await open_pool(database_url, size=2, name="portbook hooks")
         app.state.doors = doors or {}
-        app.state.hints = hooks_in.HintBox(writing or pool, ring)
+        app.state.hints = hooks_in.HintBox(writing or pool, ring) if doors else None
         try:
             yield
         finally:
-            await app.state.hints.close()
+            if app.state.hints is not None:
+                await app.state.hints.close()
             if writing is not None:
                 await writing.close()
             await app.state.lanes.close()
