@@ -14,6 +14,7 @@ from portbook.text import normal_key
 from register.catalog import Kind, catalog
 from register.db import Connection
 from register.findings import FindingDraft, open_findings
+from register.ids import derive_id
 from register.merge import Change, merge_rows, write_events
 from register.policy import Policy
 
@@ -39,10 +40,9 @@ class LinkCache:
 
 async def load_links(connection: Connection, cache: LinkCache) -> Mapping[str, str]:
     """Own id → the id it is shown as."""
-    # A link is rewritten only together with a new one, and none is ever removed: their number tells of both.
-    stamp = tuple(await connection.fetchrow("SELECT count(*), max(created_at) FROM link"))
+    stamp = tuple(await connection.fetchrow("SELECT stamp FROM settled"))
     if stamp != cache.stamp:
-        cache.links = dict(await connection.fetch("SELECT id::text, entity_id::text FROM link"))
+        cache.links = dict(await connection.fetch("SELECT id::text, entity_id::text FROM absorbed"))
         cache.stamp = stamp
     return cache.links
 
@@ -189,23 +189,22 @@ class Uniter:
             return
         if not self._may_write:
             raise NeedsIdentity
-        # A row that several sources tell of already may be absorbed too: its id is then another source's.
+        first, second = sorted((own_id, target))
         await self._connection.execute(
             """
-            INSERT INTO link (id, entity, entity_id, source, source_id, rule, evidence)
-            SELECT $1, $2, $3, coalesce(own.source, $4), coalesce(own.source_id, $5), $6, $7
-            FROM (SELECT) one LEFT JOIN (
-                SELECT c.source, r.source_id FROM claim c JOIN source_record r ON r.id = c.record_id
-                WHERE c.entity_id = $1 AND c.own_id = $1 AND c.entity = $2 LIMIT 1
-            ) own ON true
-            ON CONFLICT (id) DO NOTHING
+            INSERT INTO link (id, entity, first_id, second_id, state, rule, evidence)
+            VALUES ($1, $2, $3, $4, 'applied', $5, $6) ON CONFLICT (id) DO NOTHING
             """,
-            own_id, entity, target, self._source, source_id, rule, evidence,
+            derive_id("link", entity, first, second), entity, first, second, rule, evidence,
+        )  # fmt: skip
+        await self._connection.execute(
+            "INSERT INTO absorbed (id, entity, entity_id) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING",
+            own_id, entity, target,
         )  # fmt: skip
         self._links[own_id] = target
         # Links are followed one step only: those that led to the absorbed id lead on to where it has gone.
         passed_on = await self._connection.fetch(
-            "UPDATE link SET entity_id = $3 WHERE entity = $1 AND entity_id = $2 RETURNING id::text",
+            "UPDATE absorbed SET entity_id = $3 WHERE entity = $1 AND entity_id = $2 RETURNING id::text",
             entity,
             own_id,
             target,

@@ -105,6 +105,7 @@ class Engine:
             "event",
             "finding",
             "link",
+            "absorbed",
         ]
         return {
             t: await self.pool.fetchval(f"SELECT coalesce(sum(xmin::text::bigint), 0) FROM {t}")

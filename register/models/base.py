@@ -119,6 +119,9 @@ class Envelope(SQLModel):
         "Since when the register shows this version.", nullable=False, server_default=text("now()")
     )
     custom: dict[str, Any] | None = document("Custom fields that a mapping chose, typed.")
+    chosen: dict[str, Any] | None = document(
+        "Where several records tell of the row or a value is pinned: field → [record id, the rule that chose it]."
+    )
 
 
 ENVELOPE: Sequence[str] = tuple(Envelope.model_fields)

@@ -76,6 +76,9 @@ class Project(Envelope, table=True):
     rag_computed: str | None = words("As the register computes it.", *RAG)
     rag_reasons: list[str] | None = texts("Why `rag_computed` is what it is.")
     tags: list[str] | None = texts("Free labels.")
+    same_as: list[str] | None = texts(
+        "Addresses or keys of the same thing in other tools, as this one tells them."
+    )
 
 
 class WorkItem(Envelope, table=True):
@@ -120,6 +123,9 @@ class WorkItem(Envelope, table=True):
     total_float_days: Decimal | None = number("Working days it can slip without moving the finish.")
     resolution: str | None = words("The tool's own word for how it ended.")
     resolved_at: datetime | None = instant("When it was resolved.")
+    same_as: list[str] | None = texts(
+        "Addresses or keys of the same thing in other tools, as this one tells them."
+    )
 
 
 class Milestone(Envelope, table=True):
@@ -139,6 +145,9 @@ class Milestone(Envelope, table=True):
         "negative when earlier. Computed here."
     )
     owner_id: UUID | None = ref("person", "Who answers for it.")
+    same_as: list[str] | None = texts(
+        "Addresses or keys of the same thing in other tools, as this one tells them."
+    )
 
 
 class Iteration(Envelope, table=True):

@@ -1,6 +1,6 @@
 """The trust layer: what was read, what each record says, which run did it, what is wrong.
 
-`Source`, `Run`, `Finding`, `Conflict`, `Link` and `Rejection` are readable in the API like entities; the rest is
+`Source`, `Run`, `Finding`, `Conflict`, `Link`, `Pin` and `Rejection` are readable in the API like entities; the rest is
 the machinery below them.
 """
 
@@ -10,11 +10,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, DateTime, Identity, Index, LargeBinary, Text, Uuid, text
+from sqlalchemy import ARRAY, BigInteger, DateTime, Identity, Index, Integer, LargeBinary, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
-from register.models.base import at, document, flag, texts, whole, words
+from register.models.base import at, document, flag, number, texts, whole, words
 
 NOW = text("now()")
 
@@ -197,8 +197,38 @@ class Claim(SQLModel, table=True):
         sa_type=JSONB, description="Field → value, JSON; dates and instants ISO 8601."
     )
     mapping: str | None = words("Version of the mapping that made it.")
+    since: datetime | None = at("Since when the record says it.", nullable=False, server_default=NOW)
 
     __table_args__ = (Index("claim_entity_ix", "entity_id"),)
+
+
+class ClaimHistory(SQLModel, table=True):
+    """What a record said before; kept by trigger."""
+
+    __tablename__ = "claim_history"
+
+    record_id: UUID = Field(sa_type=Uuid, primary_key=True)
+    entity: str = Field(sa_type=Text, primary_key=True)
+    own_id: UUID = Field(sa_type=Uuid, primary_key=True)
+    entity_id: UUID = Field(sa_type=Uuid)
+    source: str = words("The source.", nullable=False)
+    values: dict[str, Any] = Field(sa_type=JSONB)
+    mapping: str | None = words("Version of the mapping that made it.")
+    since: datetime = Field(sa_type=DateTime(timezone=True), primary_key=True)
+    until: datetime | None = at("Until when the record said it.", nullable=False)
+
+    __table_args__ = (Index("claim_history_entity_ix", "entity_id", "until"),)
+
+
+class MappingUsed(SQLModel, table=True):
+    """A mapping that claims were made with: where each field came from, for explanations."""
+
+    __tablename__ = "mapping_used"
+
+    source: str = Field(sa_type=Text, primary_key=True)
+    version: str = Field(sa_type=Text, primary_key=True)
+    rules: dict[str, Any] | None = document("Stream → entity → field → [file:line, what the line says].")
+    first_used_at: datetime | None = at("When.", nullable=False, server_default=NOW)
 
 
 class Event(SQLModel, table=True):
@@ -281,18 +311,90 @@ class Conflict(SQLModel, table=True):
 
 
 class Link(SQLModel, table=True):
-    """Two ids that are one thing: `own_id`, as a source derives it, is shown as `entity_id`."""
+    """Two ids that are one thing, may be, or are not: who says so, and on what evidence."""
 
-    id: UUID = _id("The own id that was absorbed.")
+    id: UUID = _id("Derived from the entity and the two ids.")
+    entity: str = words("The entity type.", nullable=False)
+    first_id: UUID = Field(sa_type=Uuid, description="The lesser of the two ids, as a source derives it.")
+    second_id: UUID = Field(sa_type=Uuid, description="The other one.")
+    first: str | None = words("What the first is called, as `source:key`.")
+    second: str | None = words("What the second is called, as `source:key`.")
+    state: str = words(
+        "What follows from it: shown as one row; waits for a person; a person or the configuration took it back.",
+        *("applied", "suggested", "refused", "withdrawn"),
+        nullable=False,
+    )
+    rule: str = words(
+        "What joined them: configured, match on a field, decision, or a suggestion.", nullable=False
+    )
+    evidence: str | None = words("The value that matched, the line of configuration, or what speaks for it.")
+    confidence: float | None = number("Of a suggestion: 0 to 1.")
+    actor: str | None = words("The person who decided.")
+    reason: str | None = words("Why they decided so.")
+    created_at: datetime | None = at("When it was first found.", nullable=False, server_default=NOW)
+    decided_at: datetime | None = at("When a person decided.")
+
+    __table_args__ = (
+        Index("link_first_ix", "first_id"),
+        Index("link_second_ix", "second_id"),
+        Index("link_state_ix", "state", "entity"),
+    )
+
+
+class Absorbed(SQLModel, table=True):
+    """An own id that is shown as another row: what applied links come to, one step each."""
+
+    id: UUID = _id("The own id.")
     entity: str = words("The entity type.", nullable=False)
     entity_id: UUID = Field(sa_type=Uuid, description="The row it is part of.")
-    source: str | None = words("The source of the absorbed id.")
-    source_id: str | None = words("The source's word for it.")
-    rule: str = words("Which rule joined them: configured, or match on a field.", nullable=False)
-    evidence: str | None = words("The value that matched, or the line of configuration.")
-    created_at: datetime | None = at("When.", nullable=False, server_default=NOW)
 
-    __table_args__ = (Index("link_entity_ix", "entity_id"),)
+    __table_args__ = (Index("absorbed_entity_ix", "entity_id"),)
+
+
+class Pin(SQLModel, table=True):
+    """A value that a person decided, whatever sources say, until it ends or is taken back."""
+
+    id: UUID = _id("Random.")
+    entity: str = words("The entity type.", nullable=False)
+    entity_id: UUID = Field(sa_type=Uuid, description="The row.")
+    field: str = words("The field.", nullable=False)
+    value: Any | None = document("The value, as the API shows it; null: the field is empty.")
+    reason: str = words("Why.", nullable=False)
+    actor: str = words("Who decided.", nullable=False)
+    pinned_at: datetime | None = at("Since when.", nullable=False, server_default=NOW)
+    expires_at: datetime | None = at("When it ends by itself.")
+    released_at: datetime | None = at("When it was taken back, or ended.")
+    released_by: str | None = words("Who took it back; `expiry` when it ended by itself.")
+
+    __table_args__ = (
+        Index("pin_open_ix", "entity_id", "field", unique=True, postgresql_where=text("released_at IS NULL")),
+    )
+
+
+class Lapse(SQLModel, table=True):
+    """A source that has been silent for so long that it has lost its rank in some rule of precedence."""
+
+    source: str = Field(sa_type=Text, primary_key=True)
+    after_s: int = Field(
+        sa_type=BigInteger, primary_key=True, description="The silence that the rule allows, seconds."
+    )
+    since: datetime | None = at("When it was noticed.", nullable=False, server_default=NOW)
+
+
+class Settled(SQLModel, table=True):
+    """A stamp that moves whenever an absorbed id, a pin or a lapse does: how a worker knows that it has read them."""
+
+    one: int = Field(sa_type=Integer, primary_key=True, description="Always 1.")
+    stamp: int = _count("Rises with each change.")
+
+
+class Alias(SQLModel, table=True):
+    """A key that a row had before: it goes on leading there."""
+
+    entity: str = Field(sa_type=Text, primary_key=True)
+    key: str = Field(sa_type=Text, primary_key=True)
+    entity_id: UUID = Field(sa_type=Uuid, primary_key=True, description="The row that had it.")
+    until: datetime | None = at("When it got another one.", nullable=False, server_default=NOW)
 
 
 class Hint(SQLModel, table=True):

@@ -165,11 +165,9 @@ def test_an_absorbed_id_leads_to_the_row_it_became_part_of(
     api: httpx.Client, gateway: RunningGateway
 ) -> None:
     absorbed = uuid4()
-    row = {"id": absorbed, "entity": "project", "entity_id": PAY, "rule": "configured"}
-    insert(gateway.database_url, "link", [row])
+    insert(gateway.database_url, "absorbed", [{"id": absorbed, "entity": "project", "entity_id": PAY}])
     assert get(api, f"projects/{absorbed}", fields="key")["data"] == {"key": "PAY"}
     assert_problem(api.get(f"/api/v1/people/{absorbed}"), 404, "REG004")
-    assert get(api, f"links/{absorbed}", fields="rule")["data"] == {"rule": "configured"}
 
 
 def test_every_collection_answers(api: httpx.Client) -> None:

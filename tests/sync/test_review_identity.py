@@ -56,7 +56,7 @@ async def test_editing_a_linked_project_does_not_link_it_to_itself(engine: Engin
     projects(engine, "one", "PAY", "Payments, renamed")
     await engine.sync("one")
     assert await engine.count("link") == 1
-    assert await engine.count("link", "id = entity_id") == 0
+    assert await engine.count("link", "first_id = second_id") == 0
     assert await engine.count("project", "presence = 'present'") == 1
 
 
