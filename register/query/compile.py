@@ -87,7 +87,8 @@ def compile_row(level: Level, reference: str, row_id: Any | None) -> Statement:
         if entity.enveloped:
             name = builder.bind(entity.name, "text")
             ways.append(
-                f"e.id = coalesce((SELECT l.entity_id FROM absorbed l WHERE l.id = {bound} AND l.entity = {name}), {bound})"
+                f"e.id = coalesce((SELECT a.entity_id FROM absorbed a WHERE a.id = {bound} AND a.entity = {name}), "
+                f"{bound})"
             )
         else:
             ways.append(f"e.id = {bound}")
