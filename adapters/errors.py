@@ -13,6 +13,9 @@ Problem
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from portbook.errors import Problem
 
 
@@ -79,3 +82,17 @@ class RecordRejected(SourceError):
     def __init__(self, message: str, *, record_id: str = "", **where: str) -> None:
         super().__init__(message, **where)
         self.record_id = record_id
+
+
+@contextmanager
+def our_own_trouble() -> Iterator[None]:
+    """An adapter that fails on this machine (no room for a copy of a file) is not the register's database gone: what it
+    was asked for in here ends in SourceUnavailable."""
+    try:
+        yield
+    except OSError as error:
+        raise SourceUnavailable(
+            f"reading failed on this machine: {error.strerror or error}",
+            detail=str(error.filename or ""),
+            hint="Is there room in the folder for temporary files (TMPDIR), and may it be written?",
+        ) from None

@@ -19,7 +19,7 @@ from adapters.base import (
     Subscribed,
     Subscribes,
 )
-from adapters.errors import SourceError, SourceUnavailable
+from adapters.errors import SourceError, SourceUnavailable, our_own_trouble
 from register import hints
 from register.db import DATABASE_AWAY, Pool
 from register.errors import LeaseLost
@@ -102,8 +102,9 @@ async def reread(pool: Pool, source: str, adapter: Adapter, waiting: Sequence[Wa
         return Fetched(FOLLOWED, Page((), None), waiting, soon=True)
     records: list[RawRecord] = []
     asked_at = datetime.now(UTC)
-    async for page in adapter.reread(named):
-        records += page.records
+    with our_own_trouble():
+        async for page in adapter.reread(named):
+            records += page.records
     met = {Hint(record.stream, record.id) for record in records}
     gone = await _gone(pool, source, adapter, [hint for hint in named if hint not in met])
     return Fetched(FOLLOWED, Page(records, None), waiting, gone, asked_at, soon)
@@ -148,7 +149,9 @@ async def _gone(pool: Pool, source: str, adapter: Adapter, missing: Sequence[Hin
         }
         if not last_known:
             continue
-        for source_id, presence in (await adapter.locate(stream, list(last_known), last_known)).items():
+        with our_own_trouble():
+            answers = await adapter.locate(stream, list(last_known), last_known)
+        for source_id, presence in answers.items():
             if presence is not Presence.PRESENT:
                 found[ids[source_id]] = presence.value
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from adapters.base import Adapter, Partition, Presence
+from adapters.errors import our_own_trouble
 from register import runs
 from register.db import Pool
 from register.runs import RunJob
@@ -36,5 +37,6 @@ async def _gone(pool: Pool, job: RunJob, adapter: Adapter, stream: str) -> bool:
     sample = missing[:: len(missing) // SAMPLE + 1]
     payloads = await stored_payloads(pool, [record_id for record_id, _, _ in sample])
     last_known = {source_id: decoded_or_none(payloads[record_id]) for record_id, _, source_id in sample}
-    answers = await adapter.locate(stream, list(last_known), last_known)
+    with our_own_trouble():
+        answers = await adapter.locate(stream, list(last_known), last_known)
     return bool(answers) and Presence.PRESENT not in answers.values()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from adapters.base import Adapter, Presence
-from adapters.errors import SourceMisbehaved
+from adapters.errors import SourceMisbehaved, our_own_trouble
 from portbook.errors import Problem
 from register import runs
 from register.db import Pool
@@ -73,7 +73,9 @@ async def _reasons(
             chunk = wanted[start : start + LOCATE_CHUNK]
             payloads = await stored_payloads(pool, [ids[source_id] for source_id in chunk])
             last_known = {source_id: decoded_or_none(payloads[ids[source_id]]) for source_id in chunk}
-            for source_id, presence in (await adapter.locate(stream, chunk, last_known)).items():
+            with our_own_trouble():
+                answers = await adapter.locate(stream, chunk, last_known)
+            for source_id, presence in answers.items():
                 if presence is Presence.PRESENT:
                     there.append(f"{stream} {source_id}")
                 else:

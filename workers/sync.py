@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -24,6 +24,7 @@ from adapters.errors import (
     SourceError,
     SourceRefused,
     SourceUnavailable,
+    our_own_trouble,
 )
 from mapping.apply import Mapper
 from portbook.errors import Problem
@@ -146,8 +147,9 @@ class Syncer:
 
     async def _carry_out(self, job: RunJob, spec: SourceSpec, held: lease.Held, watch: Watch) -> None:
         started = datetime.now(UTC)
-        async with spec.open_adapter() as adapter:
-            with _our_own_trouble():
+        async with contextlib.AsyncExitStack() as opened:
+            with our_own_trouble():
+                adapter = await opened.enter_async_context(spec.open_adapter())
                 identity = await adapter.check()
                 aliases = dict(await adapter.aliases())
             mapper = spec.build_mapper(aliases)
@@ -167,7 +169,7 @@ class Syncer:
                 await writer.finish(fresh_at=started)
                 return
             await keep_subscribed(self._pool, job.source, adapter, spec.subscribe)
-            with _our_own_trouble():
+            with our_own_trouble():
                 partitions = await adapter.partitions()
             first = [partition for partition in partitions if partition.first]
             others = [partition for partition in partitions if not partition.first]
@@ -247,24 +249,11 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
 async def _pages(adapter: Adapter, partition: Partition, cursor: Any, *, full: bool) -> AsyncIterator[Page]:
     async with contextlib.aclosing(cast(Any, adapter.read(partition, cursor, full=full))) as pages:
         while True:
-            with _our_own_trouble():
+            with our_own_trouble():
                 found = await anext(pages, None)
             if found is None:
                 return
             yield found
-
-
-@contextlib.contextmanager
-def _our_own_trouble() -> Iterator[None]:
-    """An adapter that fails on this machine (no room for a copy of a file) is not the register's database gone."""
-    try:
-        yield
-    except OSError as error:
-        raise SourceUnavailable(
-            f"reading failed on this machine: {error.strerror or error}",
-            detail=str(error.filename or ""),
-            hint="Is there room in the folder for temporary files (TMPDIR), and may it be written?",
-        ) from None
 
 
 def _foremost(several: BaseExceptionGroup[BaseException]) -> BaseException:
