@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -88,11 +89,24 @@ def test_a_changed_body_breaks_the_signature(site: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"null", b"{", b'{"webhookEvent": 7}', b'{"webhookEvent":"user_created"}']
+    ("body", "status"),
+    [
+        # Jira may leave the body out (`excludeBody`); this one names no issue in its address either.
+        (b"", 202),
+        # Signed, and yet nothing that Jira sends.
+        (b"[]", 401),
+        (b"null", 401),
+        (b"{", 401),
+        # Jira has more events than we know.
+        (b'{"webhookEvent": 7}', 202),
+        (b'{"webhookEvent":"user_created"}', 202),
+    ],
 )
-def test_genuine_nonsense_is_answered_and_keeps_nothing(site: str, database: str, body: bytes) -> None:
+def test_genuine_nonsense_is_answered_and_keeps_nothing(
+    site: str, database: str, body: bytes, status: int
+) -> None:
     answer = httpx.post(f"{site}/hooks/delivery", content=body, headers=signature(SECRET, body))
-    assert answer.status_code in (202, 401)
+    assert answer.status_code == status
     assert kept(database) == []
 
 
@@ -156,13 +170,12 @@ def test_what_was_accepted_survives_the_killed_gateway(database: str) -> None:
         address = f"http://127.0.0.1:{process.stdout.readline().strip()}/hooks/delivery"
 
         def send(number: int) -> None:
-            try:
-                if notify(address, event(SimpleNamespace(id=number, key="PAY-1")), SECRET).status_code == 202:
+            with suppress(httpx.HTTPError):
+                told = event(SimpleNamespace(id=number, key="PAY-1"))
+                if notify(address, told, SECRET, client).status_code == 202:
                     accepted.add(number)
-            except httpx.HTTPError:
-                pass
 
-        with ThreadPoolExecutor(8) as pool:
+        with httpx.Client() as client, ThreadPoolExecutor(8) as pool:
             for number in range(600):
                 pool.submit(send, number + 1)
             deadline = time.monotonic() + 20
