@@ -1,50 +1,29 @@
 """Which ids are one thing: links from configuration first, then match rules, never a name alone.
 
-A source derives its own id for everything it tells of. A link says that such an own id is shown as another row.
-Links persist: they are decisions, with the rule and the evidence that made them.
+A source derives its own id for everything it tells of. A link says that two own ids are one thing, by which rule and
+on what evidence. What rules find but a person should judge becomes a suggestion.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from portbook.text import normal_key
-from register.catalog import Kind, catalog
+from register.alike import may_be_one, shared_mailbox
 from register.db import Connection
 from register.findings import FindingDraft, open_findings
-from register.ids import derive_id
-from register.merge import Change, merge_rows, write_events
+from register.links import Links
 from register.policy import Policy
-
-IDENTITY_LOCK = 0x706F7275
-"""Advisory lock: shared by every page, exclusive while links are made, so that no page misses a new link."""
+from register.settled import Memory, Settled
 
 UNKNOWN_REFERENCE = "REF001"
+SAME_AS = "same_as"
+"""A match rule: what a row says it is called in other tools is another row's address or key."""
 
 
 class NeedsIdentity(Exception):
     """Internal: the page would make links and must be repeated with the exclusive lock. Never reaches a person."""
-
-
-@dataclass
-class LinkCache:
-    """The links as last read by this process."""
-
-    stamp: tuple[Any, ...] = ()
-    links: dict[str, str] = field(default_factory=dict)
-    known: set[str] = field(default_factory=set)
-    """Ids of merged entities that are certainly there: rows are never removed."""
-
-
-async def load_links(connection: Connection, cache: LinkCache) -> Mapping[str, str]:
-    """Own id → the id it is shown as."""
-    stamp = tuple(await connection.fetchrow("SELECT stamp FROM settled"))
-    if stamp != cache.stamp:
-        cache.links = dict(await connection.fetch("SELECT id::text, entity_id::text FROM absorbed"))
-        cache.stamp = stamp
-    return cache.links
 
 
 class _Candidate(NamedTuple):
@@ -57,6 +36,16 @@ class _Candidate(NamedTuple):
     """Empty for something that is only referred to."""
 
 
+class _Found(NamedTuple):
+    """Another row's own id that may be the candidate."""
+
+    id: str
+    rule: str
+    evidence: str
+    doubt: str = ""
+    """Why a person must judge; empty: it is certain."""
+
+
 class Uniter:
     """Finds and makes the links that a page's rows call for."""
 
@@ -64,9 +53,10 @@ class Uniter:
         self,
         connection: Connection,
         source: str,
-        run_id: int,
+        run_id: int | None,
         policy: Policy,
-        cache: LinkCache,
+        memory: Memory,
+        settled: Settled,
         *,
         may_write: bool,
     ) -> None:
@@ -74,32 +64,37 @@ class Uniter:
         self._source = source
         self._run_id = run_id
         self._policy = policy
-        self._cache = cache
+        self._memory = memory
         self._may_write = may_write
-        self._links = dict(cache.links)
+        self.settled = settled.copy() if may_write else settled
+        self._links = Links(connection, self.settled, policy, run_id=run_id)
 
-    async def unite(self, rows: Iterable[Any]) -> Mapping[str, str]:
-        """Returns the links that hold after this page. Raises NeedsIdentity where links must be made and may not."""
+    async def unite(self, rows: Iterable[Any]) -> Settled:
+        """Returns what is settled after this page. Raises NeedsIdentity where links must be made and may not."""
         rows = list(rows)
         told = [_candidate(row) for row in rows if row.entity in self._policy.merged]
         if not self._may_write and await self._unheard_of(told):
             # Another page may be bringing the same thing this very moment, and neither would see the other's.
             raise NeedsIdentity
         for candidate in told:
-            await self._unite_row(candidate)
+            self._links.called[candidate.id] = f"{self._source}:{_name(candidate)}"
+        pointed = await self._pointed(told)
+        for candidate in told:
+            await self._unite_row(candidate, pointed.get(candidate.id, ()))
         await self._settle_references(rows, {candidate.id for candidate in told})
-        fresh = [candidate for candidate in told if candidate.id not in self._cache.known]
+        fresh = [candidate for candidate in told if candidate.id not in self._memory.known]
         if fresh and await self._connection.fetchval(
             "SELECT EXISTS (SELECT FROM finding WHERE code = $1 AND closed_at IS NULL)", UNKNOWN_REFERENCE
         ):
             for candidate in fresh:
                 await self._answer_waiting(candidate)
-        self._cache.known.update(candidate.id for candidate in told)
-        return self._links
+        await self._links.write_events()
+        self._memory.known.update(candidate.id for candidate in told)
+        return self.settled
 
     async def _unheard_of(self, told: Sequence[_Candidate]) -> bool:
         """Whether one of these is in the register neither as a row nor as part of one."""
-        doubtful = [c for c in told if c.id not in self._cache.known and c.id not in self._links]
+        doubtful = [c for c in told if c.id not in self._memory.known and c.id not in self.settled.shown]
         for entity in sorted({c.entity for c in doubtful}):
             ids = [c.id for c in doubtful if c.entity == entity]
             there = await self._connection.fetchval(
@@ -109,41 +104,123 @@ class Uniter:
                 return True
         return False
 
-    async def _unite_row(self, candidate: _Candidate) -> None:
+    async def _unite_row(self, candidate: _Candidate, pointed: Iterable[_Found]) -> None:
         """Unite the candidate's row with every other that is the same thing: what two tools say of a third one makes
         all three one."""
-        for found, rule, evidence in await self._find(candidate):
-            own, target = self._shown(candidate.id), self._shown(found)
-            if own != target:
-                await self._link(candidate.entity, own, target, candidate.source_id, rule, evidence)
+        for found in (*await self._find(candidate), *pointed):
+            one, other = self.settled.row(candidate.id), self.settled.row(found.id)
+            if one == other or self.settled.apart(one, other):
+                continue
+            if found.rule != "configured" and not found.doubt:
+                found = found._replace(doubt=await self._doubt(candidate, found, one, other))
+            await self._act(candidate, found)
 
-    def _shown(self, row_id: str) -> str:
-        return self._links.get(row_id, row_id)
+    async def _act(self, candidate: _Candidate, found: _Found) -> None:
+        if not self._may_write:
+            if found.doubt and await self._noted(candidate, found):
+                return
+            raise NeedsIdentity
+        if found.doubt:
+            await self._links.note(
+                candidate.entity, candidate.id, found.id, "suggested", found.rule,
+                f"{found.evidence}; but {found.doubt}", confidence=0.4,
+            )  # fmt: skip
+        else:
+            await self._links.join(candidate.entity, candidate.id, found.id, found.rule, found.evidence)
 
-    async def _find(self, candidate: _Candidate) -> list[tuple[str, str, str]]:
+    async def _noted(self, candidate: _Candidate, found: _Found) -> bool:
+        first, second = sorted((candidate.id, found.id))
+        return bool(
+            await self._connection.fetchval(
+                "SELECT EXISTS (SELECT FROM link WHERE first_id = $1 AND second_id = $2 AND state <> 'withdrawn')",
+                first,
+                second,
+            )
+        )
+
+    async def _doubt(self, candidate: _Candidate, found: _Found, one: str, other: str) -> str:
+        """What speaks against joining these two rows by a rule; empty: nothing."""
+        if await self._share_a_source(candidate, one, other):
+            return "a source tells of both as two things"
+        column = found.rule.removeprefix("match on ")
+        if column != SAME_AS and (
+            candidate.id != one or self.settled.parts.get(one) or self.settled.parts.get(other)
+        ):
+            for row in (one, other):
+                if await self._joined_on_another(candidate, column, row):
+                    return f"it was joined to others on another {column}"
+        return ""
+
+    async def _joined_on_another(self, candidate: _Candidate, column: str, row: str) -> bool:
+        """Whether the row is held together by values of this column that are no longer the same on both sides."""
+        members = sorted(self.settled.members(row))
+        said: dict[str, set[str]] = {}
+        for own_id, value in await self._connection.fetch(
+            f"SELECT own_id::text, lower(values{_path(column)}) FROM claim "
+            "WHERE entity = $1 AND own_id = ANY($2::uuid[])",
+            candidate.entity,
+            members,
+        ):
+            if value:
+                said.setdefault(own_id, set()).add(value)
+        own = _value(candidate.values, column)
+        if candidate.id in members and isinstance(own, str):
+            said[candidate.id] = {own.strip().lower()}
+        edges = await self._connection.fetch(
+            """
+            SELECT first_id::text, second_id::text FROM link
+            WHERE state = 'applied' AND rule = $2 AND first_id = ANY($1::uuid[]) AND second_id = ANY($1::uuid[])
+            """,
+            members,
+            f"match on {column}",
+        )
+        return any(
+            first in said and second in said and said[first].isdisjoint(said[second])
+            for first, second in edges
+        )
+
+    async def _share_a_source(self, candidate: _Candidate, one: str, other: str) -> bool:
+        """Whether joining these rows would make two things of one source one: two people of one tool who share a
+        mailbox are two people, and a third one may be either."""
+        rows = await self._connection.fetch(
+            """
+            SELECT entity_id::text, source FROM claim WHERE entity = $1 AND entity_id = ANY($2::uuid[])
+            GROUP BY 1, 2
+            """,
+            candidate.entity,
+            [one, other],
+        )
+        first = {source for row_id, source in rows if row_id == one}
+        second = {source for row_id, source in rows if row_id == other}
+        if candidate.values:
+            first.add(self._source)
+        return not first.isdisjoint(second)
+
+    async def _find(self, candidate: _Candidate) -> list[_Found]:
         """The rows of other sources that are this thing, each with the rule and the evidence; links first."""
-        all_found: list[tuple[str, str, str]] = []
+        found: list[_Found] = []
         for group in self._policy.links.get(candidate.entity, ()):
             members = [member.split(":", 1) for member in group]
             if not any(s == self._source and normal_key(w) in candidate.words for s, w in members):
                 continue
             for source, word in members:
                 if source != self._source and (target := await self._called(candidate, source, word)):
-                    all_found.append((target, "configured", " = ".join(group)))
+                    found.append(_Found(target, "configured", " = ".join(group)))
         for column in self._policy.match.get(candidate.entity, ()):
-            values = [candidate.values.get(column)] if candidate.values else sorted(candidate.words)
+            if column == SAME_AS:
+                continue
+            values = [_value(candidate.values, column)] if candidate.values else sorted(candidate.words)
             for value in values:
                 if isinstance(value, str) and value.strip():
-                    for target in await self._matching(candidate, column, value):
-                        all_found.append((target, f"match on {column}", value))
-        return all_found
+                    found += await self._matching(candidate, column, value)
+        return found
 
     async def _called(self, candidate: _Candidate, source: str, word: str) -> str | None:
-        """The other row that `source` calls `word`: by key, code, e-mail or its own id. None when the candidate is
-        that row already, because what `source` tells of was joined to it."""
+        """The other own id that `source` calls `word`: by key, code, e-mail or its own id. None when the candidate
+        is of the same row already, because what `source` tells of was joined to it."""
         rows = await self._connection.fetch(
             """
-            SELECT DISTINCT c.entity_id::text FROM claim c JOIN source_record r ON r.id = c.record_id
+            SELECT DISTINCT c.own_id::text, c.entity_id::text FROM claim c JOIN source_record r ON r.id = c.record_id
             WHERE c.entity = $1 AND c.source = $2 AND c.entity_id <> $4::uuid
               AND lower($3) IN (lower(c.values->>'key'), lower(c.values->>'code'), lower(c.values->>'email'),
                                 lower(r.source_id))
@@ -153,117 +230,94 @@ class Uniter:
             word.strip(),
             candidate.id,
         )
-        return rows[0][0] if len(rows) == 1 else None
+        return rows[0][0] if len({row_id for _, row_id in rows}) == 1 else None
 
-    async def _matching(self, candidate: _Candidate, column: str, value: str) -> list[str]:
-        """The rows with this value, unless that would make two things of one source one: two people of one tool who
-        share a mailbox are two people, and a third one may be either."""
+    async def _matching(self, candidate: _Candidate, column: str, value: str) -> list[_Found]:
+        """The own ids of other sources with this value. Where several rows have it, or one source tells of two
+        things with it, a person must judge."""
         rows = await self._connection.fetch(
             f"""
-            SELECT t.id::text, array_agg(DISTINCT c.source)
-            FROM {candidate.entity} t JOIN claim c ON c.entity_id = t.id AND c.entity = $3
-            WHERE lower(t.{column}) = lower($1) AND t.id <> $2::uuid
-            GROUP BY t.id ORDER BY t.id
+            SELECT c.entity_id::text, min(c.own_id::text), array_agg(DISTINCT c.source), min(c.values->>'title')
+            FROM claim c JOIN {candidate.entity} t ON t.id = c.entity_id
+            WHERE c.entity = $3 AND lower(c.values{_path(column)}) = lower($1) AND c.entity_id <> $2::uuid
+            GROUP BY 1 ORDER BY 1
             """,
             value.strip(),
-            self._shown(candidate.id),
+            self.settled.row(candidate.id),
             candidate.entity,
         )
-        sources = [source for _, told_by in rows for source in told_by]
+        sources = [source for _, _, told_by, _ in rows for source in told_by]
         if candidate.values:
-            sources += {self._source, *await self._told_by(candidate)}
-        return [row_id for row_id, _ in rows] if len(sources) == len(set(sources)) else []
+            sources.append(self._source)
+        doubt = "" if len(sources) == len(set(sources)) else "more than one thing of one source has it"
+        if not candidate.values:
+            return [] if doubt else [_Found(own, f"match on {column}", value) for _, own, _, _ in rows]
+        name = candidate.values.get("title")
+        return [
+            _Found(
+                own,
+                f"match on {column}",
+                value,
+                doubt or _against(candidate.entity, column, value, name, title),
+            )
+            for _, own, told_by, title in rows
+            if told_by != [self._source]  # what a tool tells of as two is two
+        ]
 
-    async def _told_by(self, candidate: _Candidate) -> list[str]:
-        rows = await self._connection.fetch(
-            "SELECT DISTINCT source FROM claim WHERE entity_id = $1::uuid AND entity = $2",
-            self._shown(candidate.id),
-            candidate.entity,
-        )
-        return [row[0] for row in rows]
-
-    async def _link(
-        self, entity: str, own_id: str, target: str, source_id: str, rule: str, evidence: str
-    ) -> None:
-        if target == own_id:
-            return
-        if not self._may_write:
-            raise NeedsIdentity
-        first, second = sorted((own_id, target))
-        await self._connection.execute(
-            """
-            INSERT INTO link (id, entity, first_id, second_id, state, rule, evidence)
-            VALUES ($1, $2, $3, $4, 'applied', $5, $6) ON CONFLICT (id) DO NOTHING
-            """,
-            derive_id("link", entity, first, second), entity, first, second, rule, evidence,
-        )  # fmt: skip
-        await self._connection.execute(
-            "INSERT INTO absorbed (id, entity, entity_id) VALUES ($1, $2, $3) ON CONFLICT (id) DO NOTHING",
-            own_id, entity, target,
-        )  # fmt: skip
-        self._links[own_id] = target
-        # Links are followed one step only: those that led to the absorbed id lead on to where it has gone.
-        passed_on = await self._connection.fetch(
-            "UPDATE absorbed SET entity_id = $3 WHERE entity = $1 AND entity_id = $2 RETURNING id::text",
-            entity,
-            own_id,
-            target,
-        )
-        self._links.update({row[0]: target for row in passed_on})
-        moved = await self._connection.fetch(
-            "UPDATE claim SET entity_id = $3 WHERE entity = $1 AND entity_id = $2 RETURNING 1",
-            entity,
-            own_id,
-            target,
-        )
-        changes: list[Change] = []
-        if moved:
-            for row_id in (own_id, target):
-                changes += await merge_rows(self._connection, entity, [row_id], self._policy, self._links)
-        changes += await self._repoint(entity, own_id)
-        await write_events(self._connection, changes, cause="link", run_id=self._run_id)
-
-    async def _repoint(self, entity: str, own_id: str) -> list[Change]:
-        """Recompute every row that refers to the absorbed id."""
-        changes: list[Change] = []
-        for other in catalog().values():
-            for column in other.fields.values() if other.enveloped else ():
-                if column.ref != entity:
-                    continue
-                test = (
-                    f"$1::uuid = ANY({column.name})"
-                    if column.kind is Kind.IDS
-                    else f"{column.name} = $1::uuid"
-                )
-                ids = await self._connection.fetch(f"SELECT id::text FROM {other.name} WHERE {test}", own_id)
-                if ids:
-                    changes += await merge_rows(
-                        self._connection, other.name, [row[0] for row in ids], self._policy, self._links
-                    )
-        return changes
+    async def _pointed(self, told: Sequence[_Candidate]) -> Mapping[str, list[_Found]]:
+        """Candidate → rows it names in `same_as`, and rows that name it there. One question for the whole page:
+        there may be hundreds of work items in it, and few of them name another."""
+        found: dict[str, list[_Found]] = {}
+        for entity in sorted({c.entity for c in told if SAME_AS in self._policy.match.get(c.entity, ())}):
+            mine = [c for c in told if c.entity == entity]
+            names = {_address(word): c.id for c in mine for word in c.values.get(SAME_AS) or ()}
+            called = {
+                _address(word): c.id
+                for c in mine
+                for word in (c.values.get("url"), c.values.get("key"))
+                if isinstance(word, str)
+            }
+            for column, own, word in await self._connection.fetch(
+                f"""
+                SELECT 'theirs', c.own_id::text, w.word FROM {entity} t
+                JOIN claim c ON c.entity_id = t.id AND c.entity = $3 AND c.source <> $4,
+                LATERAL (VALUES (rtrim(lower(c.values->>'url'), '/')), (lower(c.values->>'key'))) w (word)
+                WHERE (rtrim(lower(t.url), '/') = ANY($1::text[]) OR lower(t.key) = ANY($1::text[]))
+                  AND w.word = ANY($1::text[])
+                UNION ALL
+                SELECT 'ours', c.own_id::text, rtrim(lower(w.word), '/') FROM {entity} t
+                JOIN claim c ON c.entity_id = t.id AND c.entity = $3 AND c.source <> $4,
+                LATERAL jsonb_array_elements_text(coalesce(c.values->'same_as', '[]')) w (word)
+                WHERE t.same_as IS NOT NULL AND rtrim(lower(w.word), '/') = ANY($2::text[])
+                """,
+                list(names), list(called), entity, self._source,
+            ):  # fmt: skip
+                own_id = names[word] if column == "theirs" else called[word]
+                found.setdefault(own_id, []).append(_Found(own, f"match on {SAME_AS}", word))
+        return found
 
     async def _settle_references(self, rows: Sequence[Any], told: set[str]) -> None:
         """Every reference to a merged entity leads to a row, or is linked to one, or is a finding."""
         wanted: dict[str, tuple[str, str, Any, str]] = {}
         for row in rows:
             for column, entity, ref_id, word in row.references:
-                if entity in self._policy.merged and ref_id not in self._links and ref_id not in told:
+                if entity in self._policy.merged and ref_id not in self.settled.shown and ref_id not in told:
                     wanted.setdefault(ref_id, (entity, word, row, column))
-        unknown = wanted.keys() - self._cache.known
+        unknown = wanted.keys() - self._memory.known
         for entity in sorted({wanted[ref_id][0] for ref_id in unknown}):
             ids = [ref_id for ref_id in unknown if wanted[ref_id][0] == entity]
             there = await self._connection.fetch(
                 f"SELECT id::text FROM {entity} WHERE id = ANY($1::uuid[])", ids
             )
-            self._cache.known.update(row[0] for row in there)
+            self._memory.known.update(row[0] for row in there)
         findings = []
-        for ref_id in sorted(unknown - self._cache.known):
+        for ref_id in sorted(unknown - self._memory.known):
             entity, word, row, column = wanted[ref_id]
-            words = frozenset({normal_key(word)})
-            found = await self._find(_Candidate(entity, ref_id, word, words, {}))
-            if len({self._shown(target) for target, _, _ in found}) == 1:
-                target, rule, evidence = found[0]
-                await self._link(entity, ref_id, self._shown(target), word, rule, evidence)
+            candidate = _Candidate(entity, ref_id, word, frozenset({normal_key(word)}), {})
+            found = await self._find(candidate)
+            if len({self.settled.row(each.id) for each in found}) == 1:
+                self._links.called.setdefault(ref_id, f"{self._source}:{word}")
+                await self._act(candidate, found[0])
             else:
                 findings.append(_unknown(self._source, entity, ref_id, word, row, column))
         await open_findings(self._connection, findings, run_id=self._run_id)
@@ -273,7 +327,7 @@ class Uniter:
         matches = {
             normal_key(str(candidate.values[c]))
             for c in self._policy.match.get(candidate.entity, ())
-            if candidate.values.get(c)
+            if candidate.values.get(c) and c != SAME_AS
         }
         waiting = await self._connection.fetch(
             """
@@ -286,17 +340,50 @@ class Uniter:
             candidate.id,
             sorted(matches),
         )
-        for finding_id, ref_id, _, word in waiting:
+        for finding_id, ref_id, source, word in waiting:
             if ref_id != candidate.id:
-                target = self._links.get(candidate.id, candidate.id)
-                await self._link(candidate.entity, ref_id, target, word, "match on reference", word)
+                if not self._may_write:
+                    raise NeedsIdentity
+                self._links.called.setdefault(ref_id, f"{source}:{word}")
+                await self._links.join(candidate.entity, candidate.id, ref_id, "match on reference", word)
             await self._connection.execute("UPDATE finding SET closed_at = now() WHERE id = $1", finding_id)
+
+
+def _against(entity: str, column: str, value: str, name: Any, title: str | None) -> str:
+    """What speaks against two people being one although their addresses are equal; empty: nothing."""
+    if entity != "person" or column != "email":
+        return ""
+    if shared_mailbox(value):
+        return "the mailbox is a function's, not a person's"
+    if not may_be_one(name if isinstance(name, str) else None, title):
+        return f"the names differ: {name}, {title}"
+    return ""
 
 
 def _candidate(row: Any) -> _Candidate:
     names = (row.source_id, *(row.values.get(c) for c in ("key", "code", "email")))
     words = frozenset(normal_key(name) for name in names if isinstance(name, str))
     return _Candidate(row.entity, row.id, row.source_id, words, row.values)
+
+
+def _name(candidate: _Candidate) -> str:
+    known = (candidate.values.get(c) for c in ("key", "code", "email"))
+    return next((name for name in known if isinstance(name, str)), candidate.source_id)
+
+
+def _value(values: Mapping[str, Any], column: str) -> Any:
+    if column.startswith("custom."):
+        return (values.get("custom") or {}).get(column[7:])
+    return values.get(column)
+
+
+def _path(column: str) -> str:
+    """The column in a claim's values, for SQL. The configuration allows letters, digits and _ in names."""
+    return f"#>>'{{custom,{column[7:]}}}'" if column.startswith("custom.") else f"->>'{column}'"
+
+
+def _address(word: str) -> str:
+    return word.strip().casefold().rstrip("/")
 
 
 def _unknown(source: str, entity: str, ref_id: str, word: str, row: Any, column: str) -> FindingDraft:

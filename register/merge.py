@@ -17,7 +17,8 @@ from register.copy import NULL, copy_in, entity_rows, text
 from register.db import Connection
 from register.derive import derive
 from register.ids import derive_id
-from register.policy import Policy
+from register.policy import Policy, Ranking
+from register.settled import Settled
 
 _STAMPS = ("version", "valid_from", "synced_at")
 # Each tool has its own of these; that they differ is no disagreement.
@@ -31,6 +32,7 @@ _NO_CONFLICT = {
     "key",
     "title",
     "accounts",
+    "same_as",
 }
 
 
@@ -55,7 +57,7 @@ class Change(NamedTuple):
 
 
 async def merge_rows(
-    connection: Connection, entity: str, ids: Collection[str], policy: Policy, links: Mapping[str, str]
+    connection: Connection, entity: str, ids: Collection[str], policy: Policy, settled: Settled
 ) -> list[Change]:
     """Recompute the rows of `entity` with these ids from their claims, and write what differs."""
     # Lock first, read the claims after: what another page committed meanwhile is then seen.
@@ -70,8 +72,8 @@ async def merge_rows(
         said = claims.get(row_id, [])
         if not said and before is None:
             continue
-        after = _merged(entity, row_id, said, before, policy, links)
-        conflicts.extend(_conflicts(entity, row_id, said, policy, links))
+        after = _merged(entity, row_id, said, before, policy, settled)
+        conflicts.extend(_conflicts(entity, row_id, said, policy, settled))
         if before is None:
             inserts.append(after)
             changes.append(Change(entity, row_id, 1, None))
@@ -82,7 +84,9 @@ async def merge_rows(
         await insert_rows(connection, entity, inserts)
     if updates:
         await _update_rows(connection, entity, updates)
-    if entity in policy.merged:
+    await _keep_keys(connection, entity, changes)
+    # Rows of which one record tells have no conflicts, unless several told of them before.
+    if entity in policy.merged or conflicts or any(row["chosen"] for row in current.values()):
         await _write_conflicts(connection, entity, ids, conflicts)
     return changes
 
@@ -119,7 +123,11 @@ def resolve_references(entity: str, values: dict[str, Any], links: Mapping[str, 
         if field.ref is None or field.name not in values:
             continue
         value = values[field.name]
-        new = [links.get(v, v) for v in value] if isinstance(value, list) else links.get(value, value)
+        new = (
+            list(dict.fromkeys(links.get(v, v) for v in value))
+            if isinstance(value, list)
+            else links.get(value, value)
+        )
         if new != value:
             resolved = {**resolved, field.name: new}
     return resolved
@@ -158,39 +166,64 @@ def _merged(
     said: list[ClaimRow],
     before: Mapping[str, Any] | None,
     policy: Policy,
-    links: Mapping[str, str],
+    settled: Settled,
 ) -> dict[str, Any]:
     if not said:
         # No record mentions it any more; what was known stays readable.
         assert before is not None
-        return {**{k: v for k, v in before.items() if k not in _STAMPS}, "presence": "deleted"}
-    ranked = _ranked(said, policy.rank(entity, "default"))
+        presence = "moved" if row_id in settled.shown else "deleted"
+        return {**{k: v for k, v in before.items() if k not in _STAMPS}, "presence": presence}
+    ranked = _ranked(said, policy.ranking(entity, "default", settled.lapsed))
     first = ranked[0]
     values: dict[str, Any] = {}
+    chosen: dict[str, list[str | None]] = {}
+    several = len({claim.source for claim in said}) > 1
     if len(said) == 1:
         values.update(first.values)
     else:
-        for column in {column for claim in said for column in claim.values}:
-            for claim in _ranked(said, policy.rank(entity, column)):
-                if column in claim.values:
-                    values[column] = claim.values[column]
-                    break
+        for column in sorted({column for claim in said for column in claim.values}):
+            ranking = policy.ranking(entity, column, settled.lapsed)
+            claim = next(claim for claim in _ranked(said, ranking) if column in claim.values)
+            values[column] = claim.values[column]
+            if several:
+                chosen[column] = [claim.record_id, ranking.rule]
         if entity == "person":
             values["accounts"] = {
                 k: v for c in reversed(ranked) for k, v in (c.values.get("accounts") or {}).items()
             }
             values = {k: v for k, v in values.items() if v != {}}
-    values = dict(resolve_references(entity, values, links))
+    for column, pinned in settled.pinned(row_id).items():
+        values[column] = pinned.value
+        chosen[column] = [None, f"pin {pinned.id}"]
+    values = {k: v for k, v in resolve_references(entity, values, settled.shown).items() if v is not None}
     values |= {"id": row_id, "source": first.source, "source_id": first.source_id, "presence": first.presence}
+    if chosen:
+        values["chosen"] = chosen
     return derive(entity, values)
 
 
-def _ranked(said: list[ClaimRow], rank: Mapping[str, int]) -> list[ClaimRow]:
+def _ranked(said: list[ClaimRow], ranking: Ranking) -> list[ClaimRow]:
     # A record that is still there is believed before one that has gone; the record id settles a tie for ever.
+    rank = ranking.rank
     last = len(rank)
     return sorted(
         said, key=lambda c: (c.presence != "present", rank.get(c.source, last), c.source, c.record_id)
     )
+
+
+async def _keep_keys(connection: Connection, entity: str, changes: Iterable[Change]) -> None:
+    """Keys that rows had until now go on leading there."""
+    old = [(c.changed["key"][0], c.id) for c in changes if c.changed and (c.changed.get("key") or [None])[0]]
+    if old:
+        await connection.execute(
+            """
+            INSERT INTO alias (entity, key, entity_id) SELECT $1, * FROM unnest($2::text[], $3::uuid[])
+            ON CONFLICT (entity, key, entity_id) DO UPDATE SET until = now()
+            """,
+            entity,
+            [key for key, _ in old],
+            [row_id for _, row_id in old],
+        )
 
 
 def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -216,18 +249,21 @@ async def _update_rows(connection: Connection, entity: str, rows: list[dict[str,
 
 
 def _conflicts(
-    entity: str, row_id: str, said: list[ClaimRow], policy: Policy, links: Mapping[str, str]
+    entity: str, row_id: str, said: list[ClaimRow], policy: Policy, settled: Settled
 ) -> list[dict[str, Any]]:
     present = [claim for claim in said if claim.presence == "present"]
-    if entity not in policy.merged or len({claim.source for claim in present}) < 2:
+    if len({claim.source for claim in present}) < 2:
         return []
     found = []
-    resolved = [(claim, resolve_references(entity, claim.values, links)) for claim in present]
+    resolved = [(claim, resolve_references(entity, claim.values, settled.shown)) for claim in present]
+    pins = settled.pinned(row_id)
     for column in sorted({column for _, values in resolved for column in values} - _NO_CONFLICT):
-        ranked = _ranked(present, policy.rank(entity, column))
+        ranking = policy.ranking(entity, column, settled.lapsed)
         by_claim = {claim.record_id: values.get(column) for claim, values in resolved}
+        ranked = _ranked(present, ranking)
         opinions = [(c, by_claim[c.record_id]) for c in ranked if by_claim[c.record_id] is not None]
         if any(value != opinions[0][1] for _, value in opinions):
+            pinned = pins.get(column)
             found.append(
                 {
                     "id": derive_id("conflict", entity, row_id, column),
@@ -235,8 +271,8 @@ def _conflicts(
                     "entity_id": row_id,
                     "field": column,
                     "values": {claim.source: value for claim, value in reversed(opinions)},
-                    "winner": opinions[0][0].source,
-                    "rule": policy.rule(entity, column),
+                    "winner": None if pinned else opinions[0][0].source,
+                    "rule": f"pin {pinned.id}" if pinned else ranking.rule,
                 }
             )
     return found

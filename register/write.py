@@ -17,10 +17,11 @@ import orjson
 from register.copy import copy_in, text
 from register.db import Connection, Pool
 from register.findings import PER_VALUE, FindingDraft, close_findings, close_findings_of, open_findings
-from register.identity import IDENTITY_LOCK, LinkCache, Uniter, load_links
+from register.identity import Uniter
 from register.lease import Held, fence
 from register.merge import Change, insert_rows, merge_rows, resolve_references, write_events
 from register.policy import Policy
+from register.settled import IDENTITY_LOCK, Memory, Settled, read_settled
 
 
 class Said(Protocol):
@@ -117,9 +118,9 @@ class PageWrite:
     source: str
     run_id: int
     policy: Policy
-    cache: LinkCache
+    memory: Memory
     may_unite: bool
-    links: Mapping[str, str]
+    settled: Settled
     counts: Counts = field(default_factory=Counts)
 
     async def store(self, new: Sequence[Incoming], changed: Sequence[Incoming], mapping_version: str) -> None:
@@ -134,7 +135,7 @@ class PageWrite:
         touched = await self._write_claims(new, changed, mapping_version)
         changes = await self._insert_fresh_rows(new)
         for entity, ids in touched.items():
-            changes += await merge_rows(self.connection, entity, ids, self.policy, self.links)
+            changes += await merge_rows(self.connection, entity, ids, self.policy, self.settled)
         await write_events(self.connection, changes, cause="sync", run_id=self.run_id)
         self.counts.rows_changed += len(changes)
         found = [finding for record in (*new, *changed) for finding in record.findings]
@@ -265,7 +266,7 @@ class PageWrite:
             touched.setdefault(entity, set()).add(entity_id)
         changes: list[Change] = []
         for entity in sorted(touched):
-            changes += await merge_rows(self.connection, entity, touched[entity], self.policy, self.links)
+            changes += await merge_rows(self.connection, entity, touched[entity], self.policy, self.settled)
         await write_events(self.connection, changes, cause="presence", run_id=self.run_id)
         self.counts.rows_changed += len(changes)
         self.counts.vanished += len(presences)
@@ -297,9 +298,10 @@ class PageWrite:
         """Let rows that rules say are one thing become one, before anything refers to them."""
         rows = [row for record in (*new, *changed) for row in record.rows]
         uniter = Uniter(
-            self.connection, self.source, self.run_id, self.policy, self.cache, may_write=self.may_unite
-        )
-        self.links = await uniter.unite(rows)
+            self.connection, self.source, self.run_id, self.policy, self.memory, self.settled,
+            may_write=self.may_unite,
+        )  # fmt: skip
+        self.settled = await uniter.unite(rows)
 
     async def _insert_records(self, records: Sequence[Incoming]) -> None:
         done = await self.connection.copy_records_to_table(
@@ -354,11 +356,11 @@ class PageWrite:
         self.counts.stored += _rows(done)
 
     def _entity_id(self, row: Said) -> str:
-        return self.links.get(row.id, row.id)
+        return self.settled.row(row.id)
 
     def _fresh(self, row: Said) -> bool:
         """A row that only its own, new record tells of: it cannot be there yet."""
-        return not row.shared and row.entity not in self.policy.merged
+        return not row.shared and row.entity not in self.policy.merged and not self.settled.involved(row.id)
 
     async def _write_claims(
         self, new: Sequence[Incoming], changed: Sequence[Incoming], mapping_version: str
@@ -412,7 +414,7 @@ class PageWrite:
             for row in record.rows:
                 if not self._fresh(row):
                     continue
-                values = resolve_references(row.entity, row.values, self.links)
+                values = resolve_references(row.entity, row.values, self.settled.shown)
                 values = {
                     **values, "id": row.id, "source": self.source, "source_id": row.source_id, "presence": "present",
                 }  # fmt: skip
@@ -455,7 +457,7 @@ async def page(
     source: str,
     run_id: int,
     policy: Policy,
-    cache: LinkCache,
+    memory: Memory,
     may_unite: bool = False,
 ) -> AsyncIterator[PageWrite]:
     """Open a page's transaction; leaving it commits, an exception rolls everything back.
@@ -467,8 +469,8 @@ async def page(
         lock = "pg_advisory_xact_lock" if may_unite else "pg_advisory_xact_lock_shared"
         await connection.execute(f"SELECT {lock}({IDENTITY_LOCK})")
         await fence(connection, held)
-        links = await load_links(connection, cache)
-        yield PageWrite(connection, source, run_id, policy, cache, may_unite, links)
+        settled = await read_settled(connection, memory)
+        yield PageWrite(connection, source, run_id, policy, memory, may_unite, settled)
 
 
 def _rows(command_tag: str) -> int:

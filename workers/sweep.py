@@ -10,10 +10,10 @@ from portbook.errors import Problem
 from register import runs
 from register.db import Pool
 from register.findings import close_settled_values
-from register.identity import LinkCache
 from register.lease import Held as HeldLease
 from register.policy import Policy
 from register.runs import RunJob
+from register.settled import Memory
 from register.write import page, stored_payloads
 
 LOCATE_CHUNK = 500
@@ -35,7 +35,7 @@ async def sweep(
     adapter: Adapter,
     streams: list[str],
     policy: Policy,
-    cache: LinkCache,
+    memory: Memory,
 ) -> None:
     """Give every record of these streams that the run did not meet its reason. Only after a complete, error-free
     read. Raises Held before anything is written when more than HOLD_SHARE of the source would vanish."""
@@ -50,7 +50,7 @@ async def sweep(
             "permissions at the tool.",
         )
     reasons = await _reasons(pool, adapter, missing, tolerated=max(FEW, int(MISSED_SHARE * present)))
-    async with page(pool, held, source=job.source, run_id=job.id, policy=policy, cache=cache) as write:
+    async with page(pool, held, source=job.source, run_id=job.id, policy=policy, memory=memory) as write:
         await write.mark(reasons)
         await write.forget_rejected(
             streams, keep=[row_id for row_id, _, _ in missing if row_id not in reasons]

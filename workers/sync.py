@@ -32,9 +32,9 @@ from portbook.logs import plain_error
 from register import lease, runs
 from register.db import DATABASE_AWAY, Pool
 from register.errors import LeaseLost
-from register.identity import LinkCache
 from register.policy import Policy
 from register.runs import RunJob
+from register.settled import Memory
 from workers.following import RUN_FOR_S, follow, keep_subscribed
 from workers.streams import streams_to_sweep
 from workers.sweep import Held, sweep
@@ -86,7 +86,7 @@ class Syncer:
         self._policy = policy
         self._holder = holder
         self._lease_s = lease_s
-        self._cache = LinkCache()
+        self._memory = Memory()
 
     async def work(self, job: RunJob, watch: Watch | None = None) -> bool:
         """Carry out a run unless another worker has it. Every end is written down; returns whether it was ours."""
@@ -162,7 +162,7 @@ class Syncer:
                     aliases=aliases,
                     mapping_version=mapper.version,
                 )
-            writer = Writer(self._pool, job, held, self._policy, self._cache, mapper, watch)
+            writer = Writer(self._pool, job, held, self._policy, self._memory, mapper, watch)
             await writer.begin()
             if job.mode == "hints":
                 await self._read(adapter, job, [], writer, 1)
@@ -178,7 +178,7 @@ class Syncer:
             await self._read(adapter, job, others, writer, spec.concurrency)
             if job.mode == "full":
                 streams = await streams_to_sweep(self._pool, job, adapter, partitions)
-                await sweep(self._pool, held, job, adapter, streams, self._policy, self._cache)
+                await sweep(self._pool, held, job, adapter, streams, self._policy, self._memory)
             await writer.finish(fresh_at=started)
         if job.mode == "incremental" and writer.whole:
             # A changed file was read whole: what it no longer holds is found by a complete run, now rather than

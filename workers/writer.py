@@ -19,9 +19,10 @@ from mapping.apply import Mapper
 from register import hints, lease, runs
 from register.db import Pool
 from register.hints import Waiting
-from register.identity import LinkCache, NeedsIdentity
+from register.identity import NeedsIdentity
 from register.policy import Policy
 from register.runs import PartitionState, RunJob
+from register.settled import Memory
 from register.write import Counts, PageWrite, Place, open_rejections, page
 from workers.records import Sorted, Sorter
 
@@ -84,7 +85,7 @@ class Writer:
         job: RunJob,
         held: lease.Held,
         policy: Policy,
-        cache: LinkCache,
+        memory: Memory,
         mapper: Mapper,
         watch: Watch,
     ) -> None:
@@ -92,7 +93,7 @@ class Writer:
         self._job = job
         self._held = held
         self._policy = policy
-        self._cache = cache
+        self._memory = memory
         self._mapping_version = mapper.version
         self._sorter = Sorter(pool, job.source, mapper)
         self._watch = watch
@@ -234,7 +235,7 @@ class Writer:
                 totals = Counts(*(getattr(self._totals, name) for name in Counts.__slots__))
                 async with page(
                     self._pool, self._held, source=self._job.source, run_id=self._job.id, policy=self._policy,
-                    cache=self._cache, may_unite=may_unite,
+                    memory=self._memory, may_unite=may_unite,
                 ) as write:  # fmt: skip
                     await body(write)
                 return
@@ -245,8 +246,7 @@ class Writer:
                     raise
                 await asyncio.sleep(0.05 * (attempt + 1))
             self._totals = totals
-            self._cache.known.clear()
-            self._cache.stamp = ()
+            self._memory.forget()
 
     def _check_rejections(self, *, ended: bool) -> None:
         """Their share is known when the readers are through: bad records often lie together, at the beginning."""

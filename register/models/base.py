@@ -120,7 +120,7 @@ class Envelope(SQLModel):
     )
     custom: dict[str, Any] | None = document("Custom fields that a mapping chose, typed.")
     chosen: dict[str, Any] | None = document(
-        "Where several records tell of the row or a value is pinned: field → [record id, the rule that chose it]."
+        "Where several sources tell of the row or a value is pinned: field → [record id, the rule that chose it]."
     )
 
 

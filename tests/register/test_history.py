@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from mapping.apply import MappedRow
 from register import lease, runs
-from register.identity import LinkCache
 from register.ids import derive_id
 from register.merge import _NO_CONFLICT
 from register.policy import Policy
+from register.settled import Memory
 from register.write import Incoming, page
 from tests.fix_engine import Engine
 
@@ -51,7 +51,7 @@ class Book:
         record_id = derive_id(source, self.id)
         known = source in self.said
         async with page(
-            self.engine.pool, self.held[source], source=source, run_id=1, policy=POLICY, cache=LinkCache(),
+            self.engine.pool, self.held[source], source=source, run_id=1, policy=POLICY, memory=Memory(),
             may_unite=True,
         ) as write:  # fmt: skip
             if isinstance(what, str):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from register.identity import LinkCache, load_links
+from register.settled import Memory, read_settled
 from tests.fakes.jira import FakeJira
 from tests.fix_engine import Engine
 from tests.sync.test_accounts import fill
@@ -26,15 +26,16 @@ async def test_a_project_joined_to_one_that_is_joined_later_follows_it(engine: E
     for name, code in (("one", "PAY"), ("two", "PAY"), ("three", "CRM")):
         projects(engine, name, code, f"As {name} has it")
         await add_numbered(engine, name)
-    for name in ("two", "one", "three"):
+    for name in ("three", "two", "one"):
         await engine.sync(name)
     assert await engine.count("project", "presence = 'present'") == 2
-    cache = LinkCache()
+    memory = Memory()
     async with engine.pool.acquire() as connection:
-        before = dict(await load_links(connection, cache))
+        before = (await read_settled(connection, memory)).shown
         projects(engine, "two", "CRM", "Now the CRM")
+        engine.policy = replace(engine.policy, links={"project": [["two:CRM", "three:CRM"]]})
         await engine.sync("two")
-        links = await load_links(connection, cache)
+        links = (await read_settled(connection, memory)).shown
     (first,) = before
     # The first link, made for `one`, leads to where `two` has gone; whoever held the old links learns of it.
     assert len(links) == 2
@@ -44,6 +45,19 @@ async def test_a_project_joined_to_one_that_is_joined_later_follows_it(engine: E
     await engine.sync("one")
     assert await engine.count("project", "presence = 'present'") == 1
     assert {row[0] for row in await engine.pool.fetch("SELECT entity_id::text FROM claim")} == {links[first]}
+
+
+async def test_a_changed_code_does_not_tie_two_projects_together(engine: Engine) -> None:
+    """What joined `one` and `two` is no longer said; that `two` now has `three`'s code is for a person to judge."""
+    for name, code in (("one", "PAY"), ("two", "PAY"), ("three", "CRM")):
+        projects(engine, name, code, f"As {name} has it")
+        await add_numbered(engine, name)
+        await engine.sync(name)
+    projects(engine, "two", "CRM", "Now the CRM")
+    await engine.sync("two")
+    assert await engine.count("project", "presence = 'present'") == 2
+    suggested = await engine.pool.fetch("SELECT evidence FROM link WHERE state = 'suggested'")
+    assert [row[0] for row in suggested] == ["CRM; but it was joined to others on another code"]
 
 
 async def test_editing_a_linked_project_does_not_link_it_to_itself(engine: Engine) -> None:

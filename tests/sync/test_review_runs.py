@@ -98,6 +98,7 @@ async def test_history_never_runs_backwards_when_two_writers_share_a_row(
     engine: Engine, cloud: FakeJira
 ) -> None:
     from register.merge import merge_rows
+    from register.settled import Settled
 
     fill(cloud, 1)
     await engine.add_jira(cloud)
@@ -110,9 +111,9 @@ async def test_history_never_runs_backwards_when_two_writers_share_a_row(
         await early.fetchval("SELECT now()")  # begins first, writes last
         async with late.transaction():
             await late.execute(change, "second")
-            await merge_rows(late, "project", ids, engine.policy, {})
+            await merge_rows(late, "project", ids, engine.policy, Settled())
         await early.execute(change, "third")
-        await merge_rows(early, "project", ids, engine.policy, {})
+        await merge_rows(early, "project", ids, engine.policy, Settled())
     rows = await engine.pool.fetch(
         "SELECT valid_from, valid_to FROM project_history UNION ALL SELECT valid_from, 'infinity' FROM project ORDER BY 1"
     )

@@ -15,6 +15,7 @@ from register.derive import derive, working_days_between
 from register.ids import NAMESPACE, derive_id
 from register.merge import insert_rows, merge_rows
 from register.policy import Policy
+from register.settled import Settled
 from tests.fix_engine import Engine
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
@@ -63,13 +64,13 @@ def test_a_score_is_the_product_and_never_the_sheets_own() -> None:
 
 def test_ranks_follow_the_field_then_the_default_then_the_file() -> None:
     policy = Policy(("a", "b", "c"), {"project": {"default": ["c"], "budget": ["b"], "manager": ["b", "c"]}})
-    assert policy.rank("project", "title") == {"c": 0, "a": 1, "b": 2}
-    assert policy.rank("project", "budget") == {"b": 0, "a": 1, "c": 2}
-    assert policy.rank("project", "manager_id") == {"b": 0, "c": 1, "a": 2}
-    assert policy.rank("person", "title") == {"a": 0, "b": 1, "c": 2}
-    assert policy.rule("project", "manager_id") == "precedence.project.manager"
-    assert policy.rule("project", "title") == "precedence.project.default"
-    assert policy.rule("person", "title") == "order of sources"
+    assert policy.ranking("project", "title").rank == {"c": 0, "a": 1, "b": 2}
+    assert policy.ranking("project", "budget").rank == {"b": 0, "a": 1, "c": 2}
+    assert policy.ranking("project", "manager_id").rank == {"b": 0, "c": 1, "a": 2}
+    assert policy.ranking("person", "title").rank == {"a": 0, "b": 1, "c": 2}
+    assert policy.ranking("project", "manager_id").rule == "precedence.project.manager"
+    assert policy.ranking("project", "title").rule == "precedence.project.default"
+    assert policy.ranking("person", "title").rule == "order of sources"
 
 
 @given(st.lists(TEXT, min_size=1, max_size=4))
@@ -141,13 +142,13 @@ async def test_any_value_comes_back_as_it_went_in_by_copy_and_by_update(
         )
         assert floats({name: kept[name] for name in said}) == floats(said)
         await connection.execute("UPDATE source_record SET source_id = '1' WHERE id = $1", record_id)
-        changes = await merge_rows(connection, "project", [row_id], Policy(), {})
+        changes = await merge_rows(connection, "project", [row_id], Policy(), Settled())
         assert changes == [], "the claim says what the row says"
         await connection.execute(
             "UPDATE project SET title = 'x', tags = NULL, budget = 1, custom = NULL, version = 2 WHERE id = $1",
             row_id,
         )
-        (change,) = await merge_rows(connection, "project", [row_id], Policy(), {})
+        (change,) = await merge_rows(connection, "project", [row_id], Policy(), Settled())
         orjson.dumps(change.changed)
         kept = orjson.loads(
             await connection.fetchval("SELECT to_jsonb(p) FROM project p WHERE id = $1", row_id)

@@ -170,7 +170,7 @@ BEGIN
     EXECUTE format('ALTER TABLE %I ADD COLUMN chosen JSONB', entity);
     EXECUTE format('ALTER TABLE %I ADD COLUMN chosen JSONB', twin);
     EXECUTE format('COMMENT ON COLUMN %I.chosen IS %L', entity,
-      'Where several records tell of the row or a value is pinned: field → [record id, the rule that chose it].');
+      'Where several sources tell of the row or a value is pinned: field → [record id, the rule that chose it].');
     IF entity IN ('project', 'work_item', 'milestone') THEN
       EXECUTE format('ALTER TABLE %I ADD COLUMN same_as TEXT[]', entity);
       EXECUTE format('ALTER TABLE %I ADD COLUMN same_as TEXT[]', twin);

@@ -1,0 +1,309 @@
+"""Links: making rows one, and two again, without losing anything.
+
+A link joins two own ids, each as its source derives it. Rows are what hangs together by applied links; which of its
+own ids a row is shown under is chosen once, the one that was shown longest, and stays when more join.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
+
+from register.catalog import Kind, catalog
+from register.db import Connection
+from register.ids import derive_id
+from register.merge import Change, merge_rows, write_events
+from register.policy import Policy
+from register.settled import Settled
+
+DECISION = "decision"
+"""The rule of a link that a person made."""
+_REPOINT_ROWS = 5_000
+
+
+class Edge(NamedTuple):
+    """An applied link."""
+
+    id: str
+    one: str
+    other: str
+    rule: str
+
+    @property
+    def strength(self) -> int:
+        """What gives way first when two ids must come apart: rules before configuration before decisions."""
+        return {DECISION: 2, "configured": 1}.get(self.rule, 0)
+
+
+class Links:
+    """Changes links within a transaction that holds the identity lock alone. `settled` is changed along."""
+
+    def __init__(
+        self, connection: Connection, settled: Settled, policy: Policy, *, run_id: int | None = None
+    ) -> None:
+        self._connection = connection
+        self.settled = settled
+        self._policy = policy
+        self._run_id = run_id
+        self.called: dict[str, str] = {}
+        """Own id → `source:key`, of rows that are not written yet."""
+        self.changes: list[Change] = []
+
+    async def join(
+        self,
+        entity: str,
+        one: str,
+        other: str,
+        rule: str,
+        evidence: str,
+        *,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> bool:
+        """Show the two as one row, unless they are already or a person decided that they are not."""
+        first, second = self.settled.row(one), self.settled.row(other)
+        if first == second or self.settled.apart(first, second):
+            return False
+        kept, gone = await self._older(entity, first, second)
+        await self.note(entity, one, other, "applied", rule, evidence, actor=actor, reason=reason)
+        moving = self.settled.members(gone)
+        await self._show(entity, moving, kept)
+        moved = await self._connection.fetch(
+            "UPDATE claim SET entity_id = $3 WHERE entity = $1 AND entity_id = $2 RETURNING 1",
+            entity,
+            gone,
+            kept,
+        )
+        if moved or self.settled.pinned(kept):
+            await self._merge(entity, [gone, kept])
+        await self._repoint(entity, gone)
+        return True
+
+    async def part(self, entity: str, one: str, other: str, why: str) -> None:
+        """Take back the links by which the two are one row, the weakest first."""
+        row = self.settled.row(one)
+        if row != self.settled.row(other):
+            return
+        edges = await self._edges(self.settled.members(row))
+        while path := _path(edges, one, other):
+            weakest = min(path, key=lambda edge: (edge.strength, edge.id))
+            edges.remove(weakest)
+            await self._withdraw([weakest.id], why)
+        await self.regroup(entity, row)
+
+    async def withdraw(self, entity: str, edges: Iterable[Edge], why: str) -> None:
+        """Take back these links; what nothing else holds together comes apart."""
+        rows = sorted({self.settled.row(edge.one) for edge in edges})
+        await self._withdraw([edge.id for edge in edges], why)
+        for row in rows:
+            await self.regroup(entity, row)
+
+    async def regroup(self, entity: str, row: str) -> None:
+        """Show apart what applied links no longer hold together. The row stays with the part its id belongs to; each
+        other part goes back to the id of its own that was shown longest."""
+        members = self.settled.members(row)
+        groups = _groups(members, await self._edges(members))
+        apart = [group for group in groups if row not in group]
+        if not apart:
+            return
+        rows = [row]
+        for group in apart:
+            shown = await self._oldest(entity, group)
+            await self._show(entity, group, shown)
+            await self._connection.execute(
+                "UPDATE claim SET entity_id = $3 WHERE entity = $1 AND own_id = ANY($2::uuid[])",
+                entity, sorted(group), shown,
+            )  # fmt: skip
+            rows.append(shown)
+        await self._merge(entity, rows)
+        await self._repoint(entity, row)
+
+    async def edges_of(self, entity: str) -> list[Edge]:
+        """Every applied link of an entity."""
+        rows = await self._connection.fetch(
+            "SELECT id::text, first_id::text, second_id::text, rule FROM link WHERE entity = $1 AND state = 'applied' "
+            "ORDER BY id",
+            entity,
+        )
+        return [Edge(*row) for row in rows]
+
+    async def note(
+        self,
+        entity: str,
+        one: str,
+        other: str,
+        state: str,
+        rule: str,
+        evidence: str,
+        *,
+        confidence: float | None = None,
+        actor: str | None = None,
+        reason: str | None = None,
+    ) -> str:
+        """Write the pair down; returns the link's id. A person's refusal is only changed by a person, and what is
+        applied does not become a suggestion."""
+        first, second = sorted((one, other))
+        link_id = derive_id("link", entity, first, second)
+        await self._connection.execute(
+            """
+            INSERT INTO link AS l (id, entity, first_id, second_id, first, second, state, rule, evidence, confidence,
+                                   actor, reason, decided_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, CASE WHEN $11::text IS NOT NULL THEN now() END)
+            ON CONFLICT (id) DO UPDATE
+            SET state = excluded.state, rule = excluded.rule, evidence = excluded.evidence,
+                confidence = excluded.confidence, actor = excluded.actor, reason = excluded.reason,
+                decided_at = excluded.decided_at, first = coalesce(excluded.first, l.first),
+                second = coalesce(excluded.second, l.second)
+            WHERE excluded.actor IS NOT NULL
+               OR (l.state <> 'refused' AND NOT (l.state = 'applied' AND excluded.state = 'suggested')
+                   AND (l.state, l.rule, l.evidence) IS DISTINCT FROM
+                       (excluded.state, excluded.rule, excluded.evidence))
+            """,
+            link_id, entity, first, second, await self._called(entity, first), await self._called(entity, second),
+            state, rule, evidence, confidence, actor, reason,
+        )  # fmt: skip
+        return link_id
+
+    async def write_events(self, cause: str = "link") -> list[Change]:
+        """The events of everything done so far. Returns the changes, and begins anew."""
+        changes, self.changes = self.changes, []
+        await write_events(self._connection, changes, cause=cause, run_id=self._run_id)
+        return changes
+
+    async def _withdraw(self, ids: Collection[str], why: str) -> None:
+        await self._connection.execute(
+            "UPDATE link SET state = 'withdrawn', reason = $2 WHERE id = ANY($1::uuid[])", list(ids), why
+        )
+
+    async def _edges(self, members: Collection[str]) -> list[Edge]:
+        rows = await self._connection.fetch(
+            """
+            SELECT id::text, first_id::text, second_id::text, rule FROM link
+            WHERE state = 'applied' AND first_id = ANY($1::uuid[]) AND second_id = ANY($1::uuid[]) ORDER BY id
+            """,
+            sorted(members),
+        )
+        return [Edge(*row) for row in rows]
+
+    async def _show(self, entity: str, own_ids: Collection[str], row: str) -> None:
+        others = sorted(own_id for own_id in own_ids if own_id != row)
+        await self._connection.execute("DELETE FROM absorbed WHERE id = $1", row)
+        await self._connection.execute(
+            """
+            INSERT INTO absorbed (id, entity, entity_id) SELECT unnest($1::uuid[]), $2, $3
+            ON CONFLICT (id) DO UPDATE SET entity_id = excluded.entity_id
+            """,
+            others, entity, row,
+        )  # fmt: skip
+        for own_id in own_ids:
+            self.settled.show(own_id, row)
+
+    async def _merge(self, entity: str, rows: Iterable[str]) -> None:
+        for row in rows:
+            self.changes += await merge_rows(self._connection, entity, [row], self._policy, self.settled)
+
+    async def _repoint(self, entity: str, row: str) -> None:
+        """Recompute every row that refers to this one."""
+        for other in catalog().values():
+            for column in other.fields.values() if other.enveloped else ():
+                if column.ref != entity:
+                    continue
+                test = (
+                    f"$1::uuid = ANY({column.name})"
+                    if column.kind is Kind.IDS
+                    else f"{column.name} = $1::uuid"
+                )
+                found = await self._connection.fetch(f"SELECT id::text FROM {other.name} WHERE {test}", row)
+                ids = [r[0] for r in found]
+                for at in range(0, len(ids), _REPOINT_ROWS):
+                    self.changes += await merge_rows(
+                        self._connection, other.name, ids[at : at + _REPOINT_ROWS], self._policy, self.settled
+                    )
+
+    async def _older(self, entity: str, one: str, other: str) -> tuple[str, str]:
+        """(the one to keep, the one to absorb): what has been in the register for longer is better known."""
+        kept = await self._oldest(entity, (one, other))
+        return (kept, other if kept == one else one)
+
+    async def _oldest(self, entity: str, ids: Collection[str]) -> str:
+        rows = await self._connection.fetch(
+            f"""
+            SELECT t.id::text FROM {entity} t
+            LEFT JOIN {entity}_history h ON h.id = t.id AND h.version = 1
+            WHERE t.id = ANY($1::uuid[])
+            ORDER BY coalesce(h.valid_from, t.valid_from), t.id LIMIT 1
+            """,
+            sorted(ids),
+        )
+        return rows[0][0] if rows else await self._told_first(entity, ids)
+
+    async def _told_first(self, entity: str, ids: Collection[str]) -> str:
+        """Of ids that no row has yet: one that a record tells of, else the least."""
+        told = await self._connection.fetchval(
+            "SELECT min(own_id::text) FROM claim WHERE entity = $1 AND own_id = ANY($2::uuid[])",
+            entity,
+            sorted(ids),
+        )
+        return told or min(ids)
+
+    async def _called(self, entity: str, own_id: str) -> str | None:
+        if own_id in self.called:
+            return self.called[own_id]
+        found: str | None = await self._connection.fetchval(
+            """
+            SELECT c.source || ':' || coalesce(c.values->>'key', c.values->>'code', c.values->>'email', r.source_id)
+            FROM claim c JOIN source_record r ON r.id = c.record_id WHERE c.entity = $1 AND c.own_id = $2
+            ORDER BY c.record_id LIMIT 1
+            """,
+            entity, own_id,
+        )  # fmt: skip
+        return found
+
+
+def _path(edges: Iterable[Edge], one: str, other: str) -> list[Edge]:
+    """The edges of a shortest way from the one to the other; empty where there is none."""
+    ways = _ways(edges)
+    came: dict[str, Edge | None] = {one: None}
+    queue = [one]
+    for at in queue:
+        if at == other:
+            break
+        for edge in ways.get(at, ()):
+            to = edge.other if edge.one == at else edge.one
+            if to not in came:
+                came[to] = edge
+                queue.append(to)
+    path: list[Edge] = []
+    at = other
+    while (last := came.get(at)) is not None:
+        path.append(last)
+        at = last.other if last.one == at else last.one
+    return path
+
+
+def _groups(members: Collection[str], edges: Iterable[Edge]) -> list[set[str]]:
+    """The members by what hangs together."""
+    ways = _ways(edges)
+    groups: list[set[str]] = []
+    left = set(members)
+    for start in sorted(members):
+        if start not in left:
+            continue
+        group, queue = {start}, [start]
+        for at in queue:
+            for edge in ways.get(at, ()):
+                to = edge.other if edge.one == at else edge.one
+                if to not in group:
+                    group.add(to)
+                    queue.append(to)
+        left -= group
+        groups.append(group)
+    return groups
+
+
+def _ways(edges: Iterable[Edge]) -> Mapping[str, list[Edge]]:
+    ways: dict[str, list[Edge]] = {}
+    for edge in edges:
+        ways.setdefault(edge.one, []).append(edge)
+        ways.setdefault(edge.other, []).append(edge)
+    return ways
