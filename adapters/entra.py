@@ -16,8 +16,6 @@ from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
-import jwt  # msal's own, which signs the assertion with it
-import msal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from adapters.address import is_loopback
@@ -190,6 +188,8 @@ class EntraSignIn:
 
     def _ask(self, secret: str) -> tuple[str, float]:
         """The token and how many seconds it lives. Runs in a thread: msal waits for its answers."""
+        import jwt  # msal's own, which signs the assertion with it
+
         with _Connection(self._auth, self._transport, self._timeout_s) as connection:
             try:
                 result = _ask_msal(self._auth, self._scope, secret, connection)
@@ -274,6 +274,9 @@ def _ask_msal(
     secret: str,
     connection: _Connection,
 ) -> Mapping[str, Any]:
+    # Slow to load, and most sources sign in elsewhere.
+    import msal
+
     # A client of its own for every token: msal's cache would give back the one that was just refused.
     if isinstance(auth, ManagedIdentity):
         identity = (

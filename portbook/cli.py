@@ -18,7 +18,6 @@ import typer
 from rich.markup import escape
 
 from adapters.errors import SourceError
-from gateway.schema import register_schema
 from portbook import __version__, hooks
 from portbook.config import Config, config_schema
 from portbook.errors import Problem, SettingsInvalid
@@ -296,6 +295,8 @@ def schema(
         case "config":
             print(json.dumps(config_schema(KINDS), indent=2))
         case "register":
+            from gateway.schema import register_schema
+
             print(json.dumps(json.loads(register_schema()), indent=2))
         case _:
             raise SettingsInvalid(f"there is no schema {what!r}", hint="Write `config` or `register`.")
