@@ -39,7 +39,8 @@ class GitHubIssuesOptions(BaseModel):
 
 
 class Token:
-    """Signs requests; after a 401 the token is asked for once more."""
+    """Signs requests; after a 401 the token is asked for once more. Written out to be read: `adapters.sign_in.SignIn`
+    does the same, and also takes a `refresh` that is not awaited, as the product's own is."""
 
     def __init__(self, token: str, refresh: Callable[[], Awaitable[str]] | None) -> None:
         self._token, self._refresh = token, refresh
