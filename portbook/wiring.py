@@ -20,11 +20,11 @@ from adapters.spreadsheet import SpreadsheetAdapter, SpreadsheetOptions
 from mapping.apply import Mapper
 from mapping.load import Entities, MappingSet, load_mapping
 from mapping.verbs import Locale
-from portbook.config import Config, Source, read_secrets
+from portbook.config import Config, Source, TrustedUnlessSilent, read_secrets
 from portbook.errors import SettingsInvalid
 from register.catalog import catalog
 from register.ids import derive_id
-from register.policy import Policy
+from register.policy import Policy, Trusted
 from register.runs import SourceSetting
 from workers.schedule import Due
 from workers.sync import SourceSpec
@@ -111,14 +111,23 @@ class Parts(NamedTuple):
 def wire(config: Config) -> Parts:
     """The configuration as working parts. Opens nothing yet."""
     zone = ZoneInfo(config.register.timezone)
+    identity: dict[str, Any] = {
+        "project": config.identity.projects,
+        "person": config.identity.people,
+        "milestone": config.identity.milestones,
+        "work_item": config.identity.work_items,
+    }
     return Parts(
         specs={source.name: _spec(source, config) for source in config.sources},
         schedule={source.name: Due(source.every, source.sweep, zone) for source in config.sources},
         policy=Policy(
             sources=tuple(source.name for source in config.sources),
-            precedence=config.precedence,
-            links={"project": config.identity.projects.links, "person": config.identity.people.links},
-            match={"project": config.identity.projects.match, "person": config.identity.people.match},
+            precedence={
+                entity: {name: tuple(map(_trusted, order)) for name, order in rules.items()}
+                for entity, rules in config.precedence.items()
+            },
+            links={entity: rule.links for entity, rule in identity.items()},
+            match={entity: rule.match for entity, rule in identity.items()},
         ),
         settings=[
             SourceSetting(
@@ -150,6 +159,12 @@ def _spec(source: Source, config: Config) -> SourceSpec:
         concurrency=getattr(source.options, "concurrency", 2),
         subscribe=subscribe if address else None,
     )
+
+
+def _trusted(item: str | TrustedUnlessSilent) -> Trusted:
+    if isinstance(item, str):
+        return Trusted(item)
+    return Trusted(item.source, int(item.unless_silent / timedelta(seconds=1)))
 
 
 def _address(source: Source) -> str | None:

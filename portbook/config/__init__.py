@@ -2,7 +2,15 @@
 
 from portbook.config.errors import ConfigInvalid, ConfigMissing, Mistake, SecretMissing
 from portbook.config.load import DEFAULT_PATH, config_path, load_config
-from portbook.config.model import Config, Gateway, Identity, IdentityRule, Register, Source
+from portbook.config.model import (
+    Config,
+    Gateway,
+    Identity,
+    IdentityRule,
+    Register,
+    Source,
+    TrustedUnlessSilent,
+)
 from portbook.config.schema import config_schema
 from portbook.config.secrets import SecretReference, read_secrets
 
@@ -19,6 +27,7 @@ __all__ = [
     "SecretMissing",
     "SecretReference",
     "Source",
+    "TrustedUnlessSilent",
     "config_path",
     "config_schema",
     "load_config",

@@ -226,11 +226,14 @@ class _Reader:
                 if known is not None and field != "default" and field not in known:
                     near = did_you_mean(field, [*known, "default"])
                     self.shape.wrong((*at, field), f"{entity} has no field {field!r}", near)
-                for index, source in _items(order):
-                    if isinstance(source, str):
-                        self._known_source(source, sources, (*at, field, index))
-                        if source in order[:index]:
-                            self.shape.wrong((*at, field, index), f"the source {source!r} is named twice")
+                named: list[Any] = [
+                    item.get("source") if isinstance(item, dict) else item for _, item in _items(order)
+                ]
+                for index, name in enumerate(named):
+                    if isinstance(name, str):
+                        self._known_source(name, sources, (*at, field, index))
+                        if name in named[:index]:
+                            self.shape.wrong((*at, field, index), f"the source {name!r} is named twice")
 
     def _known_source(self, name: str, sources: list[str], at: At) -> None:
         if name not in sources:

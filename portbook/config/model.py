@@ -64,6 +64,7 @@ def _refuse(message: str) -> NoReturn:
 Duration = Annotated[
     timedelta, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": DURATION})
 ]
+CustomField = Annotated[str, Field(pattern=r"^custom\.[A-Za-z][A-Za-z0-9_]{0,62}$")]
 Clock = Annotated[time, BeforeValidator(_clock), WithJsonSchema({"type": "string", "pattern": CLOCK})]
 
 
@@ -224,16 +225,39 @@ class IdentityRule(_Strict):
 class ProjectIdentity(IdentityRule):
     """When projects of several sources are one."""
 
-    match: tuple[Literal["code"], ...] = Field(
-        default=("code",), description="Fields that make projects one when equal; `[]` for links alone."
+    match: tuple[Literal["code", "key", "same_as"] | CustomField, ...] = Field(
+        default=("code",),
+        description="Fields that make projects one when equal: `code`, `key`, a custom field as `custom.name`, or "
+        "`same_as`, which holds the other one's address or key; `[]` for links alone.",
     )
 
 
 class PeopleIdentity(IdentityRule):
     """When people of several sources are one."""
 
-    match: tuple[Literal["email"], ...] = Field(
-        default=("email",), description="Fields that make people one when equal; `[]` for links alone."
+    match: tuple[Literal["email"] | CustomField, ...] = Field(
+        default=("email",),
+        description="Fields that make people one when equal: `email`, or a custom field as `custom.name` (a staff "
+        "number); `[]` for links alone.",
+    )
+
+
+class MilestoneIdentity(IdentityRule):
+    """When milestones of several sources are one."""
+
+    match: tuple[Literal["key", "same_as"] | CustomField, ...] = Field(
+        default=(),
+        description="Fields that make milestones one when equal: `key`, a custom field as `custom.name`, or `same_as`, "
+        "which holds the other one's address or key.",
+    )
+
+
+class WorkItemIdentity(IdentityRule):
+    """When work items of several sources are one."""
+
+    match: tuple[Literal["same_as"], ...] = Field(
+        default=(),
+        description="`same_as`: an item that names another tool's item by its address or key is that item.",
     )
 
 
@@ -242,6 +266,17 @@ class Identity(_Strict):
 
     projects: ProjectIdentity = Field(default=ProjectIdentity(), description="Projects.")
     people: PeopleIdentity = Field(default=PeopleIdentity(), description="People.")
+    milestones: MilestoneIdentity = Field(default=MilestoneIdentity(), description="Milestones.")
+    work_items: WorkItemIdentity = Field(default=WorkItemIdentity(), description="Work items.")
+
+
+class TrustedUnlessSilent(_Strict):
+    """A source that loses its rank when it falls silent."""
+
+    source: str = Field(description="Its name.")
+    unless_silent: Duration = Field(
+        description="Without news from it for so long, it is believed last: `14d`. Its rank comes back with its news."
+    )
 
 
 class ConfigFile(_Strict):
@@ -251,10 +286,10 @@ class ConfigFile(_Strict):
     gateway: Gateway = Field(default=Gateway(), description="Where the API answers.")
     sources: tuple[object, ...] = Field(default=(), description="The tools to read.")
     identity: Identity = Field(default=Identity(), description="When records of several sources are one.")
-    precedence: Mapping[str, Mapping[str, tuple[str, ...]]] = Field(
+    precedence: Mapping[str, Mapping[str, tuple[str | TrustedUnlessSilent, ...]]] = Field(
         default={},
         description="For each entity, which source wins: `default` for all fields, or a field's name; "
-        "the first is strongest.",
+        "the first is strongest. A source is its name, or `{source: NAME, unless_silent: 14d}`.",
     )
 
 
@@ -267,7 +302,7 @@ class Config:
     gateway: Gateway
     sources: tuple[Source, ...]
     identity: Identity
-    precedence: Mapping[str, Mapping[str, tuple[str, ...]]]
+    precedence: Mapping[str, Mapping[str, tuple[str | TrustedUnlessSilent, ...]]]
     """Entity → field or `default` → names of sources, strongest first."""
 
     def source(self, name: str) -> Source:

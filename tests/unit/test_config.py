@@ -164,6 +164,8 @@ def test_a_configuration_cannot_be_changed() -> None:
         ("identity: {projects: {links: [[a:1]]}}", "1:31: a link names at least two records"),
         ("identity: {projects: {links: [[a, b:1]]}}", "1:32: must be `source:id or key`"),
         ("identity: {projects: {match: [title]}}", "`match` must be 'code'"),
+        ("identity: {work_items: {match: [key]}}", "`match` must be 'same_as'"),
+        ("precedence: {project: {default: [{source: a}]}}", "`unless_silent` is missing"),
         ("precedence: {projct: {}}", "1:14: there is no entity 'projct' (did you mean 'project'?)"),
         (
             "precedence: {project: {budgte: []}}",
