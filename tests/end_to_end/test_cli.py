@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,16 +32,28 @@ PMO_LINE = CONFIG[: CONFIG.index("- name: pmo")].count("\n") + 1
 class Shell:
     """Runs `portbook` in the demo's folder."""
 
+    jira: FakeJira
+
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
         self.config = folder / "portbook.yaml"
         self.database = environment["DATABASE_URL"]
-        self._environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "200", **environment}
+        self._environment = {
+            **os.environ,
+            "NO_COLOR": "1",
+            "COLUMNS": "200",
+            **environment,
+        }
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "portbook", *arguments]
         done = subprocess.run(
-            command, cwd=self.folder, env=self._environment, capture_output=True, text=True, timeout=120
+            command,
+            cwd=self.folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
         assert "Traceback" not in done.stderr, done.stderr
         assert TOKEN not in done.stdout + done.stderr
@@ -68,20 +81,34 @@ def shell(database: str, redis_url: str, tmp_path: Path) -> Iterator[Shell]:
     (tmp_path / "plans.mapping.yaml").write_text(PLANS_MAPPING)
     for name in ("jira-token", "boards-token"):
         (tmp_path / name).write_text(TOKEN)
-    with FakeJira(world, secret=TOKEN) as jira, FakeAzureDevOps(organisation(today), secret=TOKEN) as boards:
+    with (
+        FakeJira(world, secret=TOKEN) as jira,
+        FakeAzureDevOps(organisation(today), secret=TOKEN) as boards,
+    ):
         found = Shell(tmp_path, {"DATABASE_URL": database, "REDIS_URL": redis_url})
-        ports = {"jira_port": urlsplit(jira.url).port, "boards_port": urlsplit(boards.url).port}
+        found.jira = jira
+        ports = {
+            "jira_port": urlsplit(jira.url).port,
+            "boards_port": urlsplit(boards.url).port,
+        }
         text = CONFIG.format(gateway_port=0, **ports)
         stores = "register: {database: embedded, redis: embedded, data_dir: data}"
         assert stores in text
         found.config.write_text(
-            text.replace(stores, "register: {database: {env: DATABASE_URL}, redis: {env: REDIS_URL}}")
+            text.replace(
+                stores,
+                "register: {database: {env: DATABASE_URL}, redis: {env: REDIS_URL}}",
+            )
         )
         yield found
 
 
-def test_a_newcomer_adds_a_project_and_a_spreadsheet_with_two_sheets(shell: Shell) -> None:
-    (shell.folder / "registers" / "ops.csv").write_text("Action ID,Project,Title\nA-1,OPS,Order cables\n")
+def test_a_newcomer_adds_a_project_and_a_spreadsheet_with_two_sheets(
+    shell: Shell,
+) -> None:
+    (shell.folder / "registers" / "ops.csv").write_text(
+        "Action ID,Project,Title\nA-1,OPS,Order cables\n"
+    )
     shell.change("projects: [PAY, WEB, DWH]", "projects: [PAY, WEB, DWH, OPS]")
     shell.change(
         "\nidentity:",
@@ -96,15 +123,19 @@ def test_a_newcomer_adds_a_project_and_a_spreadsheet_with_two_sheets(shell: Shel
     assert {run["state"] for run in runs.values()} == {"succeeded"}
     assert runs["raid"]["stored"] > 5
     status = json.loads(shell.run("status", "--json").stdout)
-    assert {source["source"]: source["state"] for source in status["sources"]} == dict.fromkeys(
-        runs, "succeeded"
-    )
+    assert {
+        source["source"]: source["state"] for source in status["sources"]
+    } == dict.fromkeys(runs, "succeeded")
     again = json.loads(shell.run("sync", "--json").stdout)
     assert {run["rows_changed"] for run in again} == {0}
 
 
-def test_the_demo_portfolio_is_one_row_a_project_told_by_four_tools(shell: Shell) -> None:
-    assert shell.run("sync", "pmo").returncode == 0  # the PMO's list first, as the demo has it
+def test_the_demo_portfolio_is_one_row_a_project_told_by_four_tools(
+    shell: Shell,
+) -> None:
+    assert (
+        shell.run("sync", "pmo").returncode == 0
+    )  # the PMO's list first, as the demo has it
     done = shell.run("sync", "--json")
     assert {run["state"] for run in json.loads(done.stdout)} == {"succeeded"}
 
@@ -132,14 +163,20 @@ def test_the_demo_portfolio_is_one_row_a_project_told_by_four_tools(shell: Shell
         SELECT f.code, t.code FROM dependency d JOIN project f ON f.id = d.from_project_id
         JOIN project t ON t.id = d.to_project_id
     """
-    assert told(across) >= {("ERP", "WEB"), ("PAY", "DWH")}  # from boards and plan to Jira
+    assert told(across) >= {
+        ("ERP", "WEB"),
+        ("PAY", "DWH"),
+    }  # from boards and plan to Jira
 
 
 def test_an_unknown_key_names_its_line_and_the_right_word(shell: Shell) -> None:
     line = shell.change("every: 1m", "evry: 1m")
     done = shell.run("check")
     assert done.returncode == 2
-    assert f"portbook.yaml:{line}:5: unknown key 'evry' (did you mean 'every'?)" in done.stderr
+    assert (
+        f"portbook.yaml:{line}:5: unknown key 'evry' (did you mean 'every'?)"
+        in done.stderr
+    )
 
 
 def test_a_source_named_twice_names_both_lines(shell: Shell) -> None:
@@ -147,12 +184,15 @@ def test_a_source_named_twice_names_both_lines(shell: Shell) -> None:
     done = shell.run("check")
     assert done.returncode == 2
     assert (
-        f"portbook.yaml:{line}:5: the source name 'delivery' is used twice (first in line 6)" in done.stderr
+        f"portbook.yaml:{line}:5: the source name 'delivery' is used twice (first in line 6)"
+        in done.stderr
     )
 
 
 @pytest.mark.parametrize("command", ["check", "sync"])
-def test_a_wrong_token_names_the_source_and_what_to_do(shell: Shell, command: str) -> None:
+def test_a_wrong_token_names_the_source_and_what_to_do(
+    shell: Shell, command: str
+) -> None:
     (shell.folder / "jira-token").write_text("another")
     done = shell.run(command)
     assert done.returncode == 1
@@ -164,7 +204,9 @@ def test_a_wrong_token_names_the_source_and_what_to_do(shell: Shell, command: st
 
 
 @pytest.mark.parametrize("command", ["check", "sync"])
-def test_a_missing_file_names_the_source_and_the_files_there_are(shell: Shell, command: str) -> None:
+def test_a_missing_file_names_the_source_and_the_files_there_are(
+    shell: Shell, command: str
+) -> None:
     shell.change("registers/pmo.xlsx", "registers/pmx.xlsx")
     done = shell.run(command)
     assert done.returncode == 1
@@ -175,7 +217,9 @@ def test_a_missing_file_names_the_source_and_the_files_there_are(shell: Shell, c
 
 
 @pytest.mark.parametrize("command", ["check", "sync"])
-def test_an_unknown_column_names_file_sheet_and_the_column_meant(shell: Shell, command: str) -> None:
+def test_an_unknown_column_names_file_sheet_and_the_column_meant(
+    shell: Shell, command: str
+) -> None:
     shell.change(
         "[registers/pmo.xlsx]",
         "[registers/pmo.xlsx]\n    sheets: [{sheet: Risks, into: risk, key: Risk Idd}]",
@@ -199,9 +243,17 @@ def test_a_complete_run_follows_one_that_was_put_off(shell: Shell) -> None:
     (run,) = json.loads(done.stdout)
     assert (run["mode"], run["state"]) == ("full", "succeeded")
     assert run["id"] != put_off
-    ended = asyncio.run(ask(shell.database, "SELECT mode, state, approved FROM run WHERE id = $1", put_off))
+    ended = asyncio.run(
+        ask(
+            shell.database,
+            "SELECT mode, state, approved FROM run WHERE id = $1",
+            put_off,
+        )
+    )
     assert ended == ("incremental", "succeeded", False)
-    approved = asyncio.run(ask(shell.database, "SELECT approved FROM run WHERE id = $1", run["id"]))
+    approved = asyncio.run(
+        ask(shell.database, "SELECT approved FROM run WHERE id = $1", run["id"])
+    )
     assert approved == (True,)
 
 
@@ -250,17 +302,27 @@ def test_discover_shows_fields_samples_and_what_becomes_of_them(shell: Shell) ->
     assert "kept as sent, not mapped" in done.stdout
     assert "fields.summary" in done.stdout
     done = shell.run("discover", "pmo")
-    (line,) = [line for line in done.stdout.splitlines() if 'cells."objectives"' in line and "Grow" in line]
+    (line,) = [
+        line
+        for line in done.stdout.splitlines()
+        if 'cells."objectives"' in line and "Grow" in line
+    ]
     assert "portfolio.objectives_text" in line
 
 
 def test_map_shows_the_row_a_record_becomes(shell: Shell) -> None:
-    record = {"id": "7", "key": "PAY-7", "fields": {"summary": "Pay by card", "duedate": "2026-13-01"}}
+    record = {
+        "id": "7",
+        "key": "PAY-7",
+        "fields": {"summary": "Pay by card", "duedate": "2026-13-01"},
+    }
     (shell.folder / "record.json").write_text(json.dumps(record))
     done = shell.run("map", "jira", "record.json", "--stream", "issue")
     assert done.returncode == 1
     assert "Pay by card" in done.stdout
-    assert "due_on cannot be read from '2026-13-01': month must be in 1..12" in done.stdout
+    assert (
+        "due_on cannot be read from '2026-13-01': month must be in 1..12" in done.stdout
+    )
 
 
 def test_keys_are_made_listed_and_withdrawn(shell: Shell) -> None:
@@ -273,9 +335,65 @@ def test_keys_are_made_listed_and_withdrawn(shell: Shell) -> None:
     assert shell.run("keys", "revoke", "excel").returncode == 1
 
 
+def test_hooks_are_set_up_by_the_tool_or_by_hand_and_listed(shell: Shell) -> None:
+    (shell.folder / "hook-secret").write_text(TOKEN)
+    done = shell.run("hooks", "install", "delivery")
+    assert done.returncode == 2
+    assert "source 'delivery' has no `hooks`" in done.stderr
+    assert "portbook.yaml:6" in done.stderr
+    shell.change(
+        "    every: 1m", "    every: 1m\n    hooks: {secret: {file: hook-secret}}"
+    )
+    done = shell.run("hooks", "install", "delivery")
+    assert done.returncode == 2
+    assert "Set `gateway: {public_url: https://…}`" in done.stderr
+    shell.change("gateway: {", "gateway: {public_url: https://pmo.example, ")
+    done = shell.run("hooks", "install", "delivery")
+    assert done.returncode == 1
+    assert "It takes an administrator" in done.stderr
+    assert (
+        "System > WebHooks > Create a WebHook\n  URL      https://pmo.example/hooks/delivery"
+        in done.stdout
+    )
+    assert listed(shell)["delivery"] == ["/hooks/delivery", "0", "0"]
+    shell.jira.state.administrator = True
+    done = shell.run("hooks", "install", "delivery")
+    assert done.returncode == 0, done.stderr
+    assert "https://pmo.example/hooks/delivery" in done.stdout
+    (hook,) = shell.jira.state.webhooks
+    assert (hook["url"], hook["secret"]) == (
+        "https://pmo.example/hooks/delivery",
+        TOKEN,
+    )
+    asyncio.run(ask(shell.database, LEAVE_HINT))
+    assert listed(shell) == {
+        "source": ["comes in at", "set up by us", "waiting"],
+        "delivery": ["/hooks/delivery", "1", "1"],
+        "boards": ["off", "0", "0"],
+        "plans": ["off", "0", "0"],
+        "pmo": ["off", "0", "0"],
+    }
+
+
+LEAVE_HINT = "INSERT INTO hint (source, stream, item) VALUES ('delivery', 'issue', '7') RETURNING item"
+
+
+def listed(shell: Shell) -> dict[str, list[str]]:
+    """Source → its cells in `portbook hooks list`."""
+    done = shell.run("hooks", "list")
+    assert done.returncode == 0, done.stderr
+    rows = [re.split(r"\s{2,}", line.strip()) for line in done.stdout.splitlines()]
+    return {row[0]: row[1:] for row in rows if len(row) == 4}
+
+
 def test_the_schema_for_editors_is_json_schema(shell: Shell) -> None:
-    assert json.loads(shell.run("schema", "config").stdout)["$schema"].endswith("2020-12/schema")
-    assert "work_items" in json.loads(shell.run("schema", "register").stdout)["collections"]
+    assert json.loads(shell.run("schema", "config").stdout)["$schema"].endswith(
+        "2020-12/schema"
+    )
+    assert (
+        "work_items"
+        in json.loads(shell.run("schema", "register").stdout)["collections"]
+    )
 
 
 def test_wrong_usage_ends_with_two_and_a_hint(shell: Shell) -> None:
