@@ -13,6 +13,7 @@ from register.errors import QueryInvalid
 from register.query import (
     DEFAULT_LIMIT,
     Answer,
+    AsOf,
     Lanes,
     Level,
     NameUnknown,
@@ -21,6 +22,7 @@ from register.query import (
     QueryTooLarge,
     check,
     entity_of,
+    parse_as_of,
     parse_fields,
     parse_filter,
     parse_order,
@@ -35,7 +37,8 @@ from register.query.parse_filter import check_text
 _IN_LINKS = "!$%&'()*+,/:;=?@~"
 PREFIX = "/api/v1/"
 _JSON = (b"content-type", b"application/json")
-PARAMETERS = ("fields", "filter", "order", "limit", "cursor")
+PARAMETERS = ("fields", "filter", "order", "limit", "cursor", "as_of")
+_OF_ONE = ("fields", "as_of")
 
 
 class Rows:
@@ -69,11 +72,16 @@ class Rows:
 
 async def _one_row(lanes: Lanes, collection: str, reference: str, query: bytes) -> Answer:
     given = _parameters(collection, query)
-    wrong = next((name for name in given if name != "fields"), None)
+    wrong = next((name for name in given if name not in _OF_ONE), None)
     if wrong is not None:
-        raise NameUnknown(f"one row takes no `{wrong[:60]}`", parameter=wrong[:60], hint="It takes `fields`.")
+        raise NameUnknown(
+            f"one row takes no `{wrong[:60]}`",
+            parameter=wrong[:60],
+            hint=f"It takes {' and '.join(f'`{name}`' for name in _OF_ONE)}.",
+        )
     check_text(reference, Origin("reference", reference))
-    return await read_row(lanes, _row_level(collection, given.get("fields", "")), reference)
+    level = _row_level(collection, given.get("fields", ""))
+    return await read_row(lanes, level, reference, _as_of(given))
 
 
 rows = Rows()
@@ -115,8 +123,10 @@ def prepare(collection: str, query: bytes) -> Prepared:
             limit=_limit(given.get("limit")),
         )
     )
-    pinned = [f"{name}={text}" for name, text in sorted(given.items()) if name != "limit"]
-    return Prepared.of(level, shape_of(collection, *pinned))
+    # A cursor holds the instant itself.
+    free = ("limit", "as_of")
+    pinned = [f"{name}={text}" for name, text in sorted(given.items()) if name not in free]
+    return Prepared.of(level, shape_of(collection, *pinned), _as_of(given))
 
 
 @lru_cache(maxsize=512)
@@ -192,6 +202,10 @@ def _equality(name: str, text: str) -> Condition:
     # The path stands in the parameter's name, where no character can be pointed at.
     path = Path(tuple(name.split(".")), 0, origin)
     return Compare(path, "=" if len(values) == 1 else "in", tuple(values))
+
+
+def _as_of(given: dict[str, str]) -> AsOf | None:
+    return parse_as_of(given["as_of"]) if "as_of" in given else None
 
 
 def _limit(text: str | None) -> int:

@@ -32,7 +32,10 @@ _PARAMETERS = {
     "order": "By what, a minus for downwards: `-budget,key`.",
     "limit": f"How many, up to {MAX_LIMIT:,}; {DEFAULT_LIMIT} when left out.",
     "cursor": "`next` of the page before.",
+    "as_of": "As the register was then: a date (the end of that day, UTC) or an instant with its zone.",
 }
+_PAST = ("as_of",)
+"""Parameters of collections that keep history."""
 _PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "detail", "code"],
@@ -158,6 +161,7 @@ def _list(collection: str, entity: Entity, row: dict[str, Any]) -> dict[str, Any
             "schema": {"type": "integer" if name == "limit" else "string"},
         }
         for name, text in _PARAMETERS.items()
+        if entity.enveloped or name not in _PAST
     ]
     return _operation(f"list_{collection}", f"Rows of {collection}", entity, parameters, body)
 
@@ -176,7 +180,10 @@ def _one(collection: str, entity: Entity, row: dict[str, Any]) -> dict[str, Any]
             "description": "Id or key.",
             "schema": {"type": "string"},
         },
-        {"name": "fields", "in": "query", "description": _PARAMETERS["fields"], "schema": {"type": "string"}},
+        *(
+            {"name": part, "in": "query", "description": _PARAMETERS[part], "schema": {"type": "string"}}
+            for part in ("fields", *_PAST[: entity.enveloped])
+        ),
     ]
     return _operation(f"get_{entity.name}", f"One of {collection}", entity, parameters, body)
 

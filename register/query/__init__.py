@@ -3,6 +3,7 @@
 parse_fields, parse_filter    grammar      text → ast.Query          positions kept
 check                         names        Query → Level             catalog, kinds, limits
 compile                       SQL          Level → Statement         values bound
+past                          as_of        another table, an instant  the same query, of then
 read, cursor                  running it   Statement → Answer        bytes passed through
 """
 
@@ -13,24 +14,29 @@ from register.query.errors import (
     CollectionUnknown,
     CursorInvalid,
     NameUnknown,
+    PastUnknown,
     QueryTooLarge,
     QueryTooSlow,
     RowAmbiguous,
 )
 from register.query.lanes import Lanes
+from register.query.one_row import find_row
 from register.query.parse_fields import parse_fields
 from register.query.parse_filter import parse_filter, parse_order
+from register.query.past import AsOf, parse_as_of
 from register.query.read import Answer, Prepared, read_page, read_row
 
 __all__ = [
     "DEFAULT_LIMIT",
     "MAX_LIMIT",
     "Answer",
+    "AsOf",
     "CollectionUnknown",
     "CursorInvalid",
     "Lanes",
     "Level",
     "NameUnknown",
+    "PastUnknown",
     "Prepared",
     "Query",
     "QueryTooLarge",
@@ -38,6 +44,8 @@ __all__ = [
     "RowAmbiguous",
     "check",
     "entity_of",
+    "find_row",
+    "parse_as_of",
     "parse_fields",
     "parse_filter",
     "parse_order",

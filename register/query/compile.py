@@ -27,6 +27,7 @@ from register.query.check import (
     Test,
     mentions_presence,
 )
+from register.query.past import every_version, past_meta, shown_at
 from register.query.values import Known, Moment
 
 _CASTS = {
@@ -54,72 +55,52 @@ class Statement:
     parameters: tuple[Any, ...]
     places: int = 0
 
+    def at(self, instant: datetime | None) -> tuple[Any, ...]:
+        """What to bind; of a statement about the past, for this instant of it."""
+        return self.parameters if instant is None else (instant, *self.parameters[1:])
 
-def compile_page(level: Level, after: Sequence[str | None] | None = None) -> Statement:
+
+def compile_page(level: Level, after: Sequence[str | None] | None = None, *, past: bool = False) -> Statement:
     """One page: columns data (json), more, freshness (json), as_of (json), then the last row's order values as text.
 
-    `after` holds such values: the page starts behind that row.
+    `after` holds such values: the page starts behind that row. With `past`, the first parameter is the instant at
+    which the register is looked at; it is left open (`Statement.at`).
     """
-    builder = _Builder()
+    builder = Builder(past=past)
     rows = builder.rows(level, "TRUE", after, extra=1)
     last = "".join(
         f", min(r._o{i}::text) FILTER (WHERE r._n = {level.limit}) AS _o{i}" for i in range(len(level.order))
     )
     sql = (
         f"SELECT json_agg(t ORDER BY r._n) FILTER (WHERE r._n <= {level.limit}) AS data, "
-        f"max(r._n) > {level.limit} AS more, {_META}{last} "
+        f"max(r._n) > {level.limit} AS more, {builder.meta}{last} "
         f"FROM ({rows}) r CROSS JOIN LATERAL (SELECT {builder.shown(level, 'r')}) t"
     )
     return Statement(sql, tuple(builder.parameters), len(level.order))
 
 
-def compile_row(level: Level, reference: str, row_id: Any | None) -> Statement:
-    """One row by id or key, whatever its presence: columns data (text), ids (text[]), freshness, as_of.
-
-    An id that was absorbed by another row leads to that row. Several ids: the key is ambiguous; of rows with one key
-    those still present go first, so that a key used anew leads to its present owner.
-    """
-    builder = _Builder()
-    entity = level.entity
-    ways = []
-    if row_id is not None:
-        bound = builder.bind(row_id, "int8" if isinstance(row_id, int) else "uuid")
-        if entity.enveloped:
-            name = builder.bind(entity.name, "text")
-            ways.append(
-                f"e.id = coalesce((SELECT a.entity_id FROM absorbed a WHERE a.id = {bound} AND a.entity = {name}), "
-                f"{bound})"
-            )
-        else:
-            ways.append(f"e.id = {bound}")
-    if "key" in entity.fields:
-        ways.append(f"e.key = {builder.bind(reference, 'text')}")
-    absent = "e.presence <> 'present'" if entity.enveloped else "false"
-    conditions = [f"({' OR '.join(ways) or 'false'})", *builder.visible(entity, "e", any_presence=True)]
-    sql = (
-        "SELECT min(row_to_json(t)::text) AS data, array_agg(r.id::text ORDER BY r.id) AS ids, "
-        f"{_META} FROM (SELECT {builder.columns(level, 'e')}, rank() OVER (ORDER BY {absent}) AS _n "
-        f"FROM {builder.table(entity)} e WHERE {' AND '.join(conditions)} LIMIT 50) r "
-        f"CROSS JOIN LATERAL (SELECT {builder.shown(level, 'r')}) t WHERE r._n = 1"
-    )
-    return Statement(sql, tuple(builder.parameters))
-
-
-class _Builder:
+class Builder:
     """Collects parameters and names tables while the text grows."""
 
-    def __init__(self) -> None:
-        self.parameters: list[Any] = []
+    def __init__(self, *, past: bool = False) -> None:
+        self.parameters: list[Any] = [None] if past else []
+        self.instant = "$1::timestamptz" if past else None
+        """The instant that is looked at, where it is not now."""
         self._aliases = 0
 
-    # The two doors to a table: a past state (`as_of`) would be another table here, and what a caller may see would
-    # be another condition. Nothing below reads a table in any other way.
+    @property
+    def meta(self) -> str:
+        return _META if self.instant is None else past_meta(self.instant)
+
+    # The two doors to a table: a past state is another table here, and one more condition. What a caller may see
+    # would be another. Nothing below reads a table in any other way.
 
     def table(self, entity: Entity) -> str:
-        return _quoted(entity.table.name)
+        return _quoted(entity.table.name) if self.instant is None else every_version(entity.name)
 
     def visible(self, entity: Entity, alias: str, *, any_presence: bool) -> list[str]:
-        return [f"{alias}.presence = 'present'"] if entity.enveloped and not any_presence else []
+        shown = [f"{alias}.presence = 'present'"] if entity.enveloped and not any_presence else []
+        return shown if self.instant is None else [*shown_at(alias, self.instant), *shown]
 
     def bind(self, value: Any, cast: str) -> str:
         self.parameters.append(value)
@@ -244,7 +225,7 @@ class _Builder:
 class _Scope:
     """One FROM: a table and the to-one relations that its conditions and order go over, each joined once."""
 
-    def __init__(self, builder: _Builder, entity: Entity, alias: str) -> None:
+    def __init__(self, builder: Builder, entity: Entity, alias: str) -> None:
         self._builder = builder
         self._entity = entity
         self._reached: dict[Hops, str] = {(): alias}
@@ -316,7 +297,8 @@ class _Scope:
 
     def _value(self, value: Known, cast: str) -> str:
         if isinstance(value, Moment):
-            start = "(now() AT TIME ZONE 'UTC')::date" if value.whole_day else "now()"
+            now = self._builder.instant or "now()"
+            start = f"({now} AT TIME ZONE 'UTC')::date" if value.whole_day else now
             moved = f"({start} + make_interval({value.unit} => {self._builder.bind(value.amount, 'int4')}))"
             if not value.whole_day:
                 return moved

@@ -1,7 +1,8 @@
 """Where a page ended: opaque to callers, signed, and good for one query only.
 
 A cursor holds a digest of the query it belongs to and the order values of the last row shown. The next page starts
-behind those values, so rows that arrive or go meanwhile move nobody else to another page.
+behind those values, so rows that arrive or go meanwhile move nobody else to another page. A cursor into the past also
+holds the instant.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
+from datetime import datetime
 from hashlib import blake2b, sha256
 
 import orjson
@@ -25,13 +27,16 @@ def shape_of(*parts: str) -> bytes:
     return sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).digest()[:_SHAPE]
 
 
-def write_cursor(secret: bytes, shape: bytes, values: Sequence[str | None]) -> str:
-    payload = shape + orjson.dumps(values)
+def write_cursor(
+    secret: bytes, shape: bytes, values: Sequence[str | None], instant: datetime | None = None
+) -> str:
+    payload = shape + orjson.dumps(values if instant is None else {instant.isoformat(): values})
     return urlsafe_b64encode(_sign(secret, payload) + payload).rstrip(b"=").decode()
 
 
-def read_cursor(secret: bytes, shape: bytes, text: str) -> list[str | None]:
-    """The order values to go on behind. Raises CursorInvalid unless we wrote it for this very query."""
+def read_cursor(secret: bytes, shape: bytes, text: str) -> tuple[datetime | None, list[str | None]]:
+    """The instant, unless it is now, and the order values to go on behind. Raises CursorInvalid unless we wrote it
+    for this very query."""
     try:
         raw = (
             urlsafe_b64decode(text + "=" * (-len(text) % 4))
@@ -48,13 +53,19 @@ def read_cursor(secret: bytes, shape: bytes, text: str) -> list[str | None]:
             hint="Use `next` of the page before, unchanged, or start again without a cursor.",
         )
     if payload[:_SHAPE] != shape:
-        raise CursorInvalid(
-            "the cursor belongs to another query",
-            parameter="cursor",
-            hint="Keep fields, filter and order as they were; only `limit` may change from page to page.",
+        raise another_query(
+            "Keep fields, filter and order as they were; only `limit` may change from page to page."
         )
-    values: list[str | None] = orjson.loads(payload[_SHAPE:])
-    return values
+    held = orjson.loads(payload[_SHAPE:])
+    if isinstance(held, list):
+        return None, held
+    ((instant, values),) = held.items()
+    return datetime.fromisoformat(instant), values
+
+
+def another_query(hint: str) -> CursorInvalid:
+    """What to raise when a cursor does not belong here."""
+    return CursorInvalid("the cursor belongs to another query", parameter="cursor", hint=hint)
 
 
 def _sign(secret: bytes, payload: bytes) -> bytes:

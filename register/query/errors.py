@@ -4,7 +4,8 @@ QueryInvalid             400, pointing at the character
 ├─ NameUnknown           400, with the name that was probably meant
 │  └─ CollectionUnknown  404
 ├─ QueryTooLarge         400, a limit of the API, refused before any work
-└─ CursorInvalid         400, start again from the first page
+├─ CursorInvalid         400, start again from the first page
+└─ PastUnknown           400, this collection has no history
 QueryTooSlow             503
 RowAmbiguous             409, names the ids
 """
@@ -36,6 +37,12 @@ class CursorInvalid(QueryInvalid):
     """The cursor is not one of ours, or belongs to another query."""
 
     code = "QRY004"
+
+
+class PastUnknown(QueryInvalid):
+    """The collection has no history: it can only be asked as it is now."""
+
+    code = "QRY007"
 
 
 class QueryTooSlow(RegisterError):

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from uuid import UUID
+from datetime import UTC, datetime
 
 import asyncpg
 
-from register.catalog import Kind
-from register.errors import RowNotFound
 from register.query.check import Level
-from register.query.compile import Statement, compile_page, compile_row
-from register.query.cursor import read_cursor, write_cursor
-from register.query.errors import RowAmbiguous
+from register.query.compile import Statement, compile_page
+from register.query.cursor import another_query, read_cursor, write_cursor
 from register.query.lanes import Lanes
+from register.query.one_row import compile_named, compile_row, find_row, only_one
+from register.query.past import AsOf, require_history
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +22,14 @@ class Prepared:
     level: Level
     shape: bytes
     first: Statement
+    as_of: AsOf | None = None
 
     @classmethod
-    def of(cls, level: Level, shape: bytes) -> Prepared:
-        return cls(level, shape, compile_page(level))
+    def of(cls, level: Level, shape: bytes, as_of: AsOf | None = None) -> Prepared:
+        """Raises PastUnknown where an instant is asked of rows that keep no history."""
+        if as_of is not None:
+            require_history(level.entity, as_of.parameter)
+        return cls(level, shape, compile_page(level, past=as_of is not None), as_of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,38 +41,52 @@ class Answer:
 
 
 async def read_page(lanes: Lanes, secret: bytes, prepared: Prepared, cursor: str | None = None) -> Answer:
-    """`{"data": […], "next": …, "meta": {…}}`. Raises QueryInvalid, QueryTooSlow or RegisterError."""
-    statement = prepared.first
-    if cursor is not None:
-        statement = compile_page(prepared.level, read_cursor(secret, prepared.shape, cursor))
-    row = await lanes.fetchrow(statement.sql, *statement.parameters)
+    """`{"data": […], "next": …, "meta": {…}}`. Raises QueryInvalid, QueryTooSlow or RegisterError.
+
+    A cursor keeps the instant of the page it comes from: pages of the past are all of one moment.
+    """
+    if cursor is None:
+        instant = prepared.as_of.instant(datetime.now(UTC)) if prepared.as_of else None
+        statement = prepared.first
+    else:
+        instant, after = read_cursor(secret, prepared.shape, cursor)
+        if prepared.as_of is not None and (instant is None or not prepared.as_of.means(instant)):
+            raise another_query("Keep `as_of` as it was, or leave it out: the cursor knows it.")
+        statement = compile_page(prepared.level, after, past=instant is not None)
+    row = await lanes.fetchrow(statement.sql, *statement.at(instant))
     next_cursor = None
     if row["more"]:
-        next_cursor = write_cursor(secret, prepared.shape, list(row)[4:])
+        next_cursor = write_cursor(secret, prepared.shape, list(row)[4:], instant)
     shown = b"null" if next_cursor is None else b'"' + next_cursor.encode() + b'"'
-    return Answer(b'{"data":%b,"next":%b,%b' % (_bytes(row["data"], b"[]"), shown, _meta(row)), next_cursor)
+    return Answer(b'{"data":%b,"next":%b,%b' % (_bytes(row["data"], b"[]"), shown, meta_of(row)), next_cursor)
 
 
-async def read_row(lanes: Lanes, level: Level, reference: str) -> Answer:
-    """`{"data": {…}, "meta": {…}}` by id or key, whatever its presence. Raises RowNotFound or RowAmbiguous."""
-    statement = compile_row(level, reference, _as_id(level, reference))
-    row = await lanes.fetchrow(statement.sql, *statement.parameters)
-    found = row["ids"] or []
-    if not found:
-        raise RowNotFound(
-            f"no row of `{level.entity.collection}` has the id or key {reference[:80]!r}",
-            hint=f"GET /api/v1/{level.entity.collection}?fields=id,key lists them.",
-        )
-    if len(found) > 1:
-        raise RowAmbiguous(
-            f"{len(found)} rows of `{level.entity.collection}` have the key {reference[:80]!r}",
-            detail=", ".join(found),
-            hint="Ask by id.",
-        )
-    return Answer(b'{"data":%b,%b' % (_bytes(row["data"], b"null"), _meta(row)))
+async def read_row(lanes: Lanes, level: Level, reference: str, as_of: AsOf | None = None) -> Answer:
+    """`{"data": {…}, "meta": {…}}` by id or key, whatever its presence. Raises RowNotFound, RowAmbiguous, and with
+    `as_of` PastUnknown."""
+    instant = None
+    if as_of is not None:
+        require_history(level.entity, as_of.parameter)
+        instant = as_of.instant(datetime.now(UTC))
+    else:
+        row = await _fetch(lanes, compile_named(level, reference), None)
+        if row["ids"] and not row["gone"]:
+            only_one(level.entity, reference, row["ids"])
+            return _one(row)
+    found = await find_row(lanes, level.entity, reference, instant)
+    return _one(await _fetch(lanes, compile_row(level, found, past=instant is not None), instant))
 
 
-def _meta(row: asyncpg.Record) -> bytes:
+async def _fetch(lanes: Lanes, statement: Statement, instant: datetime | None) -> asyncpg.Record:
+    return await lanes.fetchrow(statement.sql, *statement.at(instant))
+
+
+def _one(row: asyncpg.Record) -> Answer:
+    return Answer(b'{"data":%b,%b' % (_bytes(row["data"], b"null"), meta_of(row)))
+
+
+def meta_of(row: asyncpg.Record) -> bytes:
+    """The end of an answer: what it is of, from columns as_of and freshness."""
     return b'"meta":{"as_of":%b,"freshness":%b}}' % (
         _bytes(row["as_of"], b"null"),
         _bytes(row["freshness"], b"{}"),
@@ -80,13 +97,3 @@ def _bytes(value: bytes | str | None, empty: bytes) -> bytes:
     if value is None:
         return empty
     return value if isinstance(value, bytes) else value.encode()
-
-
-def _as_id(level: Level, reference: str) -> UUID | int | None:
-    try:
-        if level.entity.fields["id"].kind is Kind.ID:
-            return UUID(reference)
-        number = int(reference) if reference.isascii() and reference.isdecimal() else -1
-    except ValueError:
-        return None
-    return number if 0 <= number < 2**63 else None

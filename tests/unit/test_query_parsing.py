@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import example, given, settings
@@ -166,7 +167,9 @@ def test_whatever_is_written_is_understood_or_refused_with_a_position_inside_it(
 def test_a_cursor_holds_what_was_put_in_and_nobody_can_change_it(values: list[str | None]) -> None:
     shape = shape_of("projects", "order=key")
     text = write_cursor(b"secret", shape, values)
-    assert read_cursor(b"secret", shape, text) == values
+    assert read_cursor(b"secret", shape, text) == (None, values)
+    of_then = write_cursor(b"secret", shape, values, datetime(2026, 3, 31, 1, 2, 3, 4, UTC))
+    assert read_cursor(b"secret", shape, of_then) == (datetime(2026, 3, 31, 1, 2, 3, 4, UTC), values)
     for secret, other, changed in (
         (b"other", shape, text),
         (b"secret", shape_of("projects"), text),
