@@ -34,6 +34,8 @@ class Shell:
 
     jira: FakeJira
 
+    jira: FakeJira
+
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
         self.config = folder / "portbook.yaml"
@@ -87,6 +89,7 @@ def shell(database: str, redis_url: str, tmp_path: Path) -> Iterator[Shell]:
     ):
         found = Shell(tmp_path, {"DATABASE_URL": database, "REDIS_URL": redis_url})
         found.jira = jira
+        found.jira = jira
         ports = {
             "jira_port": urlsplit(jira.url).port,
             "boards_port": urlsplit(boards.url).port,
@@ -106,9 +109,7 @@ def shell(database: str, redis_url: str, tmp_path: Path) -> Iterator[Shell]:
 def test_a_newcomer_adds_a_project_and_a_spreadsheet_with_two_sheets(
     shell: Shell,
 ) -> None:
-    (shell.folder / "registers" / "ops.csv").write_text(
-        "Action ID,Project,Title\nA-1,OPS,Order cables\n"
-    )
+    (shell.folder / "registers" / "ops.csv").write_text("Action ID,Project,Title\nA-1,OPS,Order cables\n")
     shell.change("projects: [PAY, WEB, DWH]", "projects: [PAY, WEB, DWH, OPS]")
     shell.change(
         "\nidentity:",
@@ -123,9 +124,9 @@ def test_a_newcomer_adds_a_project_and_a_spreadsheet_with_two_sheets(
     assert {run["state"] for run in runs.values()} == {"succeeded"}
     assert runs["raid"]["stored"] > 5
     status = json.loads(shell.run("status", "--json").stdout)
-    assert {
-        source["source"]: source["state"] for source in status["sources"]
-    } == dict.fromkeys(runs, "succeeded")
+    assert {source["source"]: source["state"] for source in status["sources"]} == dict.fromkeys(
+        runs, "succeeded"
+    )
     again = json.loads(shell.run("sync", "--json").stdout)
     assert {run["rows_changed"] for run in again} == {0}
 
@@ -133,9 +134,7 @@ def test_a_newcomer_adds_a_project_and_a_spreadsheet_with_two_sheets(
 def test_the_demo_portfolio_is_one_row_a_project_told_by_four_tools(
     shell: Shell,
 ) -> None:
-    assert (
-        shell.run("sync", "pmo").returncode == 0
-    )  # the PMO's list first, as the demo has it
+    assert shell.run("sync", "pmo").returncode == 0  # the PMO's list first, as the demo has it
     done = shell.run("sync", "--json")
     assert {run["state"] for run in json.loads(done.stdout)} == {"succeeded"}
 
@@ -173,10 +172,7 @@ def test_an_unknown_key_names_its_line_and_the_right_word(shell: Shell) -> None:
     line = shell.change("every: 1m", "evry: 1m")
     done = shell.run("check")
     assert done.returncode == 2
-    assert (
-        f"portbook.yaml:{line}:5: unknown key 'evry' (did you mean 'every'?)"
-        in done.stderr
-    )
+    assert f"portbook.yaml:{line}:5: unknown key 'evry' (did you mean 'every'?)" in done.stderr
 
 
 def test_a_source_named_twice_names_both_lines(shell: Shell) -> None:
@@ -184,15 +180,12 @@ def test_a_source_named_twice_names_both_lines(shell: Shell) -> None:
     done = shell.run("check")
     assert done.returncode == 2
     assert (
-        f"portbook.yaml:{line}:5: the source name 'delivery' is used twice (first in line 6)"
-        in done.stderr
+        f"portbook.yaml:{line}:5: the source name 'delivery' is used twice (first in line 6)" in done.stderr
     )
 
 
 @pytest.mark.parametrize("command", ["check", "sync"])
-def test_a_wrong_token_names_the_source_and_what_to_do(
-    shell: Shell, command: str
-) -> None:
+def test_a_wrong_token_names_the_source_and_what_to_do(shell: Shell, command: str) -> None:
     (shell.folder / "jira-token").write_text("another")
     done = shell.run(command)
     assert done.returncode == 1
@@ -204,9 +197,7 @@ def test_a_wrong_token_names_the_source_and_what_to_do(
 
 
 @pytest.mark.parametrize("command", ["check", "sync"])
-def test_a_missing_file_names_the_source_and_the_files_there_are(
-    shell: Shell, command: str
-) -> None:
+def test_a_missing_file_names_the_source_and_the_files_there_are(shell: Shell, command: str) -> None:
     shell.change("registers/pmo.xlsx", "registers/pmx.xlsx")
     done = shell.run(command)
     assert done.returncode == 1
@@ -217,9 +208,7 @@ def test_a_missing_file_names_the_source_and_the_files_there_are(
 
 
 @pytest.mark.parametrize("command", ["check", "sync"])
-def test_an_unknown_column_names_file_sheet_and_the_column_meant(
-    shell: Shell, command: str
-) -> None:
+def test_an_unknown_column_names_file_sheet_and_the_column_meant(shell: Shell, command: str) -> None:
     shell.change(
         "[registers/pmo.xlsx]",
         "[registers/pmo.xlsx]\n    sheets: [{sheet: Risks, into: risk, key: Risk Idd}]",
@@ -251,9 +240,7 @@ def test_a_complete_run_follows_one_that_was_put_off(shell: Shell) -> None:
         )
     )
     assert ended == ("incremental", "succeeded", False)
-    approved = asyncio.run(
-        ask(shell.database, "SELECT approved FROM run WHERE id = $1", run["id"])
-    )
+    approved = asyncio.run(ask(shell.database, "SELECT approved FROM run WHERE id = $1", run["id"]))
     assert approved == (True,)
 
 
@@ -302,11 +289,7 @@ def test_discover_shows_fields_samples_and_what_becomes_of_them(shell: Shell) ->
     assert "kept as sent, not mapped" in done.stdout
     assert "fields.summary" in done.stdout
     done = shell.run("discover", "pmo")
-    (line,) = [
-        line
-        for line in done.stdout.splitlines()
-        if 'cells."objectives"' in line and "Grow" in line
-    ]
+    (line,) = [line for line in done.stdout.splitlines() if 'cells."objectives"' in line and "Grow" in line]
     assert "portfolio.objectives_text" in line
 
 
@@ -320,9 +303,7 @@ def test_map_shows_the_row_a_record_becomes(shell: Shell) -> None:
     done = shell.run("map", "jira", "record.json", "--stream", "issue")
     assert done.returncode == 1
     assert "Pay by card" in done.stdout
-    assert (
-        "due_on cannot be read from '2026-13-01': month must be in 1..12" in done.stdout
-    )
+    assert "due_on cannot be read from '2026-13-01': month must be in 1..12" in done.stdout
 
 
 def test_keys_are_made_listed_and_withdrawn(shell: Shell) -> None:
@@ -341,9 +322,7 @@ def test_hooks_are_set_up_by_the_tool_or_by_hand_and_listed(shell: Shell) -> Non
     assert done.returncode == 2
     assert "source 'delivery' has no `hooks`" in done.stderr
     assert "portbook.yaml:6" in done.stderr
-    shell.change(
-        "    every: 1m", "    every: 1m\n    hooks: {secret: {file: hook-secret}}"
-    )
+    shell.change("    every: 1m", "    every: 1m\n    hooks: {secret: {file: hook-secret}}")
     done = shell.run("hooks", "install", "delivery")
     assert done.returncode == 2
     assert "Set `gateway: {public_url: https://…}`" in done.stderr
@@ -352,8 +331,7 @@ def test_hooks_are_set_up_by_the_tool_or_by_hand_and_listed(shell: Shell) -> Non
     assert done.returncode == 1
     assert "It takes an administrator" in done.stderr
     assert (
-        "System > WebHooks > Create a WebHook\n  URL      https://pmo.example/hooks/delivery"
-        in done.stdout
+        "System > WebHooks > Create a WebHook\n  URL      https://pmo.example/hooks/delivery" in done.stdout
     )
     assert listed(shell)["delivery"] == ["/hooks/delivery", "0", "0"]
     shell.jira.state.administrator = True
@@ -365,6 +343,52 @@ def test_hooks_are_set_up_by_the_tool_or_by_hand_and_listed(shell: Shell) -> Non
         "https://pmo.example/hooks/delivery",
         TOKEN,
     )
+    asyncio.run(ask(shell.database, LEAVE_HINT))
+    assert listed(shell) == {
+        "source": ["comes in at", "set up by us", "waiting"],
+        "source": ["comes in at", "set up by us", "waiting"],
+        "delivery": ["/hooks/delivery", "1", "1"],
+        "boards": ["off", "0", "0"],
+        "plans": ["off", "0", "0"],
+        "pmo": ["off", "0", "0"],
+    }
+
+
+LEAVE_HINT = "INSERT INTO hint (source, stream, item) VALUES ('delivery', 'issue', '7') RETURNING item"
+
+
+def listed(shell: Shell) -> dict[str, list[str]]:
+    """Source → its cells in `portbook hooks list`."""
+    done = shell.run("hooks", "list")
+    assert done.returncode == 0, done.stderr
+    rows = [re.split(r"\s{2,}", line.strip()) for line in done.stdout.splitlines()]
+    return {row[0]: row[1:] for row in rows if len(row) == 4}
+
+
+def test_hooks_are_set_up_by_the_tool_or_by_hand_and_listed(shell: Shell) -> None:
+    (shell.folder / "hook-secret").write_text(TOKEN)
+    done = shell.run("hooks", "install", "delivery")
+    assert done.returncode == 2
+    assert "source 'delivery' has no `hooks`" in done.stderr
+    assert "portbook.yaml:6" in done.stderr
+    shell.change("    every: 1m", "    every: 1m\n    hooks: {secret: {file: hook-secret}}")
+    done = shell.run("hooks", "install", "delivery")
+    assert done.returncode == 2
+    assert "Set `gateway: {public_url: https://…}`" in done.stderr
+    shell.change("gateway: {", "gateway: {public_url: https://pmo.example, ")
+    done = shell.run("hooks", "install", "delivery")
+    assert done.returncode == 1
+    assert "It takes an administrator" in done.stderr
+    assert (
+        "System > WebHooks > Create a WebHook\n  URL      https://pmo.example/hooks/delivery" in done.stdout
+    )
+    assert listed(shell)["delivery"] == ["/hooks/delivery", "0", "0"]
+    shell.jira.state.administrator = True
+    done = shell.run("hooks", "install", "delivery")
+    assert done.returncode == 0, done.stderr
+    assert "https://pmo.example/hooks/delivery" in done.stdout
+    (hook,) = shell.jira.state.webhooks
+    assert (hook["url"], hook["secret"]) == ("https://pmo.example/hooks/delivery", TOKEN)
     asyncio.run(ask(shell.database, LEAVE_HINT))
     assert listed(shell) == {
         "source": ["comes in at", "set up by us", "waiting"],
@@ -387,13 +411,8 @@ def listed(shell: Shell) -> dict[str, list[str]]:
 
 
 def test_the_schema_for_editors_is_json_schema(shell: Shell) -> None:
-    assert json.loads(shell.run("schema", "config").stdout)["$schema"].endswith(
-        "2020-12/schema"
-    )
-    assert (
-        "work_items"
-        in json.loads(shell.run("schema", "register").stdout)["collections"]
-    )
+    assert json.loads(shell.run("schema", "config").stdout)["$schema"].endswith("2020-12/schema")
+    assert "work_items" in json.loads(shell.run("schema", "register").stdout)["collections"]
 
 
 def test_wrong_usage_ends_with_two_and_a_hint(shell: Shell) -> None:
