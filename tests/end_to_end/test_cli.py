@@ -34,28 +34,16 @@ class Shell:
 
     jira: FakeJira
 
-    jira: FakeJira
-
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self.folder = folder
         self.config = folder / "portbook.yaml"
         self.database = environment["DATABASE_URL"]
-        self._environment = {
-            **os.environ,
-            "NO_COLOR": "1",
-            "COLUMNS": "200",
-            **environment,
-        }
+        self._environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "200", **environment}
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "portbook", *arguments]
         done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
+            command, cwd=self.folder, env=self._environment, capture_output=True, text=True, timeout=120
         )
         assert "Traceback" not in done.stderr, done.stderr
         assert TOKEN not in done.stdout + done.stderr
@@ -83,32 +71,20 @@ def shell(database: str, redis_url: str, tmp_path: Path) -> Iterator[Shell]:
     (tmp_path / "plans.mapping.yaml").write_text(PLANS_MAPPING)
     for name in ("jira-token", "boards-token"):
         (tmp_path / name).write_text(TOKEN)
-    with (
-        FakeJira(world, secret=TOKEN) as jira,
-        FakeAzureDevOps(organisation(today), secret=TOKEN) as boards,
-    ):
+    with FakeJira(world, secret=TOKEN) as jira, FakeAzureDevOps(organisation(today), secret=TOKEN) as boards:
         found = Shell(tmp_path, {"DATABASE_URL": database, "REDIS_URL": redis_url})
         found.jira = jira
-        found.jira = jira
-        ports = {
-            "jira_port": urlsplit(jira.url).port,
-            "boards_port": urlsplit(boards.url).port,
-        }
+        ports = {"jira_port": urlsplit(jira.url).port, "boards_port": urlsplit(boards.url).port}
         text = CONFIG.format(gateway_port=0, **ports)
         stores = "register: {database: embedded, redis: embedded, data_dir: data}"
         assert stores in text
         found.config.write_text(
-            text.replace(
-                stores,
-                "register: {database: {env: DATABASE_URL}, redis: {env: REDIS_URL}}",
-            )
+            text.replace(stores, "register: {database: {env: DATABASE_URL}, redis: {env: REDIS_URL}}")
         )
         yield found
 
 
-def test_a_newcomer_adds_a_project_and_a_spreadsheet_with_two_sheets(
-    shell: Shell,
-) -> None:
+def test_a_newcomer_adds_a_project_and_a_spreadsheet_with_two_sheets(shell: Shell) -> None:
     (shell.folder / "registers" / "ops.csv").write_text("Action ID,Project,Title\nA-1,OPS,Order cables\n")
     shell.change("projects: [PAY, WEB, DWH]", "projects: [PAY, WEB, DWH, OPS]")
     shell.change(
@@ -131,9 +107,7 @@ def test_a_newcomer_adds_a_project_and_a_spreadsheet_with_two_sheets(
     assert {run["rows_changed"] for run in again} == {0}
 
 
-def test_the_demo_portfolio_is_one_row_a_project_told_by_four_tools(
-    shell: Shell,
-) -> None:
+def test_the_demo_portfolio_is_one_row_a_project_told_by_four_tools(shell: Shell) -> None:
     assert shell.run("sync", "pmo").returncode == 0  # the PMO's list first, as the demo has it
     done = shell.run("sync", "--json")
     assert {run["state"] for run in json.loads(done.stdout)} == {"succeeded"}
@@ -162,10 +136,7 @@ def test_the_demo_portfolio_is_one_row_a_project_told_by_four_tools(
         SELECT f.code, t.code FROM dependency d JOIN project f ON f.id = d.from_project_id
         JOIN project t ON t.id = d.to_project_id
     """
-    assert told(across) >= {
-        ("ERP", "WEB"),
-        ("PAY", "DWH"),
-    }  # from boards and plan to Jira
+    assert told(across) >= {("ERP", "WEB"), ("PAY", "DWH")}  # from boards and plan to Jira
 
 
 def test_an_unknown_key_names_its_line_and_the_right_word(shell: Shell) -> None:
@@ -232,13 +203,7 @@ def test_a_complete_run_follows_one_that_was_put_off(shell: Shell) -> None:
     (run,) = json.loads(done.stdout)
     assert (run["mode"], run["state"]) == ("full", "succeeded")
     assert run["id"] != put_off
-    ended = asyncio.run(
-        ask(
-            shell.database,
-            "SELECT mode, state, approved FROM run WHERE id = $1",
-            put_off,
-        )
-    )
+    ended = asyncio.run(ask(shell.database, "SELECT mode, state, approved FROM run WHERE id = $1", put_off))
     assert ended == ("incremental", "succeeded", False)
     approved = asyncio.run(ask(shell.database, "SELECT approved FROM run WHERE id = $1", run["id"]))
     assert approved == (True,)
@@ -294,11 +259,7 @@ def test_discover_shows_fields_samples_and_what_becomes_of_them(shell: Shell) ->
 
 
 def test_map_shows_the_row_a_record_becomes(shell: Shell) -> None:
-    record = {
-        "id": "7",
-        "key": "PAY-7",
-        "fields": {"summary": "Pay by card", "duedate": "2026-13-01"},
-    }
+    record = {"id": "7", "key": "PAY-7", "fields": {"summary": "Pay by card", "duedate": "2026-13-01"}}
     (shell.folder / "record.json").write_text(json.dumps(record))
     done = shell.run("map", "jira", "record.json", "--stream", "issue")
     assert done.returncode == 1
@@ -314,55 +275,6 @@ def test_keys_are_made_listed_and_withdrawn(shell: Shell) -> None:
     assert key not in listed
     assert shell.run("keys", "revoke", "excel").returncode == 0
     assert shell.run("keys", "revoke", "excel").returncode == 1
-
-
-def test_hooks_are_set_up_by_the_tool_or_by_hand_and_listed(shell: Shell) -> None:
-    (shell.folder / "hook-secret").write_text(TOKEN)
-    done = shell.run("hooks", "install", "delivery")
-    assert done.returncode == 2
-    assert "source 'delivery' has no `hooks`" in done.stderr
-    assert "portbook.yaml:6" in done.stderr
-    shell.change("    every: 1m", "    every: 1m\n    hooks: {secret: {file: hook-secret}}")
-    done = shell.run("hooks", "install", "delivery")
-    assert done.returncode == 2
-    assert "Set `gateway: {public_url: https://…}`" in done.stderr
-    shell.change("gateway: {", "gateway: {public_url: https://pmo.example, ")
-    done = shell.run("hooks", "install", "delivery")
-    assert done.returncode == 1
-    assert "It takes an administrator" in done.stderr
-    assert (
-        "System > WebHooks > Create a WebHook\n  URL      https://pmo.example/hooks/delivery" in done.stdout
-    )
-    assert listed(shell)["delivery"] == ["/hooks/delivery", "0", "0"]
-    shell.jira.state.administrator = True
-    done = shell.run("hooks", "install", "delivery")
-    assert done.returncode == 0, done.stderr
-    assert "https://pmo.example/hooks/delivery" in done.stdout
-    (hook,) = shell.jira.state.webhooks
-    assert (hook["url"], hook["secret"]) == (
-        "https://pmo.example/hooks/delivery",
-        TOKEN,
-    )
-    asyncio.run(ask(shell.database, LEAVE_HINT))
-    assert listed(shell) == {
-        "source": ["comes in at", "set up by us", "waiting"],
-        "source": ["comes in at", "set up by us", "waiting"],
-        "delivery": ["/hooks/delivery", "1", "1"],
-        "boards": ["off", "0", "0"],
-        "plans": ["off", "0", "0"],
-        "pmo": ["off", "0", "0"],
-    }
-
-
-LEAVE_HINT = "INSERT INTO hint (source, stream, item) VALUES ('delivery', 'issue', '7') RETURNING item"
-
-
-def listed(shell: Shell) -> dict[str, list[str]]:
-    """Source → its cells in `portbook hooks list`."""
-    done = shell.run("hooks", "list")
-    assert done.returncode == 0, done.stderr
-    rows = [re.split(r"\s{2,}", line.strip()) for line in done.stdout.splitlines()]
-    return {row[0]: row[1:] for row in rows if len(row) == 4}
 
 
 def test_hooks_are_set_up_by_the_tool_or_by_hand_and_listed(shell: Shell) -> None:
