@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -15,6 +15,11 @@ def derive(entity: str, values: Values) -> Values:
     if compute is not None:
         compute(values)
     return values
+
+
+def computed_fields(entity: str) -> Mapping[str, str]:
+    """Field → what it is computed from, for people."""
+    return _FROM.get(entity, {})
 
 
 def working_days_between(start: date, end: date) -> int:
@@ -48,4 +53,8 @@ def _risk(values: Values) -> None:
             values.pop(target, None)
 
 
+_FROM: Mapping[str, Mapping[str, str]] = {
+    "milestone": {"slip_days": "baseline_on and actual_on, else forecast_on, else planned_on"},
+    "risk": {"score": "probability × impact", "residual_score": "residual_probability × residual_impact"},
+}
 _COMPUTED: dict[str, Callable[[Values], None]] = {"milestone": _milestone, "risk": _risk}

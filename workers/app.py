@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 
 from register import runs
 from register.db import Pool
+from register.pinned import end_what_is_over
 from register.policy import Policy
 from workers.queue import JOB, QUEUE, decode, encode, redis_settings
 from workers.schedule import Due, request_due_runs, request_hinted_runs
@@ -65,6 +66,7 @@ class WorkerApp:
         self._sources = sources
         self._schedule = schedule
         self._watch = watch
+        self._policy = policy
         self._syncer = Syncer(pool, sources, policy, holder=holder_name())
         self._bell = asyncio.Event()
         self._running: dict[int, asyncio.Task[None]] = {}
@@ -87,6 +89,7 @@ class WorkerApp:
         try:
             await request_due_runs(self._pool, self._schedule)
             await request_hinted_runs(self._pool, self._sources)
+            await end_what_is_over(self._pool, self._policy)
             for job in await runs.waiting_runs(self._pool):
                 if len(self._running) >= RUNS_AT_ONCE:
                     return
@@ -156,6 +159,7 @@ async def work_until_idle(
     """
     calm_garbage_collector()
     syncer = Syncer(pool, sources, policy, holder=holder_name())
+    await end_what_is_over(pool, policy)
 
     async def one(name: str) -> None:
         while True:

@@ -1,0 +1,232 @@
+"""What people decide: that two ids are one thing or are not, and what a field's value is. Each is kept with who and
+why, in the register and in the audit, and can be taken back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+
+from register.catalog import Entity, catalog
+from register.db import Connection, Pool
+from register.errors import RegisterError, RowNotFound
+from register.links import DECISION, Links
+from register.merge import merge_rows, write_events
+from register.pinned import pin_value
+from register.policy import Policy
+from register.settled import IDENTITY_LOCK, Memory, read_settled
+
+
+class DecisionInvalid(RegisterError):
+    """What was decided cannot be."""
+
+    code = "REG007"
+
+
+class Decisions:
+    """Decides within one transaction, while no page is being written."""
+
+    def __init__(self, connection: Connection, policy: Policy, actor: str) -> None:
+        self._connection = connection
+        self._policy = policy
+        self._actor = actor
+        self.changed = 0
+        """Rows that were written."""
+
+    async def same(self, entity: str, one: str, other: str, reason: str) -> str:
+        """The two are one thing: show them as one row. Returns the link's id."""
+        links = await self._links()
+        if one == other:
+            raise DecisionInvalid("that is one and the same already", detail=f"{entity} {one}")
+        await self._connection.execute(
+            """
+            UPDATE link SET state = 'withdrawn', reason = $3, decided_at = now(), actor = $4
+            WHERE state = 'refused' AND ((first_id = ANY($1::uuid[]) AND second_id = ANY($2::uuid[]))
+                                         OR (first_id = ANY($2::uuid[]) AND second_id = ANY($1::uuid[])))
+            """,
+            sorted(links.settled.members(links.settled.row(one))),
+            sorted(links.settled.members(links.settled.row(other))),
+            reason,
+            self._actor,
+        )
+        links = await self._links()
+        actor = self._actor
+        if not await links.join(entity, one, other, DECISION, reason, actor=actor, reason=reason):
+            await links.note(entity, one, other, "applied", DECISION, reason, actor=actor, reason=reason)
+        return await self._done(links, "link joined", entity, one, other, reason)
+
+    async def different(self, entity: str, one: str, other: str, reason: str) -> str:
+        """The two are not one thing, whatever rules say: show them apart. Returns the link's id."""
+        links = await self._links()
+        if one == other:
+            raise DecisionInvalid("one id cannot be two things", detail=f"{entity} {one}")
+        await links.part(entity, one, other, f"decided to be two by {self._actor}")
+        await links.note(entity, one, other, "refused", DECISION, reason, actor=self._actor, reason=reason)
+        return await self._done(links, "link refused", entity, one, other, reason)
+
+    async def undecided(self, link_id: str, reason: str) -> None:
+        """Take a decision back: rules decide again when the records are next written."""
+        link = await self.link(link_id)
+        if link["rule"] != DECISION or link["state"] not in ("applied", "refused"):
+            raise DecisionInvalid(
+                "nobody has decided about this link", detail=f"link {link_id}", hint="Accept or refuse it."
+            )
+        links = await self._links()
+        if link["state"] == "applied":
+            edges = [edge for edge in await links.edges_of(link["entity"]) if edge.id == str(link["id"])]
+            await links.withdraw(link["entity"], edges, reason)
+        else:
+            await self._connection.execute(
+                "UPDATE link SET state = 'withdrawn', reason = $2 WHERE id = $1", link["id"], reason
+            )
+        await self._done(links, "decision withdrawn", link["entity"], *_ends(link), reason)
+
+    async def link(self, link_id: str) -> Any:
+        """The link of this id. Raises RowNotFound."""
+        row = await self._connection.fetchrow("SELECT * FROM link WHERE id = $1", _uuid(link_id, "link"))
+        if row is None:
+            raise RowNotFound(f"there is no link {link_id}", hint="`portbook links list` shows them.")
+        return row
+
+    async def own_id(self, entity: str, word: str) -> str:
+        """The own id that a person means: an id, `source:key` as the list of links shows it, or a row's key.
+        Raises RowNotFound, or DecisionInvalid where the word is not enough."""
+        table = _entity(entity).name
+        try:
+            return str(UUID(word))
+        except ValueError:
+            pass
+        source, colon, key = word.partition(":")
+        rows = await self._connection.fetch(
+            """
+            SELECT DISTINCT c.own_id::text FROM claim c JOIN source_record r ON r.id = c.record_id
+            WHERE c.entity = $1 AND c.source = $2
+              AND lower($3) IN (lower(c.values->>'key'), lower(c.values->>'code'), lower(c.values->>'email'),
+                                lower(r.source_id))
+            """,
+            entity, source, key,
+        ) if colon else []  # fmt: skip
+        if not rows:
+            rows = await self._connection.fetch(
+                f"SELECT id::text FROM {table} WHERE lower(key) = lower($1) AND presence = 'present'", word
+            )
+        if not rows:
+            raise RowNotFound(
+                f"no {entity} is called {word!r}",
+                hint="Give its id, its key, or `source:key` as that source has it.",
+            )
+        if len(rows) > 1:
+            raise DecisionInvalid(
+                f"{len(rows)} rows are called {word!r}",
+                detail=", ".join(row[0] for row in rows),
+                hint="Give the id.",
+            )
+        return str(rows[0][0])
+
+    async def pin(
+        self, entity: str, row: str, field: str, value: Any, reason: str, expires_at: datetime | None
+    ) -> str:
+        """From now on the field has this value, whatever sources say. Replaces an earlier pin; returns the pin's id.
+        Raises DecisionInvalid for a field or value that cannot be."""
+        if expires_at is not None and expires_at <= datetime.now(UTC):
+            raise DecisionInvalid("the pin would have ended already", detail=expires_at.isoformat())
+        column, stored = await pin_value(self._connection, _entity(entity), field, value)
+        links = await self._links()
+        shown = links.settled.row(row)
+        if not await self._connection.fetchval(f"SELECT EXISTS (SELECT FROM {entity} WHERE id = $1)", shown):
+            raise RowNotFound(f"there is no {entity} {row}")
+        members = sorted(links.settled.members(shown))
+        await self._release("entity_id = ANY($2::uuid[]) AND field = $3", members, column)
+        pin_id = str(uuid4())
+        await self._connection.execute(
+            """
+            INSERT INTO pin (id, entity, entity_id, field, value, reason, actor, expires_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            """,
+            pin_id, entity, shown, column, orjson.dumps(stored).decode(), reason, self._actor, expires_at,
+        )  # fmt: skip
+        detail = {"field": column, "value": stored, "reason": reason}
+        await self._note("value pinned", f"{entity} {shown}", detail)
+        await self._merge(entity, shown)
+        return pin_id
+
+    async def release(self, pin_id: str, reason: str) -> None:
+        """Take a pin back: sources are believed again."""
+        rows = await self._release("id = $2", _uuid(pin_id, "pin"))
+        if not rows:
+            raise RowNotFound(f"there is no pin {pin_id} in force", hint="`portbook pins list` shows them.")
+        entity, row_id, field = rows[0]
+        await self._note("pin released", f"{entity} {row_id}", {"field": field, "reason": reason})
+        links = await self._links()
+        await self._merge(entity, links.settled.row(row_id))
+
+    async def _release(self, where: str, *parameters: Any) -> list[Any]:
+        found: list[Any] = await self._connection.fetch(
+            f"""
+            UPDATE pin SET released_at = clock_timestamp(), released_by = $1 WHERE released_at IS NULL AND {where}
+            RETURNING entity, entity_id::text, field
+            """,
+            self._actor,
+            *parameters,
+        )
+        return found
+
+    async def _merge(self, entity: str, row_id: str) -> None:
+        settled = await read_settled(self._connection, Memory())
+        changes = await merge_rows(self._connection, entity, [row_id], self._policy, settled)
+        await write_events(self._connection, changes, cause="pin", run_id=None)
+        self.changed += len(changes)
+
+    async def _links(self) -> Links:
+        settled = await read_settled(self._connection, Memory())
+        return Links(self._connection, settled, self._policy)
+
+    async def _done(self, links: Links, action: str, entity: str, one: str, other: str, reason: str) -> str:
+        self.changed += len(await links.write_events("decision"))
+        await self._note(action, f"{entity} {one} {other}", {"reason": reason})
+        first, second = sorted((one, other))
+        found: str = await self._connection.fetchval(
+            "SELECT id::text FROM link WHERE entity = $1 AND first_id = $2 AND second_id = $3",
+            entity,
+            first,
+            second,
+        )
+        return found
+
+    async def _note(self, action: str, subject: str, detail: dict[str, Any]) -> None:
+        await self._connection.execute(
+            "INSERT INTO audit (actor, action, subject, detail) VALUES ($1, $2, $3, $4)",
+            self._actor, action, subject, orjson.dumps(detail).decode(),
+        )  # fmt: skip
+
+
+@asynccontextmanager
+async def deciding(pool: Pool, policy: Policy, actor: str) -> AsyncIterator[Decisions]:
+    """Open a transaction for decisions; leaving it commits. Waits until no page is being written."""
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(f"SELECT pg_advisory_xact_lock({IDENTITY_LOCK})")
+        yield Decisions(connection, policy, actor)
+
+
+def _ends(link: Any) -> tuple[str, str]:
+    return str(link["first_id"]), str(link["second_id"])
+
+
+def _entity(name: str) -> Entity:
+    found = catalog().get(name)
+    if found is None or not found.enveloped:
+        raise DecisionInvalid(
+            f"there is no entity {name!r}", hint="Write it in the singular: project, person …"
+        )
+    return found
+
+
+def _uuid(text: str, what: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise RowNotFound(f"{text!r} is not the id of a {what}") from None

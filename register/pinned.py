@@ -1,0 +1,220 @@
+"""Pins and silences: what holds for a time. A pinned value, read as its field holds it; what ends by itself, ended."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from register.catalog import Entity, FieldDef, Kind, catalog
+from register.db import Connection, Pool
+from register.derive import computed_fields
+from register.errors import RegisterError
+from register.merge import Change, merge_rows, write_events
+from register.policy import Policy
+from register.settled import IDENTITY_LOCK, Memory, Settled, read_settled
+
+_MERGE_ROWS = 2_000
+
+
+class PinInvalid(RegisterError):
+    """The field cannot be pinned, or not to this value."""
+
+    code = "REG008"
+
+
+async def pin_value(connection: Connection, entity: Entity, field: str, value: Any) -> tuple[str, Any]:
+    """(column, value as the register holds it in JSON). A reference may be given as an id or a key. Raises
+    PinInvalid."""
+    found = entity.mappable.get(field) or next((f for f in entity.mappable.values() if f.name == field), None)
+    if found is None:
+        known = ", ".join(entity.mappable)
+        raise PinInvalid(
+            f"{entity.name} has no field {field!r} that can be pinned", hint=f"Fields are {known}."
+        )
+    if found.name in computed_fields(entity.name):
+        raise PinInvalid(
+            f"{field} is computed here",
+            hint=f"Pin what it is computed from: {computed_fields(entity.name)[found.name]}.",
+        )
+    if value is None:
+        return found.name, None
+    if found.ref is not None:
+        many = found.kind is Kind.IDS
+        words = value if many and isinstance(value, list) else [value]
+        ids = [await _reference(connection, found, word) for word in words]
+        return found.name, ids if many else ids[0]
+    try:
+        read = _READERS[found.kind](value)
+    except (ValueError, TypeError, OverflowError):
+        read = None
+    if read is None:
+        raise PinInvalid(
+            f"{field} cannot be {str(value)[:80]!r}: it holds {found.kind}", hint=_FORMS[found.kind]
+        )
+    if found.choices and read not in found.choices:
+        raise PinInvalid(
+            f"{field} cannot be {str(value)[:80]!r}", hint=f"It is one of {', '.join(found.choices)}."
+        )
+    return found.name, read
+
+
+async def end_what_is_over(pool: Pool, policy: Policy) -> int:
+    """End pins whose time is over, let sources that have been silent for too long lose their rank and those that
+    spoke again have it back, and merge what that concerns. Returns the number of rows written. Asked every few
+    seconds: looks first, and takes the lock only where there is something to do."""
+    async with pool.acquire() as connection:
+        if not await _over(connection) and await _silent(connection, policy) == await _lapsed(connection):
+            return 0
+        async with connection.transaction():
+            await connection.execute(f"SELECT pg_advisory_xact_lock({IDENTITY_LOCK})")
+            return await _end(connection, policy)
+
+
+async def _end(connection: Connection, policy: Policy) -> int:
+    ended = await connection.fetch(
+        """
+        UPDATE pin SET released_at = expires_at, released_by = 'expiry'
+        WHERE released_at IS NULL AND expires_at <= clock_timestamp() RETURNING entity, entity_id::text
+        """
+    )
+    before, now = await _lapsed(connection), await _silent(connection, policy)
+    await connection.executemany("DELETE FROM lapse WHERE source = $1 AND after_s = $2", sorted(before - now))
+    await connection.executemany("INSERT INTO lapse (source, after_s) VALUES ($1, $2)", sorted(now - before))
+    settled = await read_settled(connection, Memory())
+    touched: dict[str, set[str]] = {}
+    for entity, row_id in ended:
+        touched.setdefault(entity, set()).add(settled.row(row_id))
+    changes = await _merge_all(connection, touched, policy, settled, "pin")
+    turned = {source for source, _ in before ^ now}
+    if turned:
+        touched = {entity: await _told_by_several(connection, entity, turned) for entity in policy.precedence}
+        changes += await _merge_all(connection, touched, policy, settled, "silence")
+    return len(changes)
+
+
+async def _merge_all(
+    connection: Connection, touched: dict[str, set[str]], policy: Policy, settled: Settled, cause: str
+) -> list[Change]:
+    changes: list[Change] = []
+    for entity, ids in sorted(touched.items()):
+        ordered = sorted(ids)
+        for at in range(0, len(ordered), _MERGE_ROWS):
+            changes += await merge_rows(connection, entity, ordered[at : at + _MERGE_ROWS], policy, settled)
+    await write_events(connection, changes, cause=cause, run_id=None)
+    return changes
+
+
+async def _over(connection: Connection) -> bool:
+    return bool(
+        await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM pin WHERE released_at IS NULL AND expires_at <= clock_timestamp())"
+        )
+    )
+
+
+async def _lapsed(connection: Connection) -> set[tuple[str, int]]:
+    return {tuple(row) for row in await connection.fetch("SELECT source, after_s FROM lapse")}
+
+
+async def _silent(connection: Connection, policy: Policy) -> set[tuple[str, int]]:
+    """The silences of the policy that have lasted too long. News is a run that stored something: a file that is read
+    every day and never changes is silent. A source that never brought anything is not silent yet."""
+    watched = sorted(policy.silences())
+    if not watched:
+        return set()
+    rows = await connection.fetch(
+        """
+        SELECT w.source, w.after_s FROM unnest($1::text[], $2::bigint[]) w (source, after_s)
+        WHERE (SELECT coalesce(r.finished_at, clock_timestamp()) FROM run r
+               WHERE r.source = w.source AND (r.stored > 0 OR r.vanished > 0) ORDER BY r.id DESC LIMIT 1)
+              < clock_timestamp() - make_interval(secs => w.after_s)
+        """,
+        [source for source, _ in watched],
+        [after_s for _, after_s in watched],
+    )
+    return {tuple(row) for row in rows}
+
+
+async def _told_by_several(connection: Connection, entity: str, sources: Collection[str]) -> set[str]:
+    rows = await connection.fetch(
+        """
+        SELECT entity_id::text FROM claim WHERE entity = $1 GROUP BY entity_id
+        HAVING count(DISTINCT source) > 1 AND bool_or(source = ANY($2::text[]))
+        """,
+        entity,
+        sorted(sources),
+    )
+    return {row[0] for row in rows}
+
+
+async def _reference(connection: Connection, field: FieldDef, word: Any) -> str:
+    assert field.ref is not None
+    table = catalog()[field.ref].name
+    try:
+        column, bound = "id = $1::uuid", str(UUID(str(word)))
+    except ValueError:
+        column, bound = "lower(key) = lower($1::text) AND presence = 'present'", str(word)
+    rows = await connection.fetch(f"SELECT id::text FROM {table} WHERE {column}", bound)
+    if len(rows) != 1:
+        raise PinInvalid(
+            f"{len(rows) or 'no'} {field.ref} {'have' if len(rows) > 1 else 'has'} the id or key {str(word)[:80]!r}",
+            hint="Give the id of one row.",
+        )
+    return str(rows[0][0])
+
+
+def _text(value: Any) -> str | None:
+    return value.replace("\x00", "�") if isinstance(value, str) else None
+
+
+def _number(value: Any) -> int | float | None:
+    number = float(value) if isinstance(value, str) else value
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
+        return None
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+def _integer(value: Any) -> int | None:
+    number = _number(value)
+    return number if isinstance(number, int) and abs(number) < 2**31 else None
+
+
+def _instant(value: Any) -> str | None:
+    moment = datetime.fromisoformat(value)
+    return moment.isoformat() if moment.tzinfo else None
+
+
+def _boolean(value: Any) -> bool | None:
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value.lower())
+    return value if isinstance(value, bool) else None
+
+
+def _texts(value: Any) -> list[str] | None:
+    listed = [value] if isinstance(value, str) else value
+    return listed if isinstance(listed, list) and all(isinstance(word, str) for word in listed) else None
+
+
+_READERS: dict[Kind, Callable[[Any], Any]] = {
+    Kind.TEXT: _text,
+    Kind.DATE: lambda value: date.fromisoformat(value).isoformat(),
+    Kind.INSTANT: _instant,
+    Kind.NUMBER: _number,
+    Kind.INTEGER: _integer,
+    Kind.BOOLEAN: _boolean,
+    Kind.TEXTS: _texts,
+    Kind.DOCUMENT: lambda value: value if isinstance(value, dict) else None,
+}
+_FORMS: dict[Kind, str] = {
+    Kind.TEXT: "Write text.",
+    Kind.DATE: "Write it as 2026-03-31.",
+    Kind.INSTANT: "Write it as 2026-03-31T17:00:00Z.",
+    Kind.NUMBER: "Write a number: 1250000.50",
+    Kind.INTEGER: "Write a whole number.",
+    Kind.BOOLEAN: "Write true or false.",
+    Kind.TEXTS: "Write a list of texts.",
+    Kind.DOCUMENT: "Write a JSON object.",
+}

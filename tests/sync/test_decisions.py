@@ -1,0 +1,287 @@
+"""People decide: rows joined, parted and pinned by hand, taken back without a trace, ended by the clock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+
+from register.decisions import DecisionInvalid, Decisions, deciding
+from register.errors import RegisterError, RowNotFound
+from register.ids import derive_id
+from register.pinned import PinInvalid, end_what_is_over
+from register.policy import Trusted
+from tests.fix_engine import Engine
+from tests.sync.test_identity import write_book
+
+PLACES = {"version", "valid_from", "synced_at"}
+"""What tells when a row was written, and how often."""
+
+
+async def two_books(engine: Engine, first: str = "PAY", second: str = "P-0815") -> tuple[str, str]:
+    """The same project in two books that do not know it of each other; returns its own ids. A risk refers to each."""
+    for name, code, budget in (("one", first, 100), ("two", second, 200)):
+        write_book(
+            engine.folder / f"{name}.xlsx",
+            Projects=[["No", "Code", "Title", "Budget"], [f"{name}-1", code, f"Payments in {name}", budget]],
+            Risks=[["Risk ID", "Project", "Title"], [f"R-{name}", f"{name}-1", "Late"]],
+        )
+        sheets = [
+            {"sheet": "Projects", "into": "project", "key": "No"},
+            {"sheet": "Risks", "into": "risk", "key": "Risk ID"},
+        ]
+        await engine.add_files(f"{name}.xlsx", name, sheets=sheets)
+        assert (await engine.sync(name))["state"] == "succeeded"
+    return derive_id("one", "project", "one-1"), derive_id("two", "project", "two-1")
+
+
+async def everything(engine: Engine) -> dict[str, Any]:
+    """The register's rows, links aside, without when and how often they were written."""
+    found: dict[str, Any] = {}
+    for table in ("project", "person", "risk"):
+        rows = await engine.pool.fetch(f"SELECT to_jsonb(t) FROM {table} t ORDER BY id")
+        found[table] = [{k: v for k, v in orjson.loads(row[0]).items() if k not in PLACES} for row in rows]
+    claims = await engine.pool.fetch(
+        "SELECT record_id::text, own_id::text, entity_id::text, values FROM claim ORDER BY 1, 2"
+    )
+    found["claims"] = [tuple(row) for row in claims]
+    absorbed = await engine.pool.fetch("SELECT id::text, entity_id::text FROM absorbed ORDER BY 1")
+    found["absorbed"] = [tuple(row) for row in absorbed]
+    found["conflicts"] = [
+        tuple(row)
+        for row in await engine.pool.fetch("SELECT entity_id, field FROM conflict WHERE closed_at IS NULL")
+    ]
+    return found
+
+
+def decide(engine: Engine) -> Any:
+    return deciding(engine.pool, engine.policy, "ana@acme.example")
+
+
+async def present(engine: Engine, entity: str = "project") -> list[dict[str, Any]]:
+    rows = await engine.pool.fetch(
+        f"SELECT to_jsonb(t) FROM {entity} t WHERE presence = 'present' ORDER BY id"
+    )
+    return [orjson.loads(row[0]) for row in rows]
+
+
+async def test_joined_by_hand_and_parted_again_leaves_what_was_before(engine: Engine) -> None:
+    one, two = await two_books(engine)
+    before = await everything(engine)
+    async with decide(engine) as decisions:
+        link = await decisions.same("project", one, two, "the steering group says so")
+    (row,) = await present(engine)
+    assert (row["id"], row["title"], row["budget"]) == (one, "Payments in one", 100)
+    assert {r["project_id"] for r in await present(engine, "risk")} == {one}
+    gone = await engine.pool.fetchrow("SELECT presence, title FROM project WHERE id = $1", two)
+    assert tuple(gone) == ("moved", "Payments in two")
+    assert await engine.count("conflict", "closed_at IS NULL AND field IN ('budget', 'code')") == 2
+    async with decide(engine) as decisions:
+        await decisions.undecided(link, "it was another one")
+    assert await everything(engine) == before
+    assert await engine.pool.fetchval("SELECT state FROM link") == "withdrawn"
+    audited = await engine.pool.fetch("SELECT actor, action FROM audit ORDER BY seq")
+    assert [tuple(row) for row in audited] == [
+        ("ana@acme.example", "link joined"),
+        ("ana@acme.example", "decision withdrawn"),
+    ]
+
+
+async def test_what_a_person_refused_no_rule_joins_again(engine: Engine) -> None:
+    one, two = await two_books(engine, "PAY", "PAY")
+    assert len(await present(engine)) == 1
+    async with decide(engine) as decisions:
+        await decisions.different("project", one, two, "two phases with one code")
+    assert [row["title"] for row in sorted(await present(engine), key=lambda r: r["title"])] == [
+        "Payments in one",
+        "Payments in two",
+    ]
+    assert {r["key"]: r["project_id"] for r in await present(engine, "risk")} == {"R-one": one, "R-two": two}
+    for name in ("one", "two"):
+        await engine.sync(name, "full")
+    write_book(engine.folder / "two.xlsx", Projects=[["No", "Code", "Title"], ["two-1", "PAY", "Edited"]])
+    await engine.sync("two")
+    assert len(await present(engine)) == 2
+    async with decide(engine) as decisions:
+        await decisions.same("project", one, two, "one after all")
+    assert len(await present(engine)) == 1
+    assert await engine.count("link", "state = 'refused'") == 0
+
+
+async def test_parting_cuts_the_weakest_links_between_the_two_and_keeps_the_rest(engine: Engine) -> None:
+    sheets = [{"sheet": "Projects", "into": "project", "key": "No"}]
+    ids = {}
+    for name, code in (("a", "X"), ("b", "X"), ("c", "Y"), ("d", "Y")):
+        write_book(engine.folder / f"{name}.xlsx", Projects=[["No", "Code", "Title"], ["1", code, name]])
+        await engine.add_files(f"{name}.xlsx", name, sheets=sheets)
+        ids[name] = derive_id(name, "project", "1")
+    engine.policy = replace(engine.policy, links={"project": [["b:1", "c:1"]]})
+    for name in ids:
+        await engine.sync(name)
+    assert len(await present(engine)) == 1
+    async with decide(engine) as decisions:
+        await decisions.different("project", ids["a"], ids["d"], "no")
+    groups = await engine.pool.fetch(
+        "SELECT array_agg(DISTINCT source ORDER BY source) FROM claim WHERE entity = 'project' GROUP BY entity_id"
+    )
+    # The way from a to d goes over two matches and a line of the configuration: a match gives way.
+    assert sorted(row[0] for row in groups) in ([["a"], ["b", "c", "d"]], [["a", "b", "c"], ["d"]])
+
+
+async def test_a_suggestion_waits_until_a_person_accepts_it(engine: Engine) -> None:
+    for name, person in (("one", "Jane Doe"), ("two", "Robert Roe")):
+        write_book(
+            engine.folder / f"{name}.xlsx",
+            People=[["Key", "Name", "E-mail"], ["1", person, "jd@acme.example"]],
+        )
+        await engine.add_files(f"{name}.xlsx", name)
+        await engine.sync(name)
+    assert len(await present(engine, "person")) == 2
+    link = await engine.pool.fetchrow("SELECT * FROM link WHERE state = 'suggested'")
+    assert link["evidence"] == "jd@acme.example; but the names differ: Robert Roe, Jane Doe"
+    assert {link["first"], link["second"]} == {"one:jd@acme.example", "two:jd@acme.example"}
+    await engine.sync("two", "full")
+    assert await engine.count("link") == 1
+    async with decide(engine) as decisions:
+        found = await decisions.link(str(link["id"]))
+        await decisions.same("person", str(found["first_id"]), str(found["second_id"]), "renamed")
+    assert len(await present(engine, "person")) == 1
+    assert (
+        await engine.pool.fetchval("SELECT state || ' by ' || actor FROM link")
+        == "applied by ana@acme.example"
+    )
+
+
+async def test_a_pin_holds_whatever_sources_say_until_it_is_taken_back(engine: Engine) -> None:
+    _, two = await two_books(engine, "PAY", "PAY")
+    async with decide(engine) as decisions:
+        pin = await decisions.pin("project", two, "budget", "950.5", "approved on 3 March", None)
+    (row,) = await present(engine)
+    assert (row["budget"], row["chosen"]["budget"]) == (950.5, [None, f"pin {pin}"])
+    conflict = await engine.pool.fetchrow(
+        "SELECT winner, rule FROM conflict WHERE field = 'budget' AND closed_at IS NULL"
+    )
+    assert tuple(conflict) == (None, f"pin {pin}")
+    for name in ("one", "two"):
+        write_book(
+            engine.folder / f"{name}.xlsx",
+            Projects=[["No", "Code", "Title", "Budget"], [f"{name}-1", "PAY", "P", 7]],
+        )
+        await engine.sync(name)
+    assert (await present(engine))[0]["budget"] == 950.5
+    async with decide(engine) as decisions:
+        await decisions.release(pin, "the finance system has it now")
+    assert (await present(engine))[0]["budget"] == 7
+    assert await engine.count("pin", "released_at IS NULL") == 0
+    assert await engine.count("event", "cause = 'pin'") == 2
+
+
+async def test_a_pin_on_a_part_stays_with_the_part(engine: Engine) -> None:
+    one, two = await two_books(engine)
+    async with decide(engine) as decisions:
+        await decisions.pin("project", two, "priority", "High", "board", None)
+        link = await decisions.same("project", one, two, "one")
+    assert (await present(engine))[0]["priority"] == "High"
+    async with decide(engine) as decisions:
+        await decisions.undecided(link, "two")
+    assert {row["id"]: row["priority"] for row in await present(engine)} == {one: None, two: "High"}
+
+
+async def test_a_pin_ends_by_itself(engine: Engine) -> None:
+    one, _ = await two_books(engine)
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    async with decide(engine) as decisions:
+        await decisions.pin("project", one, "priority", "High", "board", soon)
+    assert await end_what_is_over(engine.pool, engine.policy) == 0
+    await engine.pool.execute("UPDATE pin SET expires_at = now() - interval '1 second'")
+    assert await end_what_is_over(engine.pool, engine.policy) == 1
+    assert await end_what_is_over(engine.pool, engine.policy) == 0
+    assert await engine.pool.fetchval("SELECT released_by FROM pin") == "expiry"
+    assert await engine.pool.fetchval("SELECT priority FROM project WHERE id = $1", one) is None
+
+
+async def test_a_source_that_falls_silent_loses_its_rank_until_it_speaks_again(engine: Engine) -> None:
+    await two_books(engine, "PAY", "PAY")
+    order = (Trusted("two", 14 * 86_400), "one")
+    engine.policy = replace(engine.policy, precedence={"project": {"budget": order}})
+    await engine.sync("one", "full")
+    await end_what_is_over(engine.pool, engine.policy)
+    write_book(
+        engine.folder / "two.xlsx", Projects=[["No", "Code", "Title", "Budget"], ["two-1", "PAY", "P", 300]]
+    )
+    await engine.sync("two")
+    (row,) = await present(engine)
+    assert (row["budget"], row["chosen"]["budget"][1]) == (300, "precedence.project.budget")
+    await engine.pool.execute(
+        "UPDATE run SET finished_at = finished_at - interval '15 days' WHERE source = 'two'"
+    )
+    assert await end_what_is_over(engine.pool, engine.policy) == 1
+    (row,) = await present(engine)
+    assert row["budget"] == 100
+    assert row["chosen"]["budget"][1] == "precedence.project.budget (two silent for over 14 days)"
+    await engine.sync("two", "full")
+    assert await end_what_is_over(engine.pool, engine.policy) == 0
+    write_book(
+        engine.folder / "two.xlsx", Projects=[["No", "Code", "Title", "Budget"], ["two-1", "PAY", "P", 400]]
+    )
+    await engine.sync("two")
+    await end_what_is_over(engine.pool, engine.policy)
+    assert (await present(engine))[0]["budget"] == 400
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("budgte", "1", "project has no field 'budgte' that can be pinned"),
+        ("version", "1", "project has no field 'version' that can be pinned"),
+        ("budget", "much", "budget cannot be 'much': it holds number"),
+        ("budget", "nan", "budget cannot be 'nan': it holds number"),
+        ("finish_planned_on", "31.03.2026", "finish_planned_on cannot be '31.03.2026': it holds date"),
+        ("stage", "cooking", "stage cannot be 'cooking'"),
+        ("manager", "Nobody", "no person has the id or key 'Nobody'"),
+    ],
+)
+async def test_a_value_that_cannot_be_is_refused(
+    engine: Engine, field: str, value: str, message: str
+) -> None:
+    one, _ = await two_books(engine)
+    with pytest.raises(PinInvalid, match="^" + message):
+        async with decide(engine) as decisions:
+            await decisions.pin("project", one, field, value, "why", None)
+    assert await engine.count("pin") == 0
+
+
+async def test_what_a_person_calls_a_row_is_found(engine: Engine) -> None:
+    one, two = await two_books(engine)
+    async with decide(engine) as decisions:
+        assert isinstance(decisions, Decisions)
+        assert await decisions.own_id("project", "two:P-0815") == two
+        assert await decisions.own_id("project", "two:two-1") == two
+        assert await decisions.own_id("project", one) == one
+        with pytest.raises(RowNotFound):
+            await decisions.own_id("project", "two:PAY")
+        with pytest.raises(DecisionInvalid):
+            await decisions.own_id("prjoect", "two:PAY")
+        with pytest.raises(DecisionInvalid):
+            await decisions.same("project", one, one, "why")
+        with pytest.raises(RegisterError):
+            await decisions.undecided(derive_id("link", "x"), "why")
+
+
+async def test_a_key_that_a_row_had_before_is_remembered(engine: Engine) -> None:
+    sheets = [{"sheet": "Projects", "into": "project", "key": "No"}]
+    for key in ("PAY", "WEB", "PAY"):
+        write_book(engine.folder / "one.xlsx", Projects=[["No", "Key", "Title"], ["1", key, "P"]])
+        if not engine.specs:
+            await engine.add_files("one.xlsx", "one", sheets=sheets)
+        await engine.sync("one")
+    key = await engine.pool.fetchval("SELECT key FROM project")
+    old = [
+        row[0]
+        for row in await engine.pool.fetch("SELECT key FROM alias WHERE entity = 'project' ORDER BY key")
+    ]
+    assert key == "PAY"
+    assert old == ["PAY", "WEB"]
