@@ -6,6 +6,7 @@ maps millions of records.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -98,13 +99,19 @@ class Mapper:
         locale: Locale | None = None,
         aliases: Mapping[str, str] | None = None,
     ) -> None:
-        self.version = mapping.version
         self._mapping = mapping
         self._derive_id = derive_id
         self._locale = locale or Locale()
+        self.version = _version(mapping.version, self._locale)
+        """Changes whenever the same record may come to say something else."""
         self._aliases = aliases or {}
         self._by_locale: dict[str, dict[str, list[_Compiled]]] = {}
         self._by_stream = self._compiled(self._locale)
+
+    @property
+    def streams(self) -> list[str]:
+        """The streams that it has a rule for."""
+        return sorted(self._by_stream)
 
     def __call__(self, stream: str, source_id: str, data: Any) -> Mapped:
         """What the record says. A stream without a rule says nothing; its records are kept all the same."""
@@ -135,6 +142,12 @@ class Mapper:
             found.setdefault(rule.stream, []).append(compiled)
         self._by_locale[locale.name] = found
         return found
+
+
+def _version(version: str, locale: Locale) -> str:
+    if locale == Locale():
+        return version
+    return hashlib.sha256(f"{version} {locale.name} {locale.zone.key}".encode()).hexdigest()[: len(version)]
 
 
 def _own_locale(data: Any) -> str | None:

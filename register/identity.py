@@ -6,7 +6,7 @@ on what evidence. What rules find but a person should judge becomes a suggestion
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from portbook.text import normal_key
@@ -59,6 +59,7 @@ class Uniter:
         settled: Settled,
         *,
         may_write: bool,
+        cause: str = "link",
     ) -> None:
         self._connection = connection
         self._source = source
@@ -66,13 +67,17 @@ class Uniter:
         self._policy = policy
         self._memory = memory
         self._may_write = may_write
+        self._cause = cause
         self.settled = settled.copy() if may_write else settled
         self._links = Links(connection, self.settled, policy, run_id=run_id)
 
-    async def unite(self, rows: Iterable[Any]) -> Settled:
-        """Returns what is settled after this page. Raises NeedsIdentity where links must be made and may not."""
+    async def unite(self, rows: Iterable[Any], *, as_before: Collection[str] = ()) -> Settled:
+        """Returns what is settled after this page. Raises NeedsIdentity where links must be made and may not. Of rows
+        with the ids `as_before` nothing has changed that a rule looks at: only what they refer to is settled."""
         rows = list(rows)
-        told = [_candidate(row) for row in rows if row.entity in self._policy.merged]
+        told = [
+            _candidate(row) for row in rows if row.entity in self._policy.merged and row.id not in as_before
+        ]
         if not self._may_write and await self._unheard_of(told):
             # Another page may be bringing the same thing this very moment, and neither would see the other's.
             raise NeedsIdentity
@@ -88,7 +93,7 @@ class Uniter:
         ):
             for candidate in fresh:
                 await self._answer_waiting(candidate)
-        await self._links.write_events()
+        await self._links.write_events(self._cause)
         self._memory.known.update(candidate.id for candidate in told)
         return self.settled
 

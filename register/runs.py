@@ -177,7 +177,11 @@ async def note_account(
         "UPDATE run SET account = $2, mapping_version = $3 WHERE id = $1", job.id, account, mapping_version
     )
     await connection.execute(
-        "UPDATE source SET account = $2, timezone = $3, aliases = $4, mapping_version = $5 WHERE key = $1",
+        """
+        UPDATE source SET account = $2, timezone = $3, aliases = $4, mapping_version = $5,
+            mapped_with = CASE WHEN mapped_with = $5 THEN mapped_with END
+        WHERE key = $1
+        """,
         job.source,
         account,
         timezone or None,
@@ -186,14 +190,15 @@ async def note_account(
     )
 
 
-async def last_full_mapping(pool: Pool, source: str) -> str | None:
-    """The mapping that the last complete run of a source was made with; None before the first."""
-    found: str | None = await pool.fetchval(
-        "SELECT mapping_version FROM run WHERE source = $1 AND mode = 'full' AND state = 'succeeded' "
-        "ORDER BY id DESC LIMIT 1",
-        source,
+async def mapped_otherwise(pool: Pool, source: str, mapping_version: str) -> bool:
+    """Whether records of this source may have been said with another mapping; not before its first complete run."""
+    return bool(
+        await pool.fetchval(
+            "SELECT complete_at IS NOT NULL AND mapped_with IS DISTINCT FROM $2 FROM source WHERE key = $1",
+            source,
+            mapping_version,
+        )
     )
-    return found
 
 
 async def partition_states(pool: Pool, run_id: int) -> dict[str, PartitionState]:
@@ -227,7 +232,9 @@ async def succeed(connection: Connection, job: RunJob, *, fresh_at: datetime) ->
         return
     await connection.execute(
         """
-        UPDATE source SET fresh_at = $2, complete_at = CASE WHEN $3 THEN $2 ELSE complete_at END WHERE key = $1
+        UPDATE source SET fresh_at = $2, complete_at = CASE WHEN $3 THEN $2 ELSE complete_at END,
+            mapped_with = CASE WHEN $3 THEN mapping_version ELSE mapped_with END
+        WHERE key = $1
         """,
         job.source,
         fresh_at,

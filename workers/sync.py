@@ -99,7 +99,7 @@ class Syncer:
                 current = await runs.take_up(connection, job)
             if current is None:
                 return False
-            async with _heartbeat(self._pool, held, self._lease_s):
+            async with heartbeat(self._pool, held, self._lease_s):
                 await self._work_on(current, held, watch or (lambda progress: None))
         except LeaseLost:
             # Whoever has it now decides how the run ends.
@@ -275,7 +275,7 @@ def _foremost(several: BaseExceptionGroup[BaseException]) -> BaseException:
 
 
 @contextlib.asynccontextmanager
-async def _heartbeat(pool: Pool, held: lease.Held, ttl_s: float) -> AsyncIterator[None]:
+async def heartbeat(pool: Pool, held: lease.Held, ttl_s: float) -> AsyncIterator[None]:
     """Renew the lease for as long as the body runs; losing it cancels the body with LeaseLost."""
     body = asyncio.current_task()
     assert body is not None

@@ -115,8 +115,9 @@ class Writer:
         if self._job.mode != "full":
             self._cursors = await runs.source_cursors(self._pool, self._job.source)
         else:
-            before = await runs.last_full_mapping(self._pool, self._job.source)
-            self._sorter.remap = before is not None and before != self._mapping_version
+            self._sorter.remap = await runs.mapped_otherwise(
+                self._pool, self._job.source, self._mapping_version
+            )
         self._set_aside = await open_rejections(self._pool, self._job.source)
         # A run that another worker began goes on counting where that one stopped.
         row = await self._pool.fetchrow("SELECT seen, quarantined FROM run WHERE id = $1", self._job.id)

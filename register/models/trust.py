@@ -66,6 +66,9 @@ class Source(SQLModel, table=True):
     complete_at: datetime | None = at("Start of the last complete run that succeeded.")
     aliases: dict[str, str] | None = document("Names a mapping may use in place of paths, as last seen.")
     mapping_version: str | None = words("Hash of the mapping the register was last built with.")
+    mapped_with: str | None = words(
+        "Hash of the mapping that every record has been said with; empty while several were used."
+    )
 
 
 class Run(SQLModel, table=True):
