@@ -7,6 +7,8 @@ from typing import Any
 
 from inscriptis import get_text
 
+from mapping.simple_html import simple_text
+
 _MAX_DEPTH = 60
 _BLOCKS = {
     "paragraph",
@@ -94,5 +96,6 @@ def html_text(value: Any) -> str | None:
     """The text of an HTML fragment; scripts and styles are left away."""
     if not isinstance(value, str):
         raise ValueError("not HTML text")
-    lines = (line.rstrip() for line in get_text(value).splitlines())
+    text = simple_text(value)
+    lines = (line.rstrip() for line in (get_text(value) if text is None else text).splitlines())
     return "\n".join(line for line in lines if line).strip() or None
