@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway import health, hooks_in, problems, rest, schema
+from gateway import decide, health, hooks_in, problems, rest, schema
 from register.db import Pool, open_pool, open_read_pool
 from register.keys import Keyring
+from register.policy import Policy
 from register.query import Lanes
 
 STATEMENT_TIMEOUT_MS = 5_000
@@ -45,6 +46,7 @@ def create_app(
     remember_keys_s: float = 5.0,
     doors: Mapping[str, hooks_in.Door] | None = None,
     ring: Callable[[], Awaitable[object]] | None = None,
+    policy: Policy | None = None,
 ) -> Gateway:
     """The application for an ASGI server.
 
@@ -52,6 +54,7 @@ def create_app(
     `pool_size` connections when it starts and closes it when it ends. `secret` signs cursors: gateways that answer
     for one another need the same; without one, cursors end with the process. A withdrawn key goes on for at most
     `remember_keys_s`. `doors` let notifications of tools in, by source; `ring` is called when some were kept.
+    With a `policy` people may decide here, as the merge then does.
     """
     if (pool is None) == (database_url is None):
         raise ValueError("give a pool or a database_url")
@@ -69,8 +72,10 @@ def create_app(
         app.state.lanes = Lanes(opened or pool)
         app.state.keyring = Keyring(app.state.lanes, remember_s=remember_keys_s)
         writing = None
-        if doors and database_url is not None:
-            writing = await open_pool(database_url, size=2, name="portbook hooks")
+        if (doors or policy is not None) and database_url is not None:
+            writing = await open_pool(database_url, size=2, name="portbook gateway, writing")
+        app.state.writing = (writing or pool) if policy is not None else None
+        app.state.policy = policy
         app.state.doors = doors or {}
         app.state.hints = hooks_in.HintBox(writing or pool, ring) if doors else None
         try:
@@ -93,5 +98,5 @@ def create_app(
     app.collections = health.Counted(problems.Caught(rest.rows), app.state.metrics)
     app.add_middleware(health.Counted, metrics=app.state.metrics)
     # `schema` before the collections, of which it is none.
-    app.router.routes.extend([*health.routes, *schema.routes, *hooks_in.routes, *rest.routes])
+    app.router.routes.extend([*health.routes, *schema.routes, *hooks_in.routes, *decide.routes, *rest.routes])
     return app

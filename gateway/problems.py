@@ -13,7 +13,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.errors import HttpProblem, NotSignedIn
 from portbook.errors import Problem
+from register.decisions import DecisionInvalid
 from register.errors import QueryInvalid, RowNotFound, SchemaMismatch
+from register.pinned import PinInvalid
 from register.query import CollectionUnknown, QueryTooSlow, RowAmbiguous
 
 MEDIA_TYPE = "application/problem+json"
@@ -27,6 +29,8 @@ _STATUS: tuple[tuple[type[Problem], int], ...] = (
     (RowNotFound, 404),
     (RowAmbiguous, 409),
     (QueryTooSlow, 503),
+    (DecisionInvalid, 400),
+    (PinInvalid, 400),
     (SchemaMismatch, 503),
     (Problem, 503),
 )

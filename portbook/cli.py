@@ -18,7 +18,7 @@ import typer
 from rich.markup import escape
 
 from adapters.errors import SourceError
-from portbook import __version__, hooks
+from portbook import __version__, decide, hooks
 from portbook.config import Config, config_schema
 from portbook.errors import Problem, SettingsInvalid
 from portbook.logs import set_up_logs
@@ -46,6 +46,8 @@ app = typer.Typer(
 keys_app = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke.")
 app.add_typer(keys_app, name="keys")
 app.add_typer(hooks.app, name="hooks")
+app.add_typer(decide.links, name="links")
+app.add_typer(decide.pins, name="pins")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 

@@ -23,7 +23,7 @@ from portbook.errors import SettingsInvalid
 from portbook.session import embedded, prepare, working_parts
 from portbook.stores import Stores
 from portbook.terminal import err
-from portbook.wiring import open_door
+from portbook.wiring import open_door, wire
 from workers.queue import ring
 
 RESTART_AFTER_S = 3.0
@@ -58,6 +58,7 @@ def server(config: Config, stores: Stores) -> uvicorn.Server:
         version=__version__,
         doors=doors,
         ring=lambda: ring(stores.redis_url),
+        policy=wire(config).policy,
     )
     return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
 

@@ -69,7 +69,7 @@ _ALIKE = 0.84
 def shared_mailbox(address: str) -> bool:
     """Whether the address is a function's: everybody there may answer."""
     local = address.partition("@")[0].casefold()
-    return local in _ROLE or bool(_ROLE & set(re.split(r"[._+-]", local)))
+    return local.replace("-", "") in _ROLE or not _ROLE.isdisjoint(re.split(r"[._+-]", local))
 
 
 def name_words(name: str | None) -> tuple[str, ...]:

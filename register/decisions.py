@@ -85,6 +85,15 @@ class Decisions:
             )
         await self._done(links, "decision withdrawn", link["entity"], *_ends(link), reason)
 
+    async def verdict(self, link_id: str, verdict: str, reason: str) -> None:
+        """Decide about a known link: `same`, `different` or `undecided`. Raises RowNotFound."""
+        if verdict == "undecided":
+            await self.undecided(link_id, reason)
+            return
+        link = await self.link(link_id)
+        decide = self.same if verdict == "same" else self.different
+        await decide(link["entity"], *_ends(link), reason)
+
     async def link(self, link_id: str) -> Any:
         """The link of this id. Raises RowNotFound."""
         row = await self._connection.fetchrow("SELECT * FROM link WHERE id = $1", _uuid(link_id, "link"))

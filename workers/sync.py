@@ -35,6 +35,7 @@ from register.errors import LeaseLost
 from register.policy import Policy
 from register.runs import RunJob
 from register.settled import Memory
+from register.suggest import suggest
 from workers.following import RUN_FOR_S, follow, keep_subscribed
 from workers.streams import streams_to_sweep
 from workers.sweep import Held, sweep
@@ -180,6 +181,8 @@ class Syncer:
                 streams = await streams_to_sweep(self._pool, job, adapter, partitions)
                 await sweep(self._pool, held, job, adapter, streams, self._policy, self._memory)
             await writer.finish(fresh_at=started)
+        if job.mode == "full":
+            await suggest(self._pool, self._policy)
         if job.mode == "incremental" and writer.whole:
             # A changed file was read whole: what it no longer holds is found by a complete run, now rather than
             # tonight.

@@ -1,0 +1,137 @@
+"""What people decide over HTTP: links joined or refused, values pinned. Everything here needs the scope `admin` and is
+written down with the name of the key."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+
+import orjson
+from fastapi import Request, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from starlette.routing import Route
+
+from gateway.auth import signed_in
+from gateway.errors import HttpProblem
+from register.decisions import Decisions, deciding
+
+LARGEST = 64 << 10
+"""Bytes of a decision."""
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(min_length=1, max_length=2_000, description="Why, for those who ask later.")
+
+
+class Verdict(_Body):
+    """What a person says about a link."""
+
+    verdict: Literal["same", "different", "undecided"] = Field(
+        description="They are one thing; they are not, whatever rules say; or the decision is taken back."
+    )
+
+
+class NewLink(_Body):
+    """Two rows that are one thing, or are not."""
+
+    entity: str = Field(description="The entity type: project, person, milestone, work_item …")
+    one: str = Field(description="An id, a key, or `source:key`.")
+    other: str = Field(description="Likewise.")
+    verdict: Literal["same", "different"] = Field(description="Whether they are one thing.")
+
+
+class NewPin(_Body):
+    """A value that holds whatever sources say."""
+
+    entity: str = Field(description="The entity type.")
+    row: str = Field(description="An id, a key, or `source:key`.")
+    field: str = Field(description="The field.")
+    value: Any = Field(description="The value as the API shows it; null: the field is empty.")
+    expires_at: AwareDatetime | None = Field(default=None, description="When it ends by itself.")
+
+
+Body = TypeVar("Body", bound=_Body)
+
+
+async def new_link(request: Request) -> Response:
+    """201 with the link's id."""
+    actor, body = await _actor(request), await _body(request, NewLink)
+    async with _deciding(request, actor) as decisions:
+        one, other = [await decisions.own_id(body.entity, word) for word in (body.one, body.other)]
+        decide = decisions.same if body.verdict == "same" else decisions.different
+        link = await decide(body.entity, one, other, body.reason)
+        return _answer(decisions, 201, id=link)
+
+
+async def decide_link(request: Request) -> Response:
+    """200; the link as it stands now is at its address."""
+    actor, body = await _actor(request), await _body(request, Verdict)
+    async with _deciding(request, actor) as decisions:
+        link_id = request.path_params["link"]
+        await decisions.verdict(link_id, body.verdict, body.reason)
+        return _answer(decisions, 200, id=link_id)
+
+
+async def new_pin(request: Request) -> Response:
+    """201 with the pin's id."""
+    actor, body = await _actor(request), await _body(request, NewPin)
+    async with _deciding(request, actor) as decisions:
+        row = await decisions.own_id(body.entity, body.row)
+        expires_at: datetime | None = body.expires_at
+        pin = await decisions.pin(body.entity, row, body.field, body.value, body.reason, expires_at)
+        return _answer(decisions, 201, id=pin)
+
+
+async def release_pin(request: Request) -> Response:
+    """200; the reason comes as a parameter, since a DELETE has no body."""
+    actor = await _actor(request)
+    reason = request.query_params.get("reason", "").strip()
+    if not reason:
+        raise HttpProblem("a decision needs a reason", status=400, hint="Add `?reason=…` to the address.")
+    async with _deciding(request, actor) as decisions:
+        pin_id = request.path_params["pin"]
+        await decisions.release(pin_id, reason)
+        return _answer(decisions, 200, id=pin_id)
+
+
+def _deciding(request: Request, actor: str) -> Any:
+    state = request.app.state
+    if state.writing is None:
+        raise HttpProblem(
+            "this gateway only reads", status=503, hint="Decide with `portbook links` or `portbook pins`."
+        )
+    return deciding(state.writing, state.policy, actor)
+
+
+async def _actor(request: Request) -> str:
+    return (await signed_in(request, "admin")).name
+
+
+async def _body(request: Request, kind: type[Body]) -> Body:
+    found = bytearray()
+    async for chunk in request.stream():
+        found += chunk
+        if len(found) > LARGEST:
+            raise HttpProblem(f"a decision may have {LARGEST >> 10} KiB", status=413)
+    try:
+        return kind.model_validate_json(bytes(found))
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(step) for step in wrong["loc"])
+        hint = f"A body has {', '.join(kind.model_fields)}."
+        raise HttpProblem(f"{f'`{place}`: ' if place else ''}{wrong['msg']}", status=400, hint=hint) from None
+
+
+def _answer(decisions: Decisions, status: int, **shown: str) -> Response:
+    body = orjson.dumps({"data": shown, "meta": {"rows_changed": decisions.changed}})
+    return Response(body, status_code=status, media_type="application/json")
+
+
+routes = [
+    Route("/api/v1/links", new_link, methods=["POST"]),
+    Route("/api/v1/links/{link}", decide_link, methods=["POST"]),
+    Route("/api/v1/pins", new_pin, methods=["POST"]),
+    Route("/api/v1/pins/{pin}", release_pin, methods=["DELETE"]),
+]
