@@ -7,7 +7,6 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-_SPACE = re.compile(r"\s+")
 _INTEGRAL_FLOAT = re.compile(r"^(\d+)\.0+$")
 
 
@@ -17,9 +16,11 @@ def normal_key(value: object) -> str:
     Width and compatibility variants (NFKC), case, dashes and runs of white space do not count; a number that a
     spreadsheet turned into `12.0` is `12`.
     """
-    text = unicodedata.normalize("NFKC", str(value)).translate(_DASHES)
-    text = _SPACE.sub(" ", text).strip().casefold()
-    whole = _INTEGRAL_FLOAT.match(text)
+    text = str(value)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).translate(_DASHES)
+    text = " ".join(text.split()).casefold()
+    whole = _INTEGRAL_FLOAT.match(text) if text.endswith("0") else None
     return whole.group(1) if whole else text
 
 

@@ -7,8 +7,10 @@ import fnmatch
 import hashlib
 import logging
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -36,12 +38,14 @@ from adapters.spreadsheet.files import Found, FoundFile, Snapshot
 from adapters.spreadsheet.layout import STANDARD_SHEETS, entity_of
 from adapters.spreadsheet.options import SheetOptions, SpreadsheetOptions
 from adapters.spreadsheet.origin import Disk, Origin
-from adapters.spreadsheet.process import frames, problem
+from adapters.spreadsheet.process import Ahead, frames, problem
 from portbook.text import normal_key
 
 _log = logging.getLogger(__name__)
 _PAGE = 500
 _READER_VERSION = 1
+_SIDE_BY_SIDE = 2
+"""Parsing processes at a time, each of which may take `limits.memory_mb`."""
 """Raised when rows come out differently from the same file: unchanged files are then read again."""
 
 REFERRED_TO = ("person", "portfolio", "programme", "project")
@@ -78,6 +82,7 @@ class SpreadsheetAdapter:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._lists: dict[str, list[list[Any]] | SourceError] = {}
         self._lock = asyncio.Lock()
+        self._processes = asyncio.Semaphore(_SIDE_BY_SIDE)
 
     async def __aenter__(self) -> Self:
         self._folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="portbook-sheets-")
@@ -110,8 +115,9 @@ class SpreadsheetAdapter:
         warnings = [f"skipped {reason}" for reason in found.skipped]
         formats: dict[str, int] = {}
         recognised = False
-        for file in found.files:
-            taken = await self._snapshot(file)
+        copies = [await self._snapshot(file) for file in found.files]
+        await self._learn(copies)
+        for file, taken in zip(found.files, copies, strict=True):
             sheets = await self._sheets(taken)
             kind = Path(file.name).suffix.lstrip(".").casefold()
             formats[kind] = formats.get(kind, 0) + 1
@@ -183,23 +189,21 @@ class SpreadsheetAdapter:
         _refuse_twins(taken)
         seen: dict[str, str] = {}
         batch: list[RawRecord] = []
-        for copy, entries in taken:
-            try:
-                async with aclosing(frames(self._request("read", copy, entries))) as answers:
-                    async for frame in answers:
-                        if frame["kind"] == "error":
-                            problems.append(problem(frame))
-                        elif frame["kind"] == "sheet":
-                            _report(copy.file.name, frame)
-                        elif frame["kind"] == "rows":
-                            prefix = f"{normal_key(copy.file.logical)}:" if frame["scope"] == "file" else ""
-                            # A full page waits for more rows: the last page, with the cursor, is not empty.
-                            if len(batch) >= _PAGE and frame["rows"]:
-                                yield Page(batch, None)
-                                batch = []
-                            batch += [_record(stream, prefix, row, seen) for row in frame["rows"]]
-            except SourceError as error:
-                problems.append(error)
+        async with aclosing(self._answers(taken)) as answers:
+            async for copy, frame in answers:
+                if isinstance(frame, SourceError):
+                    problems.append(frame)
+                elif frame["kind"] == "error":
+                    problems.append(problem(frame))
+                elif frame["kind"] == "sheet":
+                    _report(copy.file.name, frame)
+                elif frame["kind"] == "rows":
+                    prefix = f"{normal_key(copy.file.logical)}:" if frame["scope"] == "file" else ""
+                    # A full page waits for more rows: the last page, with the cursor, is not empty.
+                    if len(batch) >= _PAGE and frame["rows"]:
+                        yield Page(batch, None)
+                        batch = []
+                    batch += [_record(stream, prefix, row, seen) for row in frame["rows"]]
         if problems:
             if batch:
                 yield Page(batch, None)
@@ -214,7 +218,7 @@ class SpreadsheetAdapter:
             entries = await self._entries(copy, None)
             if not entries:
                 continue
-            async with aclosing(frames(self._request("discover", copy, entries))) as answers:
+            async with aclosing(self._ask(self._request("discover", copy, entries))) as answers:
                 async for frame in answers:
                     if frame["kind"] == "described":
                         streams.append(_stream(file.name, frame))
@@ -244,6 +248,36 @@ class SpreadsheetAdapter:
             return {}
         return dict.fromkeys(ids, Presence.DELETED)
 
+    async def _answers(
+        self, taken: list[tuple[Snapshot, list[SheetOptions]]]
+    ) -> AsyncGenerator[tuple[Snapshot, dict[str, Any] | SourceError], None]:
+        """What the reading processes say of each file, in the files' order, while the next one is parsed already."""
+        waiting = iter(taken)
+        opened: deque[tuple[Snapshot, Ahead]] = deque()
+        try:
+            while True:
+                for copy, entries in islice(waiting, _SIDE_BY_SIDE - len(opened)):
+                    opened.append((copy, Ahead(self._ask(self._request("read", copy, entries)))))
+                if not opened:
+                    return
+                copy, answers = opened[0]
+                try:
+                    async for frame in answers.frames():
+                        yield copy, frame
+                except SourceError as error:
+                    yield copy, error
+                await answers.aclose()
+                opened.popleft()
+        finally:
+            for _, answers in opened:
+                await answers.aclose()
+
+    async def _ask(self, request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        """The frames of one process; of these a few run at a time, whatever is read side by side."""
+        async with self._processes, aclosing(frames(request)) as answers:
+            async for frame in answers:
+                yield frame
+
     async def _find(self) -> Found:
         return await self._origin.find()
 
@@ -263,18 +297,21 @@ class SpreadsheetAdapter:
 
     async def _sheets(self, taken: Snapshot) -> list[list[Any]]:
         """(name, visible) of each sheet. Remembered by content, also when it was refused."""
-        known = self._lists.get(taken.sha256)
-        if known is None:
-            known = await self._list(taken)
-            self._lists[taken.sha256] = known
+        await self._learn([taken])
+        known = self._lists[taken.sha256]
         if isinstance(known, SourceError):
             raise known
         return known
 
+    async def _learn(self, taken: Iterable[Snapshot]) -> None:
+        """List the sheets of those files whose content is new to us."""
+        fresh = {copy.sha256: copy for copy in taken if copy.sha256 not in self._lists}
+        self._lists.update(zip(fresh, await asyncio.gather(*map(self._list, fresh.values())), strict=True))
+
     async def _list(self, taken: Snapshot) -> list[list[Any]] | SourceError:
         sheets: list[list[Any]] = []
         try:
-            async with aclosing(frames(self._request("list", taken, []))) as answers:
+            async with aclosing(self._ask(self._request("list", taken, []))) as answers:
                 async for frame in answers:
                     if frame["kind"] == "error":
                         return problem(frame)

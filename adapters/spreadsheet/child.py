@@ -136,7 +136,7 @@ def _read(
                 skipped.append(item)
             continue
         count += item.problem is None
-        batch.append(item)
+        batch.append(tuple(item))  # a NamedTuple would be asked for one by one
         if len(batch) >= ROWS_PER_FRAME:
             yield {"kind": "rows", "scope": entry["scope"], "rows": batch}
             batch = []

@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 from portbook.text import normal_key
@@ -82,15 +83,17 @@ def is_error_text(text: str) -> bool:
 def plain(value: object) -> Value:
     """A cell's value as JSON: dates as ISO text, durations as hours, whole numbers as integers, blank as
     None."""
-    if value is None or isinstance(value, bool):
-        return value
     if isinstance(value, str):
-        if value[:1] in "#EF" and is_error_text(value):
+        if not value:
+            return None
+        if value[0] in "#EF" and is_error_text(value):
             return {"error": value}
         if value[:2] == "PT" and (duration := _DURATION.match(value)):  # how ods spells a time beyond a day
             hours, minutes, seconds = (float(part or 0) for part in duration.groups())
             return plain(round(hours + minutes / 60 + seconds / 3600, 6))
-        return value if value.strip() else None
+        return None if value.isspace() else value
+    if value is None or isinstance(value, bool):
+        return value
     if isinstance(value, float):
         return int(value) if value.is_integer() and abs(value) < 2**53 else value
     if isinstance(value, dt.datetime):
@@ -111,6 +114,7 @@ def percent(value: float) -> Value:
     return f"{shown}%" if 0 < abs(shown) < 1 else shown
 
 
+@cache
 def column_name(column: int) -> str:
     """1 → A, 27 → AA."""
     name = ""

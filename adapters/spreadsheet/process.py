@@ -17,6 +17,8 @@ import orjson
 from adapters.errors import FileRefused, SourceMisbehaved
 
 _ROOT = Path(__file__).resolve().parents[2]
+_AHEAD = 32
+"""Frames that are held for whoever comes next: of rows, six thousand."""
 _LARGEST_FRAME = 256 << 20
 _RAISE_LIMITS = "Split the workbook or clear unused cells; if it is honest, raise `limits:` of this source."
 
@@ -59,6 +61,36 @@ async def frames(
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
+
+
+class Ahead:
+    """The same frames, asked for from now on, a few before they are needed: the next file is parsed while the one
+    before it is taken in."""
+
+    def __init__(self, answers: AsyncGenerator[dict[str, Any], None]) -> None:
+        self._queue: asyncio.Queue[dict[str, Any] | Exception | None] = asyncio.Queue(_AHEAD)
+        self._task = asyncio.create_task(self._ask(answers))
+
+    async def _ask(self, answers: AsyncGenerator[dict[str, Any], None]) -> None:
+        async with contextlib.aclosing(answers):
+            try:
+                async for frame in answers:
+                    await self._queue.put(frame)
+            except Exception as error:  # noqa: BLE001 - whoever takes the frames hears of it, whatever it is
+                await self._queue.put(error)
+            else:
+                await self._queue.put(None)
+
+    async def frames(self) -> AsyncGenerator[dict[str, Any], None]:
+        while (frame := await self._queue.get()) is not None:
+            if isinstance(frame, Exception):
+                raise frame
+            yield frame
+
+    async def aclose(self) -> None:
+        """The process is gone when this returns."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
 
 
 async def _next(stream: asyncio.StreamReader) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from adapters.spreadsheet.grid import (
     Value,
     cell_name,
     column_name,
-    filled,
     header_text,
     percent,
     transposed,
@@ -27,6 +26,7 @@ from adapters.spreadsheet.xlsx import serial_date
 _TOTAL = re.compile(
     r"^(grand |overall |sub[- ]?)?(total|sum|summe|gesamt|zwischensumme|average)s?\b", re.IGNORECASE
 )
+_NAME_ENDS = "*: \t\n\r\v\f\x1c\x1d\x1e\x1f"
 _ISO_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}(T|$)")
 _DATE_NAME = re.compile(r"\b(date|due|deadline|datum|fällig)\b|\b(on|by)$")
 _MONEY_NAME = re.compile(r"cost|amount|budget|value|hours|price|[£€$]")
@@ -92,9 +92,10 @@ def read_table(
     shape = _Shape(table, kept)
     conversions = _conversions(table, kept, entry["fill_merged"])
     titles = {column.name: column.title for column in kept}
+    letters = {column.name: column_name(column.offset + 1) for column in kept}
     rag = [column for column in kept if _RAG_NAME.search(column.name)]
     for number, row in _data_rows(table, entry["fill_merged"]):
-        if not filled(row):
+        if row.count(None) == len(row):
             continue
         hidden = number in facts.hidden_rows or not sheet.visible
         if hidden and entry["hidden"] == "skip":
@@ -116,7 +117,11 @@ def read_table(
         place = f"column {column_name(number)}" if turned else f"row {number}"
         extra: dict[str, Any] = {
             "where": f"{name}, sheet {sheet.name}, {place}",
-            "at": {c.name: _cell(number, c.offset + 1, turned) for c in kept if c.name in cells},
+            "at": {
+                c.name: cell_name(c.offset + 1, number) if turned else f"{letters[c.name]}{number}"
+                for c in kept
+                if c.name in cells
+            },
             "hidden": hidden,
             "headers": titles,
         }
@@ -125,10 +130,6 @@ def read_table(
         yield Found(
             key, number, {"cells": cells, "sheet": sheet.name, "file": name, "portbook": extra}, problem
         )
-
-
-def _cell(row: int, column: int, turned: bool) -> str:
-    return cell_name(column, row) if turned else cell_name(row, column)
 
 
 def _data_rows(table: Table, fill_merged: bool) -> Iterator[tuple[int, Row]]:
@@ -181,8 +182,12 @@ class _Shape:
         repeats = any(map(_repeats_name, cells[:3])) and sum(map(_repeats_name, cells))
         if repeats >= max(2, 0.6 * len(cells)):
             return "header repeated"
-        texts = [(c, value) for c, value in cells if isinstance(value, str) and not _ISO_DATE.match(value)]
-        if texts and len(texts) == 1 and _TOTAL.match(texts[0][1].strip()) and (problem or len(cells) > 1):
+        texts = [
+            (c, value)
+            for c, value in cells
+            if isinstance(value, str) and not (value[4:5] == "-" and _ISO_DATE.match(value))
+        ]
+        if len(texts) == 1 and _TOTAL.match(texts[0][1].strip()) and (problem or len(cells) > 1):
             return "total"
         if len(self._columns) > 2 and len(cells) == 1:
             column = cells[0][0]
@@ -196,7 +201,7 @@ class _Shape:
     def _is_template(self, number: int, cells: list[tuple[Column, Value]], problem: str | None) -> bool:
         """Rows prepared for later: formulas and drop-down defaults, but nobody has written what they are."""
         formulas = self._facts.formulas
-        typed = [c for c, _ in cells if (number, c.offset + 1) not in formulas]
+        typed = [c for c, _ in cells if not formulas or (number, c.offset + 1) not in formulas]
         if not typed:
             return bool(formulas)
         if any(column.offset in self._titles for column in typed):
@@ -207,7 +212,12 @@ class _Shape:
 
 def _repeats_name(cell: tuple[Column, Value]) -> bool:
     column, value = cell
-    text = header_text(value) if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return False
+    end = value.rstrip(_NAME_ENDS)[-1:]
+    if end != "0" and value.isascii() and end.lower() != column.name[-1:]:
+        return False  # as most values: it ends in another letter. (12.0 stands for 12.)
+    text = header_text(value)
     return bool(text) and (column.name == text or column.name.endswith(f" {text}"))
 
 
@@ -223,9 +233,10 @@ def _conversions(table: Table, kept: tuple[Column, ...], fill_merged: bool) -> d
     """
     watched = {c.offset: _Numbers() for c in kept}
     for _, row in _data_rows(table, fill_merged=False):
+        width = len(row)
         for index, numbers in watched.items():
-            if index < len(row):
-                numbers.see(row[index])
+            if index < width and (value := row[index]) is not None:
+                numbers.see(value)
     date1904 = table.sheet.facts.date1904
     percents = {column for _, column in table.sheet.facts.percents}
     result: dict[int, Any] = {}
@@ -255,7 +266,7 @@ class _Numbers:
 
     def see(self, value: Value) -> None:
         if isinstance(value, str):
-            self.dates += bool(_ISO_DATE.match(value))
+            self.dates += value[4:5] == "-" and bool(_ISO_DATE.match(value))
         elif isinstance(value, int | float) and not isinstance(value, bool):
             self.count += 1
             self.low, self.high = min(self.low, value), max(self.high, value)
