@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHES = ("sync", "adapters", "hooks", "query")
+BENCHES = ("sync", "adapters", "hooks", "query", "past")
 
 
 def main() -> int:

@@ -23,7 +23,7 @@ def complete(metadata: MetaData) -> MetaData:
         table = entity.table
         # `valid_to` comes first so that both tables can grow new columns at the end in the same order: the trigger
         # that keeps history copies rows by position.
-        Table(
+        twin = Table(
             name + HISTORY_SUFFIX,
             metadata,
             Column(
@@ -35,15 +35,30 @@ def complete(metadata: MetaData) -> MetaData:
             *(_twin(column) for column in table.columns),
         )
         Index(f"{name}_key_ix", table.c.key)
+        # The register as of an instant: which present rows are that old, which past versions were shown then. With
+        # the instants behind key, id or reference the index decides, and only what was shown is read.
+        Index(f"{name}_valid_from_ix", table.c.valid_from)
+        Index(f"{twin.name}_valid_to_ix", twin.c.valid_to)
+        Index(f"{twin.name}_id_ix", twin.c.id, twin.c.valid_to, twin.c.valid_from)
+        Index(f"{twin.name}_key_ix", twin.c.key, twin.c.valid_to, twin.c.valid_from)
         for field in entity.fields.values():
             if not _indexed(name, field.name):
                 continue
-            column = table.c[field.name]
+            column, past = table.c[field.name], twin.c[field.name]
             if field.kind is Kind.IDS:
                 Index(f"{name}_{field.name}_ix", column, postgresql_using="gin")
+                Index(f"{twin.name}_{field.name}_ix", past, postgresql_using="gin")
             else:
                 # With the key behind it: the nested lists of a page come out in key order, few at a time.
                 Index(f"{name}_{field.name}_ix", column, table.c.key)
+                Index(
+                    f"{twin.name}_{field.name}_ix",
+                    past,
+                    twin.c.key,
+                    twin.c.valid_to,
+                    twin.c.valid_from,
+                    postgresql_where=past.is_not(None),
+                )
     return metadata
 
 

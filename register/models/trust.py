@@ -113,6 +113,12 @@ class Run(SQLModel, table=True):
     __table_args__ = (
         Index("run_open_ix", "source", unique=True, postgresql_where=text("state IN ('queued', 'running')")),
         Index("run_source_ix", "source", "id"),
+        Index(
+            "run_succeeded_ix",
+            "source",
+            "finished_at",
+            postgresql_where=text("state = 'succeeded' AND mode <> 'hints'"),
+        ),
     )
 
 

@@ -27,7 +27,7 @@ from register.query.check import (
     Test,
     mentions_presence,
 )
-from register.query.past import every_version, past_meta, shown_at
+from register.query.past import INSTANT, every_version, past_meta, shown_at
 from register.query.values import Known, Moment
 
 _CASTS = {
@@ -55,16 +55,24 @@ class Statement:
     parameters: tuple[Any, ...]
     places: int = 0
 
-    def at(self, instant: datetime | None) -> tuple[Any, ...]:
-        """What to bind; of a statement about the past, for this instant of it."""
-        return self.parameters if instant is None else (instant, *self.parameters[1:])
+    def at(self, instant: datetime | None) -> str:
+        """The SQL; of a statement about the past, for this instant of it.
+
+        In the text, not bound: how many rows of the present are that old decides how they are best found, and
+        PostgreSQL would soon plan for an instant it does not know. Most callers ask for the ends of a few days.
+        """
+        return (
+            self.sql
+            if instant is None
+            else self.sql.replace(INSTANT, f"'{instant.isoformat()}'::timestamptz")
+        )
 
 
 def compile_page(level: Level, after: Sequence[str | None] | None = None, *, past: bool = False) -> Statement:
     """One page: columns data (json), more, freshness (json), as_of (json), then the last row's order values as text.
 
-    `after` holds such values: the page starts behind that row. With `past`, the first parameter is the instant at
-    which the register is looked at; it is left open (`Statement.at`).
+    `after` holds such values: the page starts behind that row. With `past`, the instant at which the register is
+    looked at is left open (`Statement.at`).
     """
     builder = Builder(past=past)
     rows = builder.rows(level, "TRUE", after, extra=1)
@@ -83,8 +91,8 @@ class Builder:
     """Collects parameters and names tables while the text grows."""
 
     def __init__(self, *, past: bool = False) -> None:
-        self.parameters: list[Any] = [None] if past else []
-        self.instant = "$1::timestamptz" if past else None
+        self.parameters: list[Any] = []
+        self.instant = INSTANT if past else None
         """The instant that is looked at, where it is not now."""
         self._aliases = 0
 
@@ -92,15 +100,15 @@ class Builder:
     def meta(self) -> str:
         return _META if self.instant is None else past_meta(self.instant)
 
-    # The two doors to a table: a past state is another table here, and one more condition. What a caller may see
-    # would be another. Nothing below reads a table in any other way.
+    # The two doors to a table: a past state is another table here, and another condition (lists go through `_tables`).
+    # What a caller may see would be one more. Nothing below reads a table in any other way.
 
     def table(self, entity: Entity) -> str:
         return _quoted(entity.table.name) if self.instant is None else every_version(entity.name)
 
-    def visible(self, entity: Entity, alias: str, *, any_presence: bool) -> list[str]:
+    def visible(self, entity: Entity, alias: str, *, any_presence: bool, then: bool = True) -> list[str]:
         shown = [f"{alias}.presence = 'present'"] if entity.enveloped and not any_presence else []
-        return shown if self.instant is None else [*shown_at(alias, self.instant), *shown]
+        return shown if self.instant is None or not then else [*shown_at(alias, self.instant), *shown]
 
     def bind(self, value: Any, cast: str) -> str:
         self.parameters.append(value)
@@ -158,37 +166,53 @@ class Builder:
         scope = _Scope(self, level.entity, table_alias)
         terms = [scope.field(by.hops, by.field) for by in level.order]
         conditions = [joined] if joined != "TRUE" else []
-        conditions += self.visible(level.entity, table_alias, any_presence=mentions_presence(level.rule))
+        presence = mentions_presence(level.rule)
+        conditions += self.visible(level.entity, table_alias, any_presence=presence, then=False)
         if level.rule:
             conditions.append(scope.rule(level.rule))
         columns = [self.columns(level, table_alias), *(f"{term} AS _o{i}" for i, term in enumerate(terms))]
-        source = f"FROM {self.table(level.entity)} {table_alias}{scope.joins}"
         limit = level.limit + (extra or 0)
 
-        def select(more: Iterable[str], orders: Sequence[str], columns: Sequence[str]) -> str:
+        def select(table: str, more: Iterable[str], orders: Sequence[str], columns: Sequence[str]) -> str:
             where = " AND ".join([*conditions, *more])
             return (
-                f"SELECT {', '.join(columns)} {source}{' WHERE ' + where if where else ''} "
-                f"ORDER BY {', '.join(orders)} LIMIT {limit}"
+                f"SELECT {', '.join(columns)} FROM {table} {table_alias}{scope.joins}"
+                f"{' WHERE ' + where if where else ''} ORDER BY {', '.join(orders)} LIMIT {limit}"
             )
 
         orders = [
             _order(term, by.descending, _nullable(level.entity, by))
             for term, by in zip(terms, level.order, strict=True)
         ]
-        if extra is None:
-            return select((), orders, columns)
-        parts = self._segments(level, terms, after)
-        if len(parts) == 1:
-            number = f"row_number() OVER (ORDER BY {', '.join(orders)}) AS _n"
-            return select(parts[0], orders, [*columns, number])
-        filled = [_order(terms[0], level.order[0].descending, False), *orders[1:]]
-        both = (
-            f"({select(parts[0], filled, [*columns, '0 AS _s'])}) UNION ALL "
-            f"({select(parts[1], orders[1:], [*columns, '1 AS _s'])})"
+        tables = self._tables(level.entity, table_alias)
+        parts = [[]] if extra is None else self._segments(level, terms, after)
+        if len(tables) == 1 and len(parts) == 1:
+            number = [] if extra is None else [f"row_number() OVER (ORDER BY {', '.join(orders)}) AS _n"]
+            return select(tables[0][0], parts[0], orders, [*columns, *number])
+        outside = [_order(f"u._o{i}", by.descending) for i, by in enumerate(level.order)]
+        ordered = [orders]
+        if len(parts) > 1:
+            ordered = [[_order(terms[0], level.order[0].descending, False), *orders[1:]], orders[1:]]
+            outside = ["u._s", *outside]
+        every = " UNION ALL ".join(
+            f"({select(table, [*shown, *part], ordered[at], [*columns, f'{at} AS _s'])})"
+            for at, part in enumerate(parts)
+            for table, shown in tables
         )
-        outer = ", ".join(["u._s", *(_order(f"u._o{i}", by.descending) for i, by in enumerate(level.order))])
-        return f"SELECT u.*, row_number() OVER (ORDER BY {outer}) AS _n FROM ({both}) u ORDER BY {outer} LIMIT {limit}"
+        outer = ", ".join(outside)
+        number_of = "" if extra is None else f", row_number() OVER (ORDER BY {outer}) AS _n"
+        return f"SELECT u.*{number_of} FROM ({every}) u ORDER BY {outer} LIMIT {limit}"
+
+    def _tables(self, entity: Entity, alias: str) -> list[tuple[str, list[str]]]:
+        """What an ordered and limited list is read from, each with a condition. Of the past two tables, apart: where
+        few rows of the present are that old, they are found by their age and not by walking the order."""
+        table = _quoted(entity.table.name)
+        if self.instant is None:
+            return [(table, [])]
+        return [
+            (table, [f"{alias}.valid_from <= {self.instant}"]),
+            (_quoted(f"{entity.table.name}_history"), shown_at(alias, self.instant)),
+        ]
 
     def _segments(
         self, level: Level, terms: Sequence[str], after: Sequence[str | None] | None

@@ -15,6 +15,8 @@ from register.catalog import Entity, catalog
 from register.errors import QueryInvalid
 from register.query.errors import PastUnknown
 
+INSTANT = ":instant"
+"""Stands in the SQL of a statement about the past until it is known which."""
 CLOCKS_DIFFER = timedelta(seconds=5)
 """How far ahead of ours the clock may be by which an instant was told: the database's, in `meta.as_of`."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)

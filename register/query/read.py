@@ -53,7 +53,7 @@ async def read_page(lanes: Lanes, secret: bytes, prepared: Prepared, cursor: str
         if prepared.as_of is not None and (instant is None or not prepared.as_of.means(instant)):
             raise another_query("Keep `as_of` as it was, or leave it out: the cursor knows it.")
         statement = compile_page(prepared.level, after, past=instant is not None)
-    row = await lanes.fetchrow(statement.sql, *statement.at(instant))
+    row = await lanes.fetchrow(statement.at(instant), *statement.parameters)
     next_cursor = None
     if row["more"]:
         next_cursor = write_cursor(secret, prepared.shape, list(row)[4:], instant)
@@ -78,7 +78,7 @@ async def read_row(lanes: Lanes, level: Level, reference: str, as_of: AsOf | Non
 
 
 async def _fetch(lanes: Lanes, statement: Statement, instant: datetime | None) -> asyncpg.Record:
-    return await lanes.fetchrow(statement.sql, *statement.at(instant))
+    return await lanes.fetchrow(statement.at(instant), *statement.parameters)
 
 
 def _one(row: asyncpg.Record) -> Answer:

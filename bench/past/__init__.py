@@ -1,0 +1,1 @@
+"""What looking at the past costs beside the same question now."""
