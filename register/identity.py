@@ -161,14 +161,14 @@ class Uniter:
         members = sorted(self.settled.members(row))
         said: dict[str, set[str]] = {}
         for own_id, value in await self._connection.fetch(
-            f"SELECT own_id::text, lower(values{_path(column)}) FROM claim "
+            f"SELECT own_id::text, lower(values{value_path(column)}) FROM claim "
             "WHERE entity = $1 AND own_id = ANY($2::uuid[])",
             candidate.entity,
             members,
         ):
             if value:
                 said.setdefault(own_id, set()).add(value)
-        own = _value(candidate.values, column)
+        own = values_at(candidate.values, column)
         if candidate.id in members and isinstance(own, str):
             said[candidate.id] = {own.strip().lower()}
         edges = await self._connection.fetch(
@@ -214,7 +214,7 @@ class Uniter:
         for column in self._policy.match.get(candidate.entity, ()):
             if column == SAME_AS:
                 continue
-            values = [_value(candidate.values, column)] if candidate.values else sorted(candidate.words)
+            values = [values_at(candidate.values, column)] if candidate.values else sorted(candidate.words)
             for value in values:
                 if isinstance(value, str) and value.strip():
                     found += await self._matching(candidate, column, value)
@@ -244,7 +244,7 @@ class Uniter:
             f"""
             SELECT c.entity_id::text, min(c.own_id::text), array_agg(DISTINCT c.source), min(c.values->>'title')
             FROM claim c JOIN {candidate.entity} t ON t.id = c.entity_id
-            WHERE c.entity = $3 AND lower(c.values{_path(column)}) = lower($1) AND c.entity_id <> $2::uuid
+            WHERE c.entity = $3 AND lower(c.values{value_path(column)}) = lower($1) AND c.entity_id <> $2::uuid
             GROUP BY 1 ORDER BY 1
             """,
             value.strip(),
@@ -376,13 +376,14 @@ def _name(candidate: _Candidate) -> str:
     return next((name for name in known if isinstance(name, str)), candidate.source_id)
 
 
-def _value(values: Mapping[str, Any], column: str) -> Any:
+def values_at(values: Mapping[str, Any], column: str) -> Any:
+    """The column in a claim's values."""
     if column.startswith("custom."):
         return (values.get("custom") or {}).get(column[7:])
     return values.get(column)
 
 
-def _path(column: str) -> str:
+def value_path(column: str) -> str:
     """The column in a claim's values, for SQL. The configuration allows letters, digits and _ in names."""
     return f"#>>'{{custom,{column[7:]}}}'" if column.startswith("custom.") else f"->>'{column}'"
 

@@ -80,19 +80,25 @@ async def _end(connection: Connection, policy: Policy) -> int:
         WHERE released_at IS NULL AND expires_at <= clock_timestamp() RETURNING entity, entity_id::text
         """
     )
-    before, now = await _lapsed(connection), await _silent(connection, policy)
-    await connection.executemany("DELETE FROM lapse WHERE source = $1 AND after_s = $2", sorted(before - now))
-    await connection.executemany("INSERT INTO lapse (source, after_s) VALUES ($1, $2)", sorted(now - before))
+    turned = await note_silences(connection, policy)
     settled = await read_settled(connection, Memory())
     touched: dict[str, set[str]] = {}
     for entity, row_id in ended:
         touched.setdefault(entity, set()).add(settled.row(row_id))
     changes = await _merge_all(connection, touched, policy, settled, "pin")
-    turned = {source for source, _ in before ^ now}
     if turned:
         touched = {entity: await _told_by_several(connection, entity, turned) for entity in policy.precedence}
         changes += await _merge_all(connection, touched, policy, settled, "silence")
     return len(changes)
+
+
+async def note_silences(connection: Connection, policy: Policy) -> set[str]:
+    """Write down which sources have been silent for too long, by the policy; returns those of which that has changed.
+    Called under the identity lock."""
+    before, now = await _lapsed(connection), await _silent(connection, policy)
+    await connection.executemany("DELETE FROM lapse WHERE source = $1 AND after_s = $2", sorted(before - now))
+    await connection.executemany("INSERT INTO lapse (source, after_s) VALUES ($1, $2)", sorted(now - before))
+    return {source for source, _ in before ^ now}
 
 
 async def _merge_all(

@@ -116,7 +116,7 @@ class PageWrite:
 
     connection: Connection
     source: str
-    run_id: int
+    run_id: int | None
     policy: Policy
     memory: Memory
     may_unite: bool

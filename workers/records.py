@@ -120,7 +120,7 @@ class Sorter:
 
     def _incoming(self, row_id: str, raw: RawRecord, digest: bytes) -> Incoming:
         mapped = self._mapper(raw.stream, raw.id, raw.data)
-        findings = _findings(self._source, row_id, raw, mapped) if mapped.problems else ()
+        findings = findings_of(self._source, row_id, raw, mapped) if mapped.problems else ()
         return Incoming(
             row_id, raw.stream, raw.id, raw.payload, digest, raw.updated_at, mapped.rows, findings
         )
@@ -130,7 +130,8 @@ def _older(raw: RawRecord, than: datetime | None) -> bool:
     return raw.updated_at is not None and than is not None and raw.updated_at < than
 
 
-def _findings(source: str, row_id: str, raw: RawRecord, mapped: Mapped) -> list[FindingDraft]:
+def findings_of(source: str, row_id: str, raw: RawRecord, mapped: Mapped) -> list[FindingDraft]:
+    """What the mapping could not understand in a record."""
     first = mapped.rows[0] if mapped.rows else None
     return [
         FindingDraft(

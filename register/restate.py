@@ -1,0 +1,279 @@
+"""Saying anew what stored records say, with another mapping: the records stay, their claims follow, and rows with
+them. Set-based, a batch at a time; what comes out the same is not written."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import orjson
+
+from register.copy import copy_in, text
+from register.db import Connection
+from register.findings import PER_VALUE, FindingDraft, open_findings
+from register.identity import SAME_AS, NeedsIdentity, Uniter, values_at
+from register.links import Edge, Links
+from register.merge import merge_rows, write_events
+from register.write import PageWrite, Said
+
+CAUSE = "remap"
+_WHO = ("key", "code", "email", "url", "title", SAME_AS, "custom")
+"""What links and match rules look at, whatever the configuration says."""
+
+
+class Told(NamedTuple):
+    """A claim as stored."""
+
+    values: dict[str, Any]
+    mapping: str | None
+    """None: to be said anew although nothing else may come out, since what it refers to has come apart."""
+
+
+class Stored(NamedTuple):
+    """A record as stored, with what it says so far."""
+
+    id: str
+    stream: str
+    source_id: str
+    payload: bytes
+    unmapped: list[str] | None
+    told: Mapping[tuple[str, str], Told]
+    """(entity, own id) → claim."""
+
+
+class Anew(NamedTuple):
+    """What a record says with the mapping of now."""
+
+    record: Stored
+    rows: Sequence[Said]
+    findings: Sequence[FindingDraft]
+
+    @property
+    def unmapped(self) -> list[str] | None:
+        return sorted(finding.id for finding in self.findings if finding.code in PER_VALUE) or None
+
+
+_LEFT = """
+    FROM source_record r WHERE r.source = $1 AND r.id > $4
+    AND (EXISTS (SELECT FROM claim c WHERE c.record_id = r.id AND c.mapping IS DISTINCT FROM $2)
+         OR r.stream = ANY($3::text[]) AND NOT EXISTS (SELECT FROM claim c WHERE c.record_id = r.id))
+"""
+"""Records that say something with another mapping than this, or nothing although a rule may read them."""
+FIRST = "00000000-0000-0000-0000-000000000000"
+
+
+async def count_left(connection: Connection, source: str, version: str, streams: Sequence[str]) -> int:
+    """How many records are to be said anew. Those about which the mapping has nothing to say are always asked."""
+    return int(await connection.fetchval(f"SELECT count(*) {_LEFT}", source, version, list(streams), FIRST))
+
+
+async def left(
+    connection: Connection, source: str, version: str, streams: Sequence[str], *, after: str, most: int
+) -> list[Stored]:
+    """The next of them, by id."""
+    records = await connection.fetch(
+        "SELECT r.id::text, r.stream, r.source_id, r.payload, r.unmapped::text[] "
+        f"{_LEFT} ORDER BY r.id LIMIT {most}",
+        source,
+        version,
+        list(streams),
+        after,
+    )
+    told: dict[str, dict[tuple[str, str], Told]] = {record[0]: {} for record in records}
+    for record_id, entity, own_id, values, mapping in await connection.fetch(
+        "SELECT record_id::text, entity, own_id::text, values, mapping FROM claim "
+        "WHERE record_id = ANY($1::uuid[])",
+        list(told),
+    ):
+        told[record_id][entity, own_id] = Told(orjson.loads(values), mapping)
+    return [
+        Stored(row_id, stream, source_id, payload, unmapped, told[row_id])
+        for row_id, stream, source_id, payload, unmapped in records
+    ]
+
+
+async def restate(write: PageWrite, said: Sequence[Anew], version: str) -> int:
+    """Let these records say what they say now; returns how many say something else than before. Raises NeedsIdentity
+    as a page does."""
+    changed = [anew for anew in said if _differs(anew)]
+    unsettled = [anew for anew in said if _unsettled(anew)]
+    await _withdraw_stale_links(write, changed)
+    uniter = Uniter(
+        write.connection, write.source, write.run_id, write.policy, write.memory, write.settled,
+        may_write=write.may_unite, cause=CAUSE,
+    )  # fmt: skip
+    rows = {id(row): row for anew in (*changed, *unsettled) for row in anew.rows}
+    write.settled = await uniter.unite(rows.values(), as_before=_as_before(changed, unsettled))
+    touched = await _write_claims(write, changed, version)
+    await write.connection.execute(
+        "UPDATE claim SET mapping = $2 WHERE record_id = ANY($1::uuid[]) AND mapping IS DISTINCT FROM $2",
+        [anew.record.id for anew in said],
+        version,
+    )
+    changes = []
+    for entity, ids in sorted(touched.items()):
+        changes += await merge_rows(write.connection, entity, ids, write.policy, write.settled)
+    await write_events(write.connection, changes, cause=CAUSE, run_id=write.run_id)
+    write.counts.rows_changed += len(changes)
+    await _follow_findings(write, said)
+    return len(changed)
+
+
+def _differs(anew: Anew) -> bool:
+    told = anew.record.told
+    return len(told) != len(anew.rows) or any(
+        (before := told.get((row.entity, row.id))) is None or not same(before.values, row.values)
+        for row in anew.rows
+    )
+
+
+def _unsettled(anew: Anew) -> bool:
+    return any(before.mapping is None for before in anew.record.told.values())
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal as JSON: to Python, true and 1 are the same."""
+    return one == other and orjson.dumps(one, option=orjson.OPT_SORT_KEYS) == orjson.dumps(
+        other, option=orjson.OPT_SORT_KEYS
+    )
+
+
+def _as_before(changed: Iterable[Anew], unsettled: Iterable[Anew]) -> set[str]:
+    """Own ids of rows of which nothing has changed that says who they are."""
+    found = {row.id for anew in unsettled for row in anew.rows}
+    for anew in changed:
+        for row in anew.rows:
+            before = anew.record.told.get((row.entity, row.id))
+            if before is not None and all(before.values.get(c) == row.values.get(c) for c in _WHO):
+                found.add(row.id)
+            else:
+                found.discard(row.id)
+    return found
+
+
+async def _withdraw_stale_links(write: PageWrite, changed: Sequence[Anew]) -> None:
+    """Take back links that rest on a value which the mapping of before read and that of now does not. (What is edited
+    in a tool takes no link back: people look after both.)"""
+    lost = [
+        (row.entity, row.id, column, word)
+        for anew in changed
+        for row in anew.rows
+        if row.entity in write.policy.merged and (before := anew.record.told.get((row.entity, row.id)))
+        for column in write.policy.match.get(row.entity, ())
+        for word in words(before.values, column) - words(row.values, column)
+    ]
+    if not lost:
+        return
+    stale = await write.connection.fetch(
+        """
+        SELECT DISTINCT l.id::text, l.entity, l.first_id::text, l.second_id::text, l.rule FROM link l
+        JOIN unnest($1::text[], $2::uuid[], $3::text[], $4::text[]) w (entity, own_id, field, word)
+          ON l.entity = w.entity AND w.own_id IN (l.first_id, l.second_id)
+        WHERE l.state = 'applied' AND l.rule IN ('match on ' || w.field, 'match on reference')
+          AND rtrim(lower(btrim(l.evidence)), '/') = w.word
+        ORDER BY 2, 1
+        """,
+        *map(list, zip(*lost, strict=True)),
+    )
+    if not stale:
+        return
+    if not write.may_unite:
+        raise NeedsIdentity
+    write.settled = write.settled.copy()
+    links = Links(write.connection, write.settled, write.policy, run_id=write.run_id)
+    for entity, several in groupby(stale, key=lambda row: row[1]):
+        edges = [Edge(link_id, first, second, rule) for link_id, _, first, second, rule in several]
+        await links.withdraw(entity, edges, "the mapping no longer reads what it rests on")
+    write.counts.rows_changed += len(await links.write_events(CAUSE))
+
+
+def words(values: Mapping[str, Any], column: str) -> set[str]:
+    """What a match on this field compares."""
+    found = values_at(values, column)
+    return {
+        word.strip().lower().rstrip("/")
+        for word in (found if isinstance(found, list) else [found])
+        if isinstance(word, str)
+    }
+
+
+async def _write_claims(write: PageWrite, changed: Sequence[Anew], version: str) -> dict[str, set[str]]:
+    """Returns the rows to merge: entity → ids."""
+    touched: dict[str, set[str]] = {}
+    gone: list[tuple[str, str, str]] = []
+    replaced: list[tuple[str, str, str, str]] = []
+    lines: list[str] = []
+    tail = f"\t{text(write.source)}\t"
+    for anew in changed:
+        record, says = anew.record, {(row.entity, row.id): row for row in anew.rows}
+        for entity, own_id in record.told.keys() - says.keys():
+            gone.append((record.id, entity, own_id))
+            touched.setdefault(entity, set()).add(write.settled.row(own_id))
+        for (entity, own_id), row in says.items():
+            before = record.told.get((entity, own_id))
+            if before is not None and same(before.values, row.values):
+                continue
+            touched.setdefault(entity, set()).add(write.settled.row(own_id))
+            values = orjson.dumps(row.values).decode()
+            if before is not None:
+                replaced.append((record.id, entity, own_id, values))
+            else:
+                lines.append(
+                    f"{record.id}\t{own_id}\t{entity}\t{write.settled.row(own_id)}{tail}{text(values)}\t{version}\n"
+                )
+    if gone:
+        await write.connection.execute(
+            """
+            DELETE FROM claim c USING unnest($1::uuid[], $2::text[], $3::uuid[]) g (record_id, entity, own_id)
+            WHERE (c.record_id, c.entity, c.own_id) = (g.record_id, g.entity, g.own_id)
+            """,
+            *map(list, zip(*gone, strict=True)),
+        )
+    if replaced:
+        await write.connection.execute(
+            """
+            UPDATE claim c SET values = n.values::jsonb, mapping = $5, since = now()
+            FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[]) n (record_id, entity, own_id, values)
+            WHERE (c.record_id, c.entity, c.own_id) = (n.record_id, n.entity, n.own_id)
+            """,
+            *map(list, zip(*replaced, strict=True)),
+            version,
+        )
+    if lines:
+        columns = ("record_id", "own_id", "entity", "entity_id", "source", "values", "mapping")
+        await copy_in(write.connection, "claim", columns, "".join(lines))
+    return touched
+
+
+async def _follow_findings(write: PageWrite, said: Sequence[Anew]) -> None:
+    found = [finding for anew in said for finding in anew.findings]
+    await _close_findings(write.connection, [anew.record.id for anew in said], keep=found)
+    await open_findings(write.connection, found, run_id=write.run_id)
+    other = [anew for anew in said if anew.unmapped != (sorted(anew.record.unmapped or ()) or None)]
+    if other:
+        await write.connection.execute(
+            """
+            UPDATE source_record r
+            SET unmapped = CASE WHEN n.unmapped IS NULL THEN NULL ELSE string_to_array(n.unmapped, ',')::uuid[] END
+            FROM unnest($1::uuid[], $2::text[]) n (id, unmapped) WHERE r.id = n.id
+            """,
+            [anew.record.id for anew in other],
+            [",".join(anew.unmapped) if anew.unmapped else None for anew in other],
+        )
+
+
+async def _close_findings(
+    connection: Connection, ids: Collection[str], *, keep: Iterable[FindingDraft]
+) -> None:
+    """Close what the mapping found in these records and does not find again."""
+    await connection.execute(
+        """
+        UPDATE finding SET closed_at = now()
+        WHERE record_id = ANY($1::uuid[]) AND closed_at IS NULL AND code LIKE 'MAP%'
+          AND NOT code = ANY($2::text[]) AND NOT id = ANY($3::uuid[])
+        """,
+        list(ids),
+        list(PER_VALUE),
+        [finding.id for finding in keep],
+    )
