@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import orjson
 
@@ -30,10 +30,15 @@ async def mappers_of(pool: Pool, config: Config, names: Collection[str] | None =
 
 
 async def remap(
-    pool: Pool, mappers: Mapping[str, Mapper], policy: Policy, watch: Watch = lambda step: None
+    pool: Pool,
+    mappers: Mapping[str, Mapper],
+    policy: Policy,
+    watch: Watch = lambda step: None,
+    waiting: Callable[[str], None] = lambda source: None,
 ) -> Remapped:
-    """Bring the register to this mapping, identity and precedence."""
-    return await Remapper(Apart(pool, policy), mappers, policy, watch).run()
+    """Bring the register to this mapping, identity and precedence. `waiting` is called again and again while a run has
+    the source."""
+    return await Remapper(Apart(pool, policy, waiting=waiting), mappers, policy, watch).run()
 
 
 async def plan(

@@ -53,23 +53,29 @@ async def prepare(config: Config, stores: Stores) -> None:
 
 
 @contextlib.asynccontextmanager
-async def working_parts(config: Config, stores: Stores) -> AsyncIterator[tuple[Pool, Parts]]:
+async def working_parts(
+    config: Config, stores: Stores, *, tell_sources: bool = True
+) -> AsyncIterator[tuple[Pool, Parts]]:
     """A pool and the parts of the configuration, with the register told which sources there are."""
     parts = wire(config)
     pool = await open_pool(stores.database_url, size=6, name="portbook-worker")
     try:
-        await runs.register_sources(pool, parts.settings)
+        if tell_sources:
+            await runs.register_sources(pool, parts.settings)
         yield pool, parts
     finally:
         await pool.close()
 
 
-def with_register(config: Config, body: Callable[[Pool, Parts, Stores], Awaitable[T]]) -> T:
-    """Run `body` with everything open."""
+def with_register(
+    config: Config, body: Callable[[Pool, Parts, Stores], Awaitable[T]], *, tell_sources: bool = True
+) -> T:
+    """Run `body` with everything open. Without `tell_sources` the register is not told of the configuration, so that
+    looking changes nothing."""
 
     async def inside(stores: Stores) -> T:
         await prepare(config, stores)
-        async with working_parts(config, stores) as (pool, parts):
+        async with working_parts(config, stores, tell_sources=tell_sources) as (pool, parts):
             return await body(pool, parts, stores)
 
     # uvloop: a worker moves tens of megabytes a second between two sockets.

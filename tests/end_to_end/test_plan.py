@@ -1,0 +1,48 @@
+"""`plan`, `remap` and `retire` as an administrator meets them: the demo's configuration, changed."""
+
+from __future__ import annotations
+
+import json
+
+from tests.end_to_end.test_cli import Shell, shell
+
+__all__ = ["shell"]
+
+
+def test_a_changed_mapping_is_planned_and_applied_and_then_nothing_is_left(shell: Shell) -> None:
+    assert shell.run("sync").returncode == 0
+    untouched = shell.run("plan")
+    assert (untouched.returncode, untouched.stdout.strip()) == (0, "No row would change.")
+
+    mapping = shell.folder / "delivery.yaml"
+    mapping.write_text(
+        "source: jira\nrules: [{stream: issue, into: work_item, fields: {title: {from: key}}}]\n"
+    )
+    shell.change("kind: jira\n", "kind: jira\n    mapping: delivery.yaml\n")
+    shown = shell.run("plan")
+    assert shown.returncode == 1, shown.stderr
+    assert "work_item" in shown.stdout
+    assert "title" in shown.stdout
+    found = json.loads(shell.run("plan", "--json", "--limit", "1").stdout)
+    assert found["changes"] is True
+    titles = found["entities"]["work_item"]["fields"]["title"]
+    assert len(titles["samples"]) == 1
+    assert titles["samples"][0]["after"] == titles["samples"][0]["key"]
+
+    done = json.loads(shell.run("remap", "--json").stdout)
+    assert done["rows_changed"] >= titles["count"] == done["restated"]
+    assert shell.run("plan").returncode == 0
+    again = json.loads(shell.run("remap", "--json").stdout)
+    assert (again["restated"], again["rows_changed"]) == (0, 0)
+
+
+def test_a_mapping_that_cannot_be_used_ends_the_plan_with_two(shell: Shell) -> None:
+    assert shell.run("sync", "delivery").returncode == 0
+    (shell.folder / "delivery.yaml").write_text(
+        "source: jira\nrules: [{stream: issue, into: work_item, fields: {titel: {from: key}}}]\n"
+    )
+    shell.change("kind: jira\n", "kind: jira\n    mapping: delivery.yaml\n")
+    wrong = shell.run("plan")
+    assert wrong.returncode == 2
+    assert "delivery.yaml:2" in wrong.stderr
+    assert "title" in wrong.stderr
