@@ -93,6 +93,7 @@ def read_table(
     conversions = _conversions(table, kept, entry["fill_merged"])
     titles = {column.name: column.title for column in kept}
     letters = {column.name: column_name(column.offset + 1) for column in kept}
+    columns = [(column.offset, column.name, conversions.get(column.offset)) for column in kept]
     rag = [column for column in kept if _RAG_NAME.search(column.name)]
     for number, row in _data_rows(table, entry["fill_merged"]):
         if row.count(None) == len(row):
@@ -106,11 +107,10 @@ def read_table(
             yield Skipped(number, reason)
             continue
         cells: dict[str, Value] = {}
-        for column in kept:
-            value = row[column.offset] if column.offset < len(row) else None
-            if value is not None:
-                convert = conversions.get(column.offset)
-                cells[column.name] = convert(value) if convert else value
+        width = len(row)
+        for offset, called, convert in columns:
+            if offset < width and (value := row[offset]) is not None:
+                cells[called] = convert(value) if convert else value
         for column in rag:
             if column.name not in cells and (colour := facts.fills.get((number, column.offset + 1))):
                 cells[column.name] = colour
@@ -118,9 +118,9 @@ def read_table(
         extra: dict[str, Any] = {
             "where": f"{name}, sheet {sheet.name}, {place}",
             "at": {
-                c.name: cell_name(c.offset + 1, number) if turned else f"{letters[c.name]}{number}"
-                for c in kept
-                if c.name in cells
+                called: cell_name(offset + 1, number) if turned else f"{letters[called]}{number}"
+                for offset, called, _ in columns
+                if called in cells
             },
             "hidden": hidden,
             "headers": titles,
@@ -235,7 +235,10 @@ def _conversions(table: Table, kept: tuple[Column, ...], fill_merged: bool) -> d
     for _, row in _data_rows(table, fill_merged=False):
         width = len(row)
         for index, numbers in watched.items():
-            if index < width and (value := row[index]) is not None:
+            value = row[index] if index < width else None
+            if isinstance(value, str):
+                numbers.dates += value[4:5] == "-" and bool(_ISO_DATE.match(value))
+            elif isinstance(value, int | float) and not isinstance(value, bool):
                 numbers.see(value)
     date1904 = table.sheet.facts.date1904
     percents = {column for _, column in table.sheet.facts.percents}
@@ -264,13 +267,13 @@ class _Numbers:
         self.count = self.dates = self.fractions = 0
         self.low, self.high = float("inf"), float("-inf")
 
-    def see(self, value: Value) -> None:
-        if isinstance(value, str):
-            self.dates += value[4:5] == "-" and bool(_ISO_DATE.match(value))
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            self.count += 1
-            self.low, self.high = min(self.low, value), max(self.high, value)
-            self.fractions += value != int(value)
+    def see(self, value: float) -> None:
+        self.count += 1
+        if value < self.low:
+            self.low = value
+        if value > self.high:
+            self.high = value
+        self.fractions += value != int(value)
 
 
 def _as_date(value: Value, *, date1904: bool) -> Value:
