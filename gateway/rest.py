@@ -39,6 +39,8 @@ PREFIX = "/api/v1/"
 _JSON = (b"content-type", b"application/json")
 PARAMETERS = ("fields", "filter", "order", "limit", "cursor", "as_of")
 _OF_ONE = ("fields", "as_of")
+BELOW = frozenset({"changes", "diff"})
+"""Addresses below a collection that are no row (gateway/past.py)."""
 
 
 class Rows:
@@ -99,7 +101,7 @@ def is_ours(scope: Scope) -> bool:
     collection, slash, reference = path[len(PREFIX) :].partition("/")
     if not collection or collection == "schema":
         return False
-    return not slash or (reference != "" and "/" not in reference)
+    return not slash or (reference != "" and "/" not in reference and reference not in BELOW)
 
 
 @lru_cache(maxsize=512)
@@ -120,7 +122,7 @@ def prepare(collection: str, query: bytes) -> Prepared:
             if len(conditions) == 1
             else Every(tuple(conditions)),
             order=parse_order(given["order"]) if "order" in given else (),
-            limit=_limit(given.get("limit")),
+            limit=read_limit(given.get("limit")),
         )
     )
     # A cursor holds the instant itself.
@@ -152,6 +154,22 @@ def _without_cursor(query: bytes) -> tuple[bytes, str | None]:
 def _parameters(collection: str, query: bytes) -> dict[str, str]:
     """The address's parameters, each once, each known."""
     entity = entity_of(collection)
+    found = each_once(query)
+    for name in found:
+        if name not in PARAMETERS:
+            head = name.partition(".")[0]
+            if entity.field(head) is None and head not in entity.relations:
+                known = (*PARAMETERS, *entity.fields, *entity.relations)
+                raise NameUnknown(
+                    f"`{name[:60]}` is neither a parameter nor a field of {entity.collection}",
+                    parameter=name[:60],
+                    hint=did_you_mean(head, known) or f"Parameters are {', '.join(PARAMETERS)}.",
+                )
+    return found
+
+
+def each_once(query: bytes) -> dict[str, str]:
+    """The address's parameters as they stand there. Raises QueryInvalid where one is given twice."""
     found: dict[str, str] = {}
     try:
         pairs = parse_qsl(query.decode(), keep_blank_values=True, errors="strict", max_num_fields=200)
@@ -168,15 +186,6 @@ def _parameters(collection: str, query: bytes) -> dict[str, str]:
                 parameter=name[:60],
                 hint="Several values go with commas: status=open,closing.",
             )
-        if name not in PARAMETERS:
-            head = name.partition(".")[0]
-            if entity.field(head) is None and head not in entity.relations:
-                known = (*PARAMETERS, *entity.fields, *entity.relations)
-                raise NameUnknown(
-                    f"`{name[:60]}` is neither a parameter nor a field of {entity.collection}",
-                    parameter=name[:60],
-                    hint=did_you_mean(head, known) or f"Parameters are {', '.join(PARAMETERS)}.",
-                )
         found[name] = text
     return found
 
@@ -208,7 +217,8 @@ def _as_of(given: dict[str, str]) -> AsOf | None:
     return parse_as_of(given["as_of"]) if "as_of" in given else None
 
 
-def _limit(text: str | None) -> int:
+def read_limit(text: str | None) -> int:
+    """How many. Raises QueryInvalid."""
     if text is None:
         return DEFAULT_LIMIT
     if not (text.isascii() and text.isdecimal() and len(text) < 10):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from fastapi import Request, Response
@@ -36,6 +37,47 @@ _PARAMETERS = {
 }
 _PAST = ("as_of",)
 """Parameters of collections that keep history."""
+_REFERENCE = {
+    "name": "reference",
+    "in": "path",
+    "required": True,
+    "description": "Id or key.",
+    "schema": {"type": "string"},
+}
+
+
+class _Below(NamedTuple):
+    """An address below a collection that keeps history."""
+
+    path: str
+    summary: str
+    parameters: Mapping[str, str]
+
+
+_BELOW = (
+    _Below(
+        "{reference}/history",
+        "The versions of one of {collection}, newest first, field by field",
+        {name: _PARAMETERS[name] for name in ("limit", "cursor", "as_of")},
+    ),
+    _Below(
+        "changes",
+        "The events of {collection} in the order they were made",
+        {
+            "since": "`next` of before, or a date (its beginning, UTC) or an instant; from the first when left out.",
+            "limit": _PARAMETERS["limit"],
+        },
+    ),
+    _Below(
+        "diff",
+        "What changed in {collection} between two instants",
+        {
+            "from": "A date (the end of that day, UTC) or an instant with its zone.",
+            "to": "Likewise; now when left out.",
+            **{name: _PARAMETERS[name] for name in ("filter", "limit", "cursor")},
+        },
+    ),
+)
 _PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "detail", "code"],
@@ -115,6 +157,8 @@ def openapi(version: str) -> dict[str, Any]:
         row = {"$ref": f"#/components/schemas/{entity.name}"}
         paths[f"/api/v1/{name}"] = {"get": _list(name, entity, row)}
         paths[f"/api/v1/{name}/{{reference}}"] = {"get": _one(name, entity, row)}
+        for part in _BELOW if entity.enveloped else ():
+            paths[f"/api/v1/{name}/{part.path}"] = {"get": _below(name, entity, part)}
     for path, summary, open_to_all in (
         ("/api/v1/schema", "Every collection with its fields and relations", False),
         ("/healthz", "The process is alive", True),
@@ -166,6 +210,34 @@ def _list(collection: str, entity: Entity, row: dict[str, Any]) -> dict[str, Any
     return _operation(f"list_{collection}", f"Rows of {collection}", entity, parameters, body)
 
 
+def _below(collection: str, entity: Entity, part: _Below) -> dict[str, Any]:
+    one = part.path.startswith("{reference}")
+    parameters = [
+        *([_REFERENCE] if one else []),
+        *(
+            {
+                "name": name,
+                "in": "query",
+                "description": text,
+                "required": name == "from",
+                "schema": {"type": "integer" if name == "limit" else "string"},
+            }
+            for name, text in part.parameters.items()
+        ),
+    ]
+    name = f"{part.path.rpartition('/')[2]}_of_{entity.name if one else collection}"
+    body = {
+        "type": "object",
+        "required": ["data", "meta"],
+        "properties": {
+            "data": {"type": ["array", "object"], "items": {"type": "object"}},
+            "next": {"type": ["string", "null"]},
+            "meta": {"type": "object"},
+        },
+    }
+    return _operation(name, part.summary.format(collection=collection), entity, parameters, body)
+
+
 def _one(collection: str, entity: Entity, row: dict[str, Any]) -> dict[str, Any]:
     body = {
         "type": "object",
@@ -173,13 +245,7 @@ def _one(collection: str, entity: Entity, row: dict[str, Any]) -> dict[str, Any]
         "properties": {"data": row, "meta": {"type": "object"}},
     }
     parameters: list[dict[str, Any]] = [
-        {
-            "name": "reference",
-            "in": "path",
-            "required": True,
-            "description": "Id or key.",
-            "schema": {"type": "string"},
-        },
+        _REFERENCE,
         *(
             {"name": part, "in": "query", "description": _PARAMETERS[part], "schema": {"type": "string"}}
             for part in ("fields", *_PAST[: entity.enveloped])

@@ -34,9 +34,9 @@ def complete(metadata: MetaData) -> MetaData:
             ),
             *(_twin(column) for column in table.columns),
         )
-        Index(f"{name}_key_ix", table.c.key)
         # The register as of an instant: which present rows are that old, which past versions were shown then. With
         # the instants behind key, id or reference the index decides, and only what was shown is read.
+        Index(f"{name}_key_ix", table.c.key, table.c.valid_from)
         Index(f"{name}_valid_from_ix", table.c.valid_from)
         Index(f"{twin.name}_valid_to_ix", twin.c.valid_to)
         Index(f"{twin.name}_id_ix", twin.c.id, twin.c.valid_to, twin.c.valid_from)
@@ -50,7 +50,7 @@ def complete(metadata: MetaData) -> MetaData:
                 Index(f"{twin.name}_{field.name}_ix", past, postgresql_using="gin")
             else:
                 # With the key behind it: the nested lists of a page come out in key order, few at a time.
-                Index(f"{name}_{field.name}_ix", column, table.c.key)
+                Index(f"{name}_{field.name}_ix", column, table.c.key, table.c.valid_from)
                 Index(
                     f"{twin.name}_{field.name}_ix",
                     past,

@@ -257,7 +257,11 @@ class Event(SQLModel, table=True):
         sa_column_kwargs={"nullable": False, "server_default": NOW},
     )
 
-    __table_args__ = (Index("event_entity_ix", "entity_id", "version"),)
+    __table_args__ = (
+        Index("event_entity_ix", "entity_id", "version"),
+        Index("event_feed_ix", "entity", "seq"),
+        Index("event_at_ix", "at", postgresql_using="brin"),
+    )
 
 
 class Finding(SQLModel, table=True):

@@ -10,6 +10,7 @@ read, cursor                  running it   Statement → Answer        bytes pas
 from register.query.ast import DEFAULT_LIMIT, MAX_LIMIT, Query
 from register.query.check import Level, check, entity_of
 from register.query.cursor import shape_of
+from register.query.diff import read_diff
 from register.query.errors import (
     CollectionUnknown,
     CursorInvalid,
@@ -25,6 +26,7 @@ from register.query.parse_fields import parse_fields
 from register.query.parse_filter import parse_filter, parse_order
 from register.query.past import AsOf, parse_as_of
 from register.query.read import Answer, Prepared, read_page, read_row
+from register.query.versions import read_changes, read_history
 
 __all__ = [
     "DEFAULT_LIMIT",
@@ -49,6 +51,9 @@ __all__ = [
     "parse_fields",
     "parse_filter",
     "parse_order",
+    "read_changes",
+    "read_diff",
+    "read_history",
     "read_page",
     "read_row",
     "shape_of",

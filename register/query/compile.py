@@ -163,7 +163,7 @@ class Builder:
     ) -> str:
         """The rows of a level, ordered and limited: their columns and the order values `_o0` …; with `extra` rows
         above the limit (of the outermost level) also their number `_n`."""
-        scope = _Scope(self, level.entity, table_alias)
+        scope = Scope(self, level.entity, table_alias)
         terms = [scope.field(by.hops, by.field) for by in level.order]
         conditions = [joined] if joined != "TRUE" else []
         presence = mentions_presence(level.rule)
@@ -184,11 +184,12 @@ class Builder:
             _order(term, by.descending, _nullable(level.entity, by))
             for term, by in zip(terms, level.order, strict=True)
         ]
-        tables = self._tables(level.entity, table_alias)
+        tables = self._tables(level.entity, table_alias, apart=extra is not None)
         parts = [[]] if extra is None else self._segments(level, terms, after)
         if len(tables) == 1 and len(parts) == 1:
             number = [] if extra is None else [f"row_number() OVER (ORDER BY {', '.join(orders)}) AS _n"]
-            return select(tables[0][0], parts[0], orders, [*columns, *number])
+            ((table, shown),) = tables
+            return select(table, [*shown, *parts[0]], orders, [*columns, *number])
         outside = [_order(f"u._o{i}", by.descending) for i, by in enumerate(level.order)]
         ordered = [orders]
         if len(parts) > 1:
@@ -203,12 +204,15 @@ class Builder:
         number_of = "" if extra is None else f", row_number() OVER (ORDER BY {outer}) AS _n"
         return f"SELECT u.*{number_of} FROM ({every}) u ORDER BY {outer} LIMIT {limit}"
 
-    def _tables(self, entity: Entity, alias: str) -> list[tuple[str, list[str]]]:
-        """What an ordered and limited list is read from, each with a condition. Of the past two tables, apart: where
-        few rows of the present are that old, they are found by their age and not by walking the order."""
+    def _tables(self, entity: Entity, alias: str, *, apart: bool) -> list[tuple[str, list[str]]]:
+        """What an ordered and limited list is read from, each with a condition. Of the past it may be two tables:
+        where few rows of the present are that old, they are found by their age and not by walking the order, which
+        of a whole collection would be long. Below a row the two are merged as they are walked."""
         table = _quoted(entity.table.name)
         if self.instant is None:
             return [(table, [])]
+        if not apart:
+            return [(self.table(entity), shown_at(alias, self.instant))]
         return [
             (table, [f"{alias}.valid_from <= {self.instant}"]),
             (_quoted(f"{entity.table.name}_history"), shown_at(alias, self.instant)),
@@ -246,7 +250,7 @@ class Builder:
         return f"({term} {'<' if by.descending else '>'} {value}{empty} OR ({term} = {value} AND {rest}))"
 
 
-class _Scope:
+class Scope:
     """One FROM: a table and the to-one relations that its conditions and order go over, each joined once."""
 
     def __init__(self, builder: Builder, entity: Entity, alias: str) -> None:
@@ -283,7 +287,7 @@ class _Scope:
         relation, rest = hops[0], hops[1:]
         target = catalog()[relation.target]
         alias = self._builder.alias()
-        scope = _Scope(self._builder, target, alias)
+        scope = Scope(self._builder, target, alias)
         free = not relation.many or (not rest and mentions_presence(inner))
         conditions = [
             _joined(relation, owner, alias),

@@ -38,9 +38,12 @@ class AsOf:
     day: date | None
     at: datetime | None
 
-    def instant(self, now: datetime) -> datetime:
-        """The instant meant, in UTC. Raises QueryInvalid for the future, of which nothing is known."""
+    def instant(self, now: datetime, *, start: bool = False) -> datetime:
+        """The instant meant, in UTC; with `start` a day means its beginning. Raises QueryInvalid for the future, of
+        which nothing is known."""
         today = now.astimezone(UTC).date()
+        if start and self.day is not None and self.day <= today:
+            return datetime.combine(self.day, time(), UTC)
         if self.day is not None and self.day < today:
             return datetime.combine(self.day, time.max, UTC)
         if self.day == today:

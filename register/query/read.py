@@ -81,6 +81,17 @@ async def _fetch(lanes: Lanes, statement: Statement, instant: datetime | None) -
     return await lanes.fetchrow(statement.at(instant), *statement.parameters)
 
 
+def answer_of(row: asyncpg.Record, place: str | None, *, more: bool | None = None) -> Answer:
+    """A list from columns data and as_of, and, where the answer is about a span, since."""
+    shown = b"null" if place is None else b'"' + place.encode() + b'"'
+    since = b',"from":' + _bytes(row["since"], b"null") if "since" in row.keys() else b""  # noqa: SIM118
+    ahead = b"" if more is None else b',"more":' + (b"true" if more else b"false")
+    body = b'{"data":%b,"next":%b,"meta":{"as_of":%b%b%b}}' % (
+        _bytes(row["data"], b"[]"), shown, _bytes(row["as_of"], b"null"), since, ahead,
+    )  # fmt: skip
+    return Answer(body, place)
+
+
 def _one(row: asyncpg.Record) -> Answer:
     return Answer(b'{"data":%b,%b' % (_bytes(row["data"], b"null"), meta_of(row)))
 

@@ -1,0 +1,111 @@
+"""What became of rows: /{collection}/{id or key}/history, /{collection}/changes and /{collection}/diff."""
+
+from __future__ import annotations
+
+from fastapi import Request, Response
+from starlette.routing import Route
+
+from gateway.auth import signed_in
+from gateway.rest import PREFIX, each_once, read_limit
+from register.errors import QueryInvalid
+from register.query import (
+    MAX_LIMIT,
+    Answer,
+    AsOf,
+    NameUnknown,
+    Query,
+    QueryTooLarge,
+    check,
+    entity_of,
+    parse_as_of,
+    parse_filter,
+    read_changes,
+    read_diff,
+    read_history,
+    shape_of,
+)
+from register.query.ast import Origin
+from register.query.names import did_you_mean
+from register.query.parse_filter import check_text
+
+LONGEST_INSTANT = 40
+"""Characters; a cursor has more."""
+
+
+async def history(request: Request) -> Response:
+    await signed_in(request)
+    given = _given(request, "limit", "cursor", "as_of")
+    entity = entity_of(request.path_params["collection"])
+    reference = request.path_params["reference"]
+    check_text(reference, Origin("reference", reference))
+    state = request.app.state
+    answer = await read_history(
+        state.lanes, state.secret, entity, reference,
+        limit=_limit(given), cursor=given.get("cursor"), as_of=_instant(given, "as_of"),
+    )  # fmt: skip
+    return _response(answer)
+
+
+async def changes(request: Request) -> Response:
+    await signed_in(request)
+    given = _given(request, "since", "limit")
+    entity = entity_of(request.path_params["collection"])
+    text = given.get("since")
+    short = text is not None and len(text) <= LONGEST_INSTANT
+    since = _instant(given, "since") if short else text
+    state = request.app.state
+    return _response(await read_changes(state.lanes, state.secret, entity, since, limit=_limit(given)))
+
+
+async def diff(request: Request) -> Response:
+    await signed_in(request)
+    given = _given(request, "from", "to", "filter", "limit", "cursor")
+    collection = request.path_params["collection"]
+    entity_of(collection)
+    first = _instant(given, "from")
+    if first is None:
+        raise QueryInvalid("`from` is missing", parameter="from", hint="Since when? from=2026-09-30")
+    condition = parse_filter(given["filter"]) if "filter" in given else None
+    level = check(Query(collection, filter=condition, limit=_limit(given)))
+    shape = shape_of("diff", collection, given.get("filter", ""))
+    state = request.app.state
+    answer = await read_diff(
+        state.lanes, state.secret, level, shape, first, _instant(given, "to"), given.get("cursor")
+    )
+    return _response(answer)
+
+
+def _given(request: Request, *known: str) -> dict[str, str]:
+    """The address's parameters, each once, each known."""
+    given = each_once(request.scope["query_string"])
+    for name, text in given.items():
+        if name not in known:
+            raise NameUnknown(
+                f"this address takes no `{name[:60]}`",
+                parameter=name[:60],
+                hint=did_you_mean(name, known) or f"It takes {', '.join(known)}.",
+            )
+        check_text(text, Origin(name, text))
+    return given
+
+
+def _instant(given: dict[str, str], name: str) -> AsOf | None:
+    return parse_as_of(given[name], name) if name in given else None
+
+
+def _limit(given: dict[str, str]) -> int:
+    limit = read_limit(given.get("limit"))
+    if not 1 <= limit <= MAX_LIMIT:
+        raise QueryTooLarge(f"`limit` is from 1 to {MAX_LIMIT:,}", parameter="limit")
+    return limit
+
+
+def _response(answer: Answer) -> Response:
+    return Response(answer.body, media_type="application/json")
+
+
+routes = [
+    Route(PREFIX + "{collection}/changes", changes, methods=["GET"]),
+    Route(PREFIX + "{collection}/diff", diff, methods=["GET"]),
+    Route(PREFIX + "{collection}/{reference}/history", history, methods=["GET"]),
+]
