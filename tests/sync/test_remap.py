@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,15 +16,19 @@ from mapping.apply import Mapper
 from portbook.config import Source
 from portbook.remap import plan, remap
 from portbook.wiring import build_mapper
+from register import lease
 from register.db import Pool, open_pool
 from register.difference import Difference
 from register.models import ENTITIES
 from register.policy import Policy, Trusted
+from register.settled import IDENTITY_LOCK
 from tests.fakes.azure_devops import FakeAzureDevOps
 from tests.fakes.jira import FakeJira
 from tests.fix_engine import Engine, register_state
 from tests.fix_postgres import ask_postgres, on, run_apart
 from tests.sync.test_identity import write_book
+from workers.ground import RegisterBusy, taken_back
+from workers.remap import Remapper
 
 STAMPS = {"version", "valid_from", "synced_at"}
 ALL = 1_000_000
@@ -356,3 +361,55 @@ async def test_what_is_planned_is_done_once_and_can_be_taken_back(ready: Ready, 
     assert all(row["presence"] in ("deleted", "moved") for key, row in taken_back.items() if key not in rows)
     found = await trust_of(ready.pool)
     assert (found["conflict"], found["finding"]) == (trust["conflict"], trust["finding"])
+
+
+async def test_a_register_of_which_only_the_records_are_left_is_rebuilt(ready: Ready, postgres: str) -> None:
+    rows, trust = await rows_of(ready.pool), await trust_of(ready.pool)
+    emptied = ", ".join([*ENTITIES, *(f"{name}_history" for name in ENTITIES), "claim", "absorbed", "link"])
+    ask_postgres(on(postgres, "remap_case"), f"TRUNCATE {emptied}, conflict, finding, event, alias")
+    await ready.remap(ready.setting)
+    assert await trust_of(ready.pool) == trust
+    assert told_of(await rows_of(ready.pool)) == told_of(rows)
+    assert (await ready.plan(ready.setting)).nothing
+
+
+def told_of(rows: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Rows without those that are part of another one: which came first decides whether they were ever shown."""
+    return {key: row for key, row in rows.items() if row["presence"] != "moved"}
+
+
+async def test_readers_do_not_wait_for_a_plan(ready: Ready) -> None:
+    setting = CORPUS["everything at once"][0](ready.setting)
+    before = await rows_of(ready.pool)
+    async with taken_back(ready.pool, setting.policy) as (ground, _):
+        await Remapper(ground, await ready.mappers(setting), setting.policy).run()
+        async with asyncio.timeout(10):
+            assert await rows_of(ready.pool) == before
+
+
+async def test_a_plan_gives_up_when_somebody_keeps_the_register_locked(
+    ready: Ready, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.ground.LOCK_TIMEOUT_S", 1)
+    async with ready.pool.acquire() as other, other.transaction():
+        await other.execute(f"SELECT pg_advisory_xact_lock_shared({IDENTITY_LOCK})")
+        with pytest.raises(RegisterBusy, match="written by somebody else"):
+            await ready.plan(ready.setting)
+
+
+async def test_a_remap_waits_for_the_run_that_has_the_source(ready: Ready) -> None:
+    setting = CORPUS["a constant"][0](ready.setting)
+    held = await lease.acquire(ready.pool, "pmo", "a run")
+    assert held is not None
+    waited: list[str] = []
+    mappers = await ready.mappers(setting)
+    remapping = asyncio.create_task(remap(ready.pool, mappers, setting.policy, waiting=waited.append))
+    while not waited:
+        await asyncio.sleep(0.01)
+    assert set(waited) == {"pmo"}
+    assert await ready.pool.fetchval("SELECT count(*) FROM risk WHERE category = 'supply'") == 0
+    await lease.release(ready.pool, held)
+    await remapping
+    assert await ready.pool.fetchval("SELECT count(*) FROM risk WHERE category = 'supply'") == 2
+    causes = await ready.pool.fetch("SELECT DISTINCT cause FROM event WHERE changed ? 'category'")
+    assert [row[0] for row in causes] == ["remap"]
