@@ -32,7 +32,7 @@ VALUES = st.fixed_dictionaries(
         "budget": st.sampled_from([0, 1000]),
     },
 )
-THING = st.sampled_from(OWN)
+THING = st.sampled_from([*OWN, *((source, 1) for source in SOURCES for _ in range(2))])
 STEP = st.one_of(
     st.tuples(st.just("say"), THING, VALUES),
     st.tuples(st.just("say"), THING, VALUES),
