@@ -183,6 +183,32 @@ class Rereads(Protocol):
         ...
 
 
+class Counted(NamedTuple):
+    """A record that the tool has, by its id alone."""
+
+    stream: str
+    id: str
+    project: str = ""
+    """The tool's id of the project it is in; empty where it is in none, or it cannot be told without reading it."""
+
+
+@runtime_checkable
+class Census(Protocol):
+    """An adapter that can list the ids of what it reads without reading it, to prove that the register holds it all."""
+
+    async def counted(self) -> Sequence[str]:
+        """The streams that a census accounts for; none where this source can only be read as a whole."""
+        ...
+
+    def census(self) -> AsyncIterator[Sequence[Counted]]:
+        """Yield every record of these streams that a complete read would meet. May repeat, never skips."""
+        ...
+
+    async def changed(self, stream: str, ids: Sequence[str]) -> Mapping[str, datetime]:
+        """When the tool says these last changed, where it says so."""
+        ...
+
+
 class Subscribed(NamedTuple):
     """A hook that was set up at the tool."""
 

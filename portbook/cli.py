@@ -22,6 +22,7 @@ from portbook import __version__, decide, hooks, planning
 from portbook.config import Config, config_schema
 from portbook.errors import Problem, SettingsInvalid
 from portbook.logs import set_up_logs
+from portbook.prove import prove_command
 from portbook.reports import (
     open_findings,
     run_outcomes,
@@ -50,6 +51,7 @@ app.add_typer(decide.links, name="links")
 app.add_typer(decide.pins, name="pins")
 app.command("plan")(planning.plan_command)
 app.command("remap")(planning.remap_command)
+app.command("prove")(prove_command)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from datetime import datetime
 from typing import Any, ClassVar, Self
 
 import httpx
@@ -20,7 +21,7 @@ from adapters.azure_devops.people import People
 from adapters.azure_devops.reference import iteration_pages, project_pages
 from adapters.azure_devops.site import HINTS, Project, Site, as_list
 from adapters.azure_devops.teams import Capacity, Teams
-from adapters.base import Cursor, Hint, Identity, Page, Partition, Presence, Stream, Subscribed
+from adapters.base import Counted, Cursor, Hint, Identity, Page, Partition, Presence, Stream, Subscribed
 from adapters.errors import SourceMisbehaved
 from adapters.http import Http, Patience
 from adapters.sign_in import Refresh
@@ -185,6 +186,19 @@ class AzureDevOpsAdapter:
             detail=self._options.url,
             hint="The next run notices by itself. If it is not meant, make the account a Reader of it again.",
         )
+
+    async def counted(self) -> Sequence[str]:
+        """Projects and work items; the rest has no query that gives ids alone."""
+        return ("project", "work_item")
+
+    async def census(self) -> AsyncGenerator[list[Counted], None]:
+        yield [Counted("project", project.id, project.id) for project in await self._site.projects()]
+        async with aclosing(self._items.ids()) as pages:
+            async for page in pages:
+                yield page
+
+    async def changed(self, stream: str, ids: Sequence[str]) -> Mapping[str, datetime]:
+        return await self._items.changed(ids) if stream == "work_item" else {}
 
     async def aliases(self) -> Mapping[str, str]:
         return await self._site.aliases()

@@ -14,7 +14,7 @@ from adapters.azure_devops.links import links_of, parent_of
 from adapters.azure_devops.payload import ItemReader, decode, gone, instant, rejected
 from adapters.azure_devops.people import People
 from adapters.azure_devops.site import Project, Site
-from adapters.base import Cursor, Page, RawRecord
+from adapters.base import Counted, Cursor, Page, RawRecord
 from adapters.errors import CursorExpired, SourceMisbehaved
 
 OVERLAP = timedelta(minutes=5)
@@ -185,6 +185,31 @@ class Items:
         following = min(high or started, started)
         following = max(following, since) if since else following
         yield Page([], {"mode": "query", "since": following.isoformat()})
+
+    async def ids(self) -> AsyncGenerator[list[Counted], None]:
+        """The ids of all work items that would be read, by windows of ids."""
+        for project in await self._site.projects():
+            kinds = (await self._site.process(project.id)).kinds.values()
+            read = [f"[System.WorkItemType] <> {quoted(kind.name)}" for kind in kinds if kind.hidden]
+            where = " AND ".join([f"[System.TeamProject] = {quoted(project.name)}", *read])
+            last = 0
+            while True:
+                ids = await find_ids(self._site, f"{where} AND [System.Id] > {last}")
+                yield [Counted("work_item", str(own), project.id) for own in ids]
+                if len(ids) < WINDOW:
+                    break
+                last = ids[-1]
+
+    async def changed(self, ids: Sequence[str]) -> dict[str, datetime]:
+        """When these were last changed."""
+        numbers = [int(own) for own in ids if own.isascii() and own.isdigit()]
+        found = {}
+        for raw in await read_items(self._site, numbers, fields=["System.Id", "System.ChangedDate"]):
+            data = decode(raw)
+            moment = instant(data["fields"].get("System.ChangedDate")) if isinstance(data, dict) else None
+            if isinstance(data, dict) and moment is not None:
+                found[str(data["id"])] = moment
+        return found
 
     # --- building ---------------------------------------------------------------------------------------------
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from datetime import datetime
 from typing import Any, ClassVar, Self
 
 import httpx
 from pydantic import BaseModel
 
-from adapters.base import Cursor, Hint, Identity, Page, Partition, Presence, Stream, Subscribed
+from adapters.base import Counted, Cursor, Hint, Identity, Page, Partition, Presence, Stream, Subscribed
 from adapters.errors import SourceMisbehaved
 from adapters.http import Http, Patience
 from adapters.jira.again import reread
 from adapters.jira.boards import Boards
+from adapters.jira.census import Ids
 from adapters.jira.discover import discover
 from adapters.jira.hooks import subscribe
 from adapters.jira.issues import Issues
@@ -59,6 +61,7 @@ class JiraAdapter:
         self._people = People(self._site)
         self._issues = Issues(self._site, self._boards, self._people)
         self._locator = Locator(self._site)
+        self._ids = Ids(self._site)
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
@@ -166,6 +169,18 @@ class JiraAdapter:
     async def resubscribe(self, subscription_id: str) -> Subscribed | None:
         """An administrator's webhook does not end."""
         return Subscribed(subscription_id, "webhook")
+
+    async def counted(self) -> Sequence[str]:
+        """Projects and issues. People and logged work have no listing of their own that ends."""
+        return ("project", "issue")
+
+    async def census(self) -> AsyncGenerator[list[Counted], None]:
+        async with aclosing(self._ids.pages()) as pages:
+            async for page in pages:
+                yield page
+
+    async def changed(self, stream: str, ids: Sequence[str]) -> Mapping[str, datetime]:
+        return await self._ids.changed(stream, ids)
 
     async def aliases(self) -> Mapping[str, str]:
         return (await self._site.fields()).names

@@ -44,13 +44,13 @@ class Issues:
         while the caller stores this one."""
         server = await self._site.server()
         fields = await self._site.fields()
-        scan = _Scan.resume(cursor, full, self._site.http.tool_now())
+        scan = Scan.resume(cursor, full, self._site.http.tool_now())
         reader = IssueReader(fields, await self._boards.points_fields(project), server.browse)
         search = IssueSearch(
             self._site.http, server, project.id, scan.by, fields.asked, self._site.options.page_size
         )
         expected = await self._count(search) if scan.by == "created" else None
-        coming = asyncio.create_task(_fetch(search, scan.place))
+        coming = asyncio.create_task(fetch(search, scan.place))
         try:
             while True:
                 rows = await coming
@@ -58,7 +58,7 @@ class Issues:
                 scan.advance(rows, records, last)
                 if rows.done:
                     break
-                coming = asyncio.create_task(_fetch(search, scan.place))
+                coming = asyncio.create_task(fetch(search, scan.place))
                 yield Page(records, scan.cursor(), expected if rows.total is None else _total(scan, rows))
         finally:
             # Also when it has failed already: a problem that nobody heard of would be reported at some odd moment.
@@ -142,7 +142,8 @@ def _record(reader: IssueReader, raw: bytes, data: dict[str, Any], parents: Mapp
         return rejected("issue", raw, f"unexpected shape ({wrong})")
 
 
-async def _fetch(search: IssueSearch, place: Place) -> Rows:
+async def fetch(search: IssueSearch, place: Place) -> Rows:
+    """The rows after `place`; a new window is opened where a token is refused or rows shifted."""
     for _ in range(MOST_SHIFTS):
         try:
             return await search.page(place)
@@ -155,11 +156,11 @@ async def _fetch(search: IssueSearch, place: Place) -> Rows:
     )
 
 
-def _total(scan: _Scan, rows: Rows) -> int | None:
+def _total(scan: Scan, rows: Rows) -> int | None:
     return max(rows.total or 0, scan.rows)
 
 
-class _Scan:
+class Scan:
     """How far a read has come, and its form as a cursor."""
 
     def __init__(self, by: str, started: datetime, since: datetime | None, place: Place) -> None:
@@ -171,7 +172,7 @@ class _Scan:
         self.rows = 0
 
     @classmethod
-    def resume(cls, cursor: Cursor | None, full: bool, now: datetime) -> _Scan:
+    def resume(cls, cursor: Cursor | None, full: bool, now: datetime) -> Scan:
         cursor = cursor or {}
         by = cursor.get("by")
         if by == "created" or (by == "updated" and not full):

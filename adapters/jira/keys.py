@@ -10,7 +10,7 @@ from adapters.jira.site import Site, as_object
 from adapters.json_body import loads
 
 CHUNK = 100
-_ASKED = ("project", "archiveddate")
+_ASKED = ("project", "archiveddate", "updated")
 _MOST_KEPT = 200_000
 
 

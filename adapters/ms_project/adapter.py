@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
+from datetime import datetime
 from typing import Any, ClassVar, Protocol, Self, cast
 
 import httpx
 from pydantic import BaseModel
 
-from adapters.base import Cursor, Identity, Page, Partition, Presence, Stream
+from adapters.base import Census, Counted, Cursor, Identity, Page, Partition, Presence, Stream
 from adapters.http import Patience
 from adapters.ms_project.options import MsProjectOptions
 from adapters.sign_in import Refresh
@@ -67,6 +68,18 @@ class MsProjectAdapter:
         async with aclosing(cast(Any, self._reader.read(partition, cursor, full=full))) as pages:
             async for page in pages:
                 yield page
+
+    async def counted(self) -> Sequence[str]:
+        return await self._reader.counted() if isinstance(self._reader, Census) else ()
+
+    async def census(self) -> AsyncIterator[Sequence[Counted]]:
+        if isinstance(self._reader, Census):
+            async with aclosing(cast(Any, self._reader.census())) as pages:
+                async for page in pages:
+                    yield page
+
+    async def changed(self, stream: str, ids: Sequence[str]) -> Mapping[str, datetime]:
+        return await self._reader.changed(stream, ids) if isinstance(self._reader, Census) else {}
 
     async def aliases(self) -> Mapping[str, str]:
         return await self._reader.aliases()

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import httpx
 
-from adapters.base import Cursor, Identity, Page, Partition, Presence, RawRecord, SourceField, Stream
+from adapters.base import Counted, Cursor, Identity, Page, Partition, Presence, RawRecord, SourceField, Stream
 from adapters.entra import EntraSignIn
 from adapters.errors import CursorExpired, SourceMisbehaved, SourceRefused
 from adapters.http import Credentials, Patience
@@ -28,6 +28,7 @@ _OVERLAP = timedelta(minutes=5)
 _TURN = 50
 """Records built between two turns of the event loop."""
 _LOCATE_AT_ONCE = 20
+_KEYS_AT_ONCE = 5000
 _SAMPLES = 3
 
 
@@ -253,6 +254,45 @@ class DataverseReader:
             resource_of_user=await org.resource_of_user() if table is PROJECT else None,
             milestones=await org.milestones() if table in (LINK, ASSIGNMENT) else frozenset(),
         )
+
+    async def counted(self) -> Sequence[str]:
+        return [table.name for table in TABLES if await self._org.layout(table) is not None]
+
+    async def census(self) -> AsyncGenerator[list[Counted], None]:
+        """Keys alone, table by table."""
+        for table in TABLES:
+            if await self._org.layout(table) is None:
+                continue
+            chosen = await self._org.selected() if table.project else None
+            columns = ",".join(dict.fromkeys((table.key, *([table.project] if table.project else []))))
+            path: str | None = f"{table.set}?$select={columns}"
+            seen = {path or ""}
+            empty = 0
+            while path is not None:
+                rows = await self._org.page(path, table, prefer(_KEYS_AT_ONCE))
+                found = [loads(bytes(raw)) for raw in rows.value]
+                yield [
+                    Counted(table.name, str(row[table.key]), str(row.get(table.project) or ""))
+                    for row in found
+                    if chosen is None or row.get(table.project) in chosen
+                ]
+                empty = self._org.still_sane(rows, empty, table)
+                path = self._org.follow(rows.next, seen, table) if rows.next is not None else None
+
+    async def changed(self, stream: str, ids: Sequence[str]) -> Mapping[str, datetime]:
+        table = next((table for table in TABLES if table.name == stream), None)
+        found: dict[str, datetime] = {}
+        for at in range(0, len(ids) if table else 0, _LOCATE_AT_ONCE):
+            assert table is not None
+            where = " or ".join(
+                f"{table.key} eq {quote(key, safe='')}" for key in ids[at : at + _LOCATE_AT_ONCE]
+            )
+            path = f"{table.set}?$select={table.key},modifiedon&$filter={quote(where, safe='')}"
+            for raw in (await self._org.page(path, table, prefer(100))).value:
+                row = loads(bytes(raw))
+                if row.get("modifiedon"):
+                    found[str(row[table.key])] = datetime.fromisoformat(row["modifiedon"])
+        return found
 
     async def discover(self) -> list[Stream]:
         """Every table with its columns, those the organisation added by the name people know, with samples."""

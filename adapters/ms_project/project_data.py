@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import orjson
 
-from adapters.base import Cursor, Identity, Page, Partition, Presence, RawRecord, SourceField, Stream
+from adapters.base import Counted, Cursor, Identity, Page, Partition, Presence, RawRecord, SourceField, Stream
 from adapters.errors import SourceMisbehaved, SourceRefused
 from adapters.http import Http, Patience
 from adapters.json_body import loads
@@ -176,6 +176,45 @@ class ProjectDataReader:
         async with aclosing(pages):
             async for page in pages:
                 yield page
+
+    async def counted(self) -> Sequence[str]:
+        """What has an id of its own in the feed; links and baselines are put together from others."""
+        logs = [log.stream for log in LOGS.values()] if self._options.risks else []
+        return ("pwa_project", "pwa_resource", "pwa_task", "pwa_assignment", *logs)
+
+    async def census(self) -> AsyncGenerator[list[Counted], None]:
+        projects = await self._site.projects()
+        yield [Counted("pwa_project", project.id, project.id) for project in projects]
+        async for page in self._set(
+            "Resources", {"$select": "ResourceId", "$orderby": "ResourceId"}, "pwa_resource"
+        ):
+            yield [
+                Counted("pwa_resource", own)
+                for raw in page.raws
+                if (own := guid(loads(raw).get("ResourceId")))
+            ]
+        for project in projects:
+            mine = f"ProjectId eq {odata.guid_literal(project.id)}"
+            for name, stream, key in (
+                ("Tasks", "pwa_task", "TaskId"),
+                ("Assignments", "pwa_assignment", "AssignmentId"),
+            ):
+                params = {"$filter": mine, "$select": f"ProjectId,{key}", "$orderby": key}
+                async for page in self._set(name, params, stream):
+                    yield _counted(stream, page.raws, key)
+        chosen = {project.id for project in projects}
+        for log in LOGS.values() if self._options.risks else ():
+            params = {"$select": f"ProjectId,{log.key}", "$orderby": log.key}
+            async for page in self._set(log.entity_set, params, log.stream):
+                yield [found for found in _counted(log.stream, page.raws, log.key) if found.project in chosen]
+
+    async def changed(self, stream: str, ids: Sequence[str]) -> Mapping[str, datetime]:
+        """The feed lags behind publishing: when the plan was last changed or published counts for all in it."""
+        zone = ZoneInfo(self._options.timezone)
+        when = {
+            p.id: _time(p.modified).replace(tzinfo=zone) for p in await self._site.projects() if p.modified
+        }
+        return {own: when[home] for own in ids if (home := own.partition(":")[0]) in when}
 
     async def locate(
         self, stream: str, ids: Sequence[str], last_known: Mapping[str, Any]
@@ -417,6 +456,16 @@ def _baseline(home: str, number: int, items: dict[str, Any]) -> RawRecord:
         },
     }
     return RawRecord("pwa_baseline", f"{home}:baseline{number}", orjson.dumps(data), data)
+
+
+def _counted(stream: str, raws: Sequence[bytes], key: str) -> list[Counted]:
+    found = []
+    for raw in raws:
+        data = loads(raw)
+        home, own = guid(data.get("ProjectId")), guid(data.get(key))
+        if home and own:
+            found.append(Counted(stream, f"{home}:{own}", home))
+    return found
 
 
 def _time(text: str) -> datetime:
