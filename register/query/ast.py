@@ -56,9 +56,10 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value as written. `raw` is text of no declared kind: the right side of `status=open` in the address."""
+    """A value as written. `raw` is text of no declared kind: the right side of `status=open` in the address. `field` is
+    the name of another field of the row, to compare with."""
 
-    kind: Word["text", "number", "boolean", "today", "now", "raw"]
+    kind: Word["text", "number", "boolean", "today", "now", "raw", "field"]
     text: str
     at: int
 

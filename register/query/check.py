@@ -30,6 +30,7 @@ from register.query.ast import (
     Selected,
     Some,
     Term,
+    Value,
 )
 from register.query.errors import CollectionUnknown, NameUnknown, QueryTooLarge
 from register.query.names import did_you_mean
@@ -54,6 +55,15 @@ _USUAL = (
 _NEWEST_FIRST = {"run": "id", "finding": "opened_at", "conflict": "opened_at", "rejection": "rejected_at"}
 _ORDERED = frozenset({Kind.TEXT, Kind.DATE, Kind.INSTANT, Kind.NUMBER, Kind.INTEGER})
 _COMPARED = _ORDERED | {Kind.BOOLEAN, Kind.ID}
+_ALIKE = {Kind.INTEGER: Kind.NUMBER}
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Another field of the same row, reached over to-one relations: what a field is compared with."""
+
+    hops: Hops
+    field: FieldDef
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +73,7 @@ class Test:
     hops: Hops
     field: FieldDef
     operator: Operator
-    values: tuple[Known, ...]
+    values: tuple[Known | Other, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,9 +276,37 @@ class _Checker:
             raise _in_path(
                 path, last, QueryInvalid, f"`{field.name}` holds free JSON; only IS NULL can be asked of it"
             )
-        return Test(
-            hops, field, operator, tuple(read_value(field, operator, v, path) for v in compare.values)
-        )
+        values = [
+            self._other(entity, field, operator, value, path)
+            if value.kind == "field"
+            else read_value(field, operator, value, path)
+            for value in compare.values
+        ]
+        return Test(hops, field, operator, tuple(values))
+
+    def _other(self, entity: Entity, field: FieldDef, operator: Operator, value: Value, path: Path) -> Other:
+        """The field that stands where a value might. Who forgot the quotes around a text is told so."""
+        named = Path(tuple(value.text.split(".")), value.at, path.origin)
+        try:
+            hops, other = self._reach(entity, named)
+        except NameUnknown as error:
+            raise QueryInvalid(
+                f"`{value.text[:60]}` is neither a value nor a field",
+                position=value.at,
+                parameter=path.origin.parameter,
+                text=path.origin.text,
+                hint=f"Put text in single quotes: '{value.text[:40]}'. {error.hint}",
+            ) from None
+        kinds = {_ALIKE.get(known.kind, known.kind) for known in (field, other)}
+        if operator == "~" or len(kinds) > 1 or not kinds <= _COMPARED:
+            raise QueryInvalid(
+                f"`{field.name}`, which holds {field.kind}, cannot be compared by {operator} "
+                f"with `{other.name}`, which holds {other.kind}",
+                position=value.at,
+                parameter=path.origin.parameter,
+                text=path.origin.text,
+            )
+        return Other(hops, other)
 
     def order(self, entity: Entity, terms: Iterable[Term]) -> tuple[OrderBy, ...]:
         found: list[OrderBy] = []

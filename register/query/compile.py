@@ -23,6 +23,7 @@ from register.query.check import (
     Level,
     Opposite,
     OrderBy,
+    Other,
     Rule,
     Test,
     mentions_presence,
@@ -300,7 +301,7 @@ class Scope:
         source = f"{self._builder.table(target)} {alias}{scope.joins}"
         return f"EXISTS (SELECT FROM {source} WHERE {' AND '.join(conditions)})"
 
-    def _test(self, column: str, field: FieldDef, operator: str, values: Sequence[Known]) -> str:
+    def _test(self, column: str, field: FieldDef, operator: str, values: Sequence[Known | Other]) -> str:
         lists = field.kind in (Kind.TEXTS, Kind.IDS)
         cast = _CASTS.get(field.kind, "text")
         if operator == "null":
@@ -323,7 +324,9 @@ class Scope:
             return held if operator == "=" else f"({held}) IS NOT TRUE"
         return f"{column} IS DISTINCT FROM {bound}" if operator == "!=" else f"{column} {operator} {bound}"
 
-    def _value(self, value: Known, cast: str) -> str:
+    def _value(self, value: Known | Other, cast: str) -> str:
+        if isinstance(value, Other):
+            return self.field(value.hops, value.field)
         if isinstance(value, Moment):
             now = self._builder.instant or "now()"
             start = f"({now} AT TIME ZONE 'UTC')::date" if value.whole_day else now

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from register.errors import QueryInvalid
-from register.query.check import Exists, Group, Level, Opposite, Rule, Test, mentions_presence
+from register.query.check import Exists, Group, Level, Opposite, Other, Rule, Test, mentions_presence
 from register.query.compile import Builder, Scope
 from register.query.cursor import another_query, read_cursor, write_cursor
 from register.query.lanes import Lanes
@@ -116,7 +116,8 @@ def _of_the_row_alone(rule: Rule) -> bool:
     """Whether the rule looks at nothing but the row's own fields: neither at other rows nor at the clock."""
     match rule:
         case Test(hops, _, _, values):
-            return not hops and not any(isinstance(value, Moment) for value in values)
+            elsewhere = (isinstance(v, Moment) or (isinstance(v, Other) and v.hops) for v in values)
+            return not hops and not any(elsewhere)
         case Group(_, parts):
             return all(_of_the_row_alone(part) for part in parts)
         case Opposite(part):

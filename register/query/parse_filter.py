@@ -4,7 +4,7 @@
     and      := not ("AND" not)*
     not      := "NOT"* primary
     primary  := "(" or ")" | ("any" | "none") "(" path ["," or] ")" | path test
-    test     := operator value | ["NOT"] "IN" "(" value ("," value)* ")" | "IS" ["NOT"] "NULL"
+    test     := operator (value | path) | ["NOT"] "IN" "(" value ("," value)* ")" | "IS" ["NOT"] "NULL"
     operator := = != <> < <= > >= ~ | eq ne lt le gt ge
     value    := 'text' | number | true | false | null | today([±n d|w|m|y]) | now([±n h|d|w|m|y])
 
@@ -208,7 +208,7 @@ class _Reader:
         self._advance()
         if operator in ("=", "!=") and self._accept("null"):
             return _negate(Compare(path, "null", ()), operator == "!=")
-        return Compare(path, operator, (self._value(),))
+        return Compare(path, operator, (self._value(or_field=True),))
 
     def _list(self) -> tuple[Value, ...]:
         self._expect("(")
@@ -221,7 +221,7 @@ class _Reader:
         self._expect(")")
         return tuple(values)
 
-    def _value(self) -> Value:  # noqa: RET503 - _fail never returns
+    def _value(self, *, or_field: bool = False) -> Value:  # noqa: RET503 - _fail never returns
         token = self._token
         at = self._origin.at(token.at)
         if token.kind == "text":
@@ -239,6 +239,9 @@ class _Reader:
             span = self._advance().text.lower() if self._token.kind == "span" else ""
             self._expect(")")
             return Value("today" if token.word == "today" else "now", span, at)
+        if token.kind == "name" and token.word != "null" and or_field:
+            self._advance()
+            return Value("field", token.text, at)
         if token.kind == "name":
             self._fail(
                 f"{self._shown()} is not a value",

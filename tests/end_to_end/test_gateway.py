@@ -107,6 +107,11 @@ _FILTERS = [
     ("title ~ '%'", []),
     ("any(work_items, due_on < today() AND due_on > today(-200y))", ["PAY"]),
     ("updated_at > now(-1h)", []),
+    ("key = key", ["PAY", "WEB"]),
+    ("key != key OR budget < budget", []),
+    ("code != code AND code IS NULL", []),
+    ("any(work_items, points >= points AND project.key = 'PAY')", ["PAY"]),
+    ("any(work_items, project.key != key AND project_id = project.id)", ["PAY"]),
 ]
 
 
@@ -192,6 +197,10 @@ _MISTAKES = [
     ("projects?fields=risks(limit:201){id}", 400, "QRY003", "fields", 0, ""),
     ("projects?filter=stage = delivery", 400, "QRY001", "filter", 8, "'delivery'"),
     ("projects?filter=stage = 'delivry'", 400, "QRY001", "filter", 8, "`delivery`"),
+    ("projects?filter=finish_planned_on < start_planed_on", 400, "QRY001", "filter", 20, "`start_planned_on`"),
+    ("projects?filter=budget = code", 400, "QRY001", "filter", 9, ""),
+    ("projects?filter=budget IN (code)", 400, "QRY001", "filter", 11, "single quotes"),
+    ("projects?filter=budget < risks.score", 400, "QRY001", "filter", 9, "any(risks"),
     ("projects?filter=budget = 'x'", 400, "QRY001", "filter", 9, "without quotes"),
     ("projects?filter=risks.score > 3", 400, "QRY001", "filter", 0, "any(risks"),
     ("projects?filter=programme = 'x'", 400, "QRY001", "filter", 0, "programme.key"),

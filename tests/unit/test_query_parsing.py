@@ -197,3 +197,11 @@ def test_a_person_s_title_is_also_their_name() -> None:
     sql = compile_page(level).sql
     assert '."title" AS "name"' in sql
     assert '."name"' not in sql
+
+
+def test_a_comparison_of_two_fields_counts_their_relations() -> None:
+    paths = "programme.portfolio.owner programme.portfolio.manager programme.sro programme.manager sponsor manager"
+    text = " AND ".join(f"title != {path}.title" for path in paths.split())
+    plan(filter=parse_filter(text.rpartition(" AND ")[0]))
+    with pytest.raises(QueryTooLarge):
+        plan(filter=parse_filter(f"{text} AND any(risks, score > 1) AND any(issues, due_on < raised_on)"))
