@@ -1,13 +1,16 @@
-"""What became of rows: /{collection}/{id or key}/history, /{collection}/changes and /{collection}/diff."""
+"""What became of rows, and why they are as they are: /{collection}/{id or key}/history and /explain,
+/{collection}/changes and /diff."""
 
 from __future__ import annotations
 
+import orjson
 from fastapi import Request, Response
 from starlette.routing import Route
 
 from gateway.auth import signed_in
 from gateway.rest import PREFIX, each_once, read_limit
 from register.errors import QueryInvalid
+from register.explain import explain_row
 from register.query import (
     MAX_LIMIT,
     Answer,
@@ -44,6 +47,18 @@ async def history(request: Request) -> Response:
         limit=_limit(given), cursor=given.get("cursor"), as_of=_instant(given, "as_of"),
     )  # fmt: skip
     return _response(answer)
+
+
+async def explain(request: Request) -> Response:
+    await signed_in(request)
+    given = _given(request, "field", "as_of")
+    entity = entity_of(request.path_params["collection"])
+    reference = request.path_params["reference"]
+    check_text(reference, Origin("reference", reference))
+    found = await explain_row(
+        request.app.state.lanes, entity, reference, field=given.get("field"), as_of=_instant(given, "as_of")
+    )
+    return Response(orjson.dumps(found), media_type="application/json")
 
 
 async def changes(request: Request) -> Response:
@@ -108,4 +123,5 @@ routes = [
     Route(PREFIX + "{collection}/changes", changes, methods=["GET"]),
     Route(PREFIX + "{collection}/diff", diff, methods=["GET"]),
     Route(PREFIX + "{collection}/{reference}/history", history, methods=["GET"]),
+    Route(PREFIX + "{collection}/{reference}/explain", explain, methods=["GET"]),
 ]

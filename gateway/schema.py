@@ -61,6 +61,11 @@ _BELOW = (
         {name: _PARAMETERS[name] for name in ("limit", "cursor", "as_of")},
     ),
     _Below(
+        "{reference}/explain",
+        "Why one of {collection} shows what it shows: who says so, who says otherwise, which rule chose",
+        {"field": "One field; every one that is not empty when left out.", "as_of": _PARAMETERS["as_of"]},
+    ),
+    _Below(
         "changes",
         "The events of {collection} in the order they were made",
         {

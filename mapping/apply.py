@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from mapping.describe import Described, describe
 from mapping.errors import FieldUnmapped, TextRepaired, ValueUnknown
 from mapping.load import FieldRule, MappingSet, Rule
 from mapping.paths import Getter, compile_path
@@ -107,6 +108,11 @@ class Mapper:
         self._aliases = aliases or {}
         self._by_locale: dict[str, dict[str, list[_Compiled]]] = {}
         self._by_stream = self._compiled(self._locale)
+
+    @property
+    def described(self) -> Described:
+        """What each of its lines says, for explanations."""
+        return describe(self._mapping)
 
     @property
     def streams(self) -> list[str]:

@@ -18,7 +18,7 @@ import typer
 from rich.markup import escape
 
 from adapters.errors import SourceError
-from portbook import __version__, decide, hooks, planning
+from portbook import __version__, decide, explain, hooks, planning
 from portbook.config import Config, config_schema
 from portbook.errors import Problem, SettingsInvalid
 from portbook.logs import set_up_logs
@@ -52,6 +52,7 @@ app.add_typer(decide.pins, name="pins")
 app.command("plan")(planning.plan_command)
 app.command("remap")(planning.remap_command)
 app.command("prove")(prove_command)
+app.command("explain")(explain.explain_command)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 

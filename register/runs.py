@@ -201,6 +201,16 @@ async def mapped_otherwise(pool: Pool, source: str, mapping_version: str) -> boo
     )
 
 
+async def note_mapping(connection: Connection, source: str, version: str, rules: Mapping[str, Any]) -> None:
+    """Which line of the mapping fills which field, once for each mapping that a source is read with."""
+    await connection.execute(
+        "INSERT INTO mapping_used (source, version, rules) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        source,
+        version,
+        json_text(rules),
+    )
+
+
 async def partition_states(pool: Pool, run_id: int) -> dict[str, PartitionState]:
     """Where this run stands in each partition it has begun."""
     rows = await pool.fetch("SELECT name, cursor, done, seen FROM run_partition WHERE run_id = $1", run_id)

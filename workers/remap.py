@@ -16,7 +16,7 @@ from typing import NamedTuple
 from adapters.base import RawRecord
 from adapters.json_body import loads
 from mapping.apply import MappedRow, Mapper
-from register import relink, restate
+from register import relink, restate, runs
 from register.findings import close_settled_values
 from register.policy import Policy
 from register.restate import FIRST, Anew, Stored
@@ -88,6 +88,10 @@ class Remapper:
         async with self._ground.reading() as connection:
             total = await restate.count_left(connection, source, mapper.version, mapper.streams)
         self._watch(Step(source, 0, total))
+        await self._ground.write(
+            source,
+            lambda write: runs.note_mapping(write.connection, source, mapper.version, mapper.described),
+        )
         done, batch = 0, await self._prepare(source, mapper, FIRST)
         while batch:
             writing = asyncio.ensure_future(self._restate(source, mapper.version, batch))

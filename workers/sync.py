@@ -163,6 +163,7 @@ class Syncer:
                     aliases=aliases,
                     mapping_version=mapper.version,
                 )
+                await runs.note_mapping(connection, job.source, mapper.version, mapper.described)
             writer = Writer(self._pool, job, held, self._policy, self._memory, mapper, watch)
             await writer.begin()
             if job.mode == "hints":

@@ -337,7 +337,7 @@ def test_the_openapi_document_and_the_reference_page_cover_every_collection(api:
         assert f"/api/v1/{name}" in document["paths"]
         assert f"/api/v1/{name}/{{reference}}" in document["paths"]
         keeps_history = "valid_from" in described["fields"]
-        for below in ("{reference}/history", "changes", "diff"):
+        for below in ("{reference}/history", "{reference}/explain", "changes", "diff"):
             assert (f"/api/v1/{name}/{below}" in document["paths"]) is keeps_history
         assert set(document["components"]["schemas"][described["entity"]]["properties"]) == set(
             described["fields"]
