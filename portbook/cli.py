@@ -31,6 +31,7 @@ from portbook.reports import (
     show_streams,
     source_status,
 )
+from portbook.retire import retire_command
 from portbook.session import ask_for_runs, configured_stores, read_config, with_register
 from portbook.stores import Stores
 from portbook.terminal import err, out, show_problem, sync_progress, table
@@ -53,6 +54,7 @@ app.command("plan")(planning.plan_command)
 app.command("remap")(planning.remap_command)
 app.command("prove")(prove_command)
 app.command("explain")(explain.explain_command)
+app.command("retire")(retire_command)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 

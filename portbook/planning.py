@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from mapping.errors import MappingInvalid
 from portbook.errors import SettingsInvalid
 from portbook.remap import mappers_of, plan, remap
+from portbook.selection import changed_sources, left_out
 from portbook.session import read_config, with_register
 from portbook.stores import Stores
 from portbook.terminal import err, out, table
@@ -38,7 +39,7 @@ def plan_command(
         with _bars(quiet=as_json) as watch:
             mappers = await mappers_of(pool, config)
             found = await plan(pool, mappers, parts.policy, limit=limit, watch=watch)
-        return found, await changed_sources(pool, list(parts.specs))
+        return found, [*await changed_sources(pool, list(parts.specs)), *await left_out(pool, config)]
 
     with _settings_are_wrong():
         found, sources = with_register(config, look, tell_sources=False)
@@ -46,7 +47,7 @@ def plan_command(
         print(json.dumps(document(found, sources), default=str))
     else:
         show(found, sources)
-    raise typer.Exit(0 if found.nothing and not sources else 1)
+    raise typer.Exit(0 if found.nothing else 1)
 
 
 def remap_command(
@@ -80,29 +81,10 @@ def remap_command(
         )
 
 
-async def changed_sources(pool: Pool, configured: list[str]) -> list[dict[str, Any]]:
-    """Sources that the configuration names and the register does not know, and the other way round."""
-    rows = await pool.fetch(
-        """
-        SELECT s.key AS source, count(c.*) AS records FROM source s
-        LEFT JOIN source_record c ON c.source = s.key AND c.presence = 'present'
-        GROUP BY s.key ORDER BY s.key
-        """
-    )
-    known = {row["source"]: row["records"] for row in rows}
-    new = [{"source": name, "what": "new", "records": 0} for name in configured if name not in known]
-    gone = [
-        {"source": name, "what": "not configured", "records": records}
-        for name, records in known.items()
-        if name not in configured and records
-    ]
-    return new + gone
-
-
 def document(found: Difference, sources: list[dict[str, Any]]) -> dict[str, Any]:
     """The difference as JSON: counts and samples, by entity and field."""
     return {
-        "changes": not found.nothing or bool(sources),
+        "changes": not found.nothing,
         "entities": {
             entity: {
                 "rows": part.rows,
@@ -123,6 +105,12 @@ def show(found: Difference, sources: list[dict[str, Any]]) -> None:
     for source in sources:
         if source["what"] == "new":
             out.print(f"[bold]{escape(source['source'])}[/] is new: `portbook sync` will read it.")
+        elif source["what"] == "not selected":
+            out.print(
+                f"[bold]{escape(source['source'])}[/] no longer selects {escape(source['project'])}. Its "
+                f"{source['records']:,} records stay as they are.\n  [green]→[/] `portbook retire "
+                f"{escape(source['source'])} --out-of-selection` takes them out of scope."
+            )
         else:
             out.print(
                 f"[bold]{escape(source['source'])}[/] is no longer configured. Its {source['records']:,} records stay "

@@ -65,6 +65,7 @@ async def source_status(pool: Pool) -> list[dict[str, Any]]:
                r.id AS run, r.mode, r.state, r.seen, r.stored, r.unchanged, r.quarantined, r.error_code, r.error,
                (SELECT count(*) FROM source_record c WHERE c.source = s.key AND c.presence = 'present') AS records,
                (SELECT count(*) FROM finding f WHERE f.source = s.key AND f.closed_at IS NULL) AS findings,
+               (SELECT count(*) FROM outside o WHERE o.source = s.key) AS outside,
                (SELECT count(*) FROM rejection j WHERE j.source = s.key AND j.resolved_at IS NULL) AS set_aside
         FROM source s
         LEFT JOIN LATERAL (SELECT * FROM run WHERE run.source = s.key ORDER BY id DESC LIMIT 1) r ON true
@@ -90,6 +91,18 @@ def show_status(sources: list[dict[str, Any]]) -> None:
         reason = s["pause_reason"] if s["paused"] else s["error"]
         if reason:
             out.print(f"[bold]{s['source']}[/]: {escape(reason)}")
+        if not s["configured"] and s["records"]:
+            out.print(
+                f"[bold]{s['source']}[/] is no longer configured; its {s['records']:,} records stay as they are."
+            )
+            out.print(f"  [green]→[/] `portbook retire {s['source']}` takes them out of scope.")
+        if s["outside"]:
+            out.print(
+                f"[bold]{s['source']}[/]: {s['outside']:,} records are no longer selected and stay as they are."
+            )
+            out.print(
+                f"  [green]→[/] `portbook retire {s['source']} --out-of-selection` takes them out of scope."
+            )
 
 
 async def open_findings(pool: Pool, limit: int) -> list[dict[str, Any]]:

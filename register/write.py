@@ -243,7 +243,7 @@ class PageWrite:
         )
         await close_findings_of(self.connection, [(row_id, code) for row_id, code in settled])
 
-    async def mark(self, presences: Mapping[str, str]) -> int:
+    async def mark(self, presences: Mapping[str, str], *, cause: str = "presence") -> int:
         """Give records that are no longer there their reason, and let their rows say so. Returns how many records
         PostgreSQL changed."""
         if not presences:
@@ -267,7 +267,7 @@ class PageWrite:
         changes: list[Change] = []
         for entity in sorted(touched):
             changes += await merge_rows(self.connection, entity, touched[entity], self.policy, self.settled)
-        await write_events(self.connection, changes, cause="presence", run_id=self.run_id)
+        await write_events(self.connection, changes, cause=cause, run_id=self.run_id)
         self.counts.rows_changed += len(changes)
         self.counts.vanished += len(presences)
         return _rows(done)

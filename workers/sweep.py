@@ -11,6 +11,7 @@ from register import runs
 from register.db import Pool
 from register.findings import close_settled_values
 from register.lease import Held as HeldLease
+from register.outside import note_outside
 from register.policy import Policy
 from register.runs import RunJob
 from register.settled import Memory
@@ -38,20 +39,29 @@ async def sweep(
     memory: Memory,
 ) -> None:
     """Give every record of these streams that the run did not meet its reason. Only after a complete, error-free
-    read. Raises Held before anything is written when more than HOLD_SHARE of the source would vanish."""
+    read. Raises Held before anything is written when more than HOLD_SHARE of the source would vanish. Records that the
+    configuration no longer selects do not vanish: they are noted, and stay until somebody retires them."""
     async with pool.acquire() as connection:
         missing = await runs.missing_records(connection, job.source, job.id, streams)
         present = await runs.present_count(connection, job.source)
-    if missing and len(missing) > runs.HOLD_SHARE * present and not job.approved:
-        kinds = ", ".join(sorted({stream for _, stream, _ in missing}))
+    reasons, there = await _reasons(pool, adapter, missing)
+    outside = {row_id for row_id, why in reasons.items() if why == Presence.OUT_OF_SCOPE.value}
+    gone = len(missing) - len(outside)
+    if gone > runs.HOLD_SHARE * present and not job.approved:
+        kinds = ", ".join(sorted({stream for row_id, stream, _ in missing if row_id not in outside}))
         raise Held(
-            f"{len(missing)} of {present} records of {job.source} ({kinds}) are no longer there; nothing was removed",
+            f"{gone} of {present} records of {job.source} ({kinds}) are no longer there; nothing was removed",
             hint=f"If that is right, run `portbook sync {job.source} --full --approve`; if not, look at the account's "
             "permissions at the tool.",
         )
-    reasons = await _reasons(pool, adapter, missing, tolerated=max(FEW, int(MISSED_SHARE * present)))
+    if len(there) > max(FEW, int(MISSED_SHARE * present)):
+        raise SourceMisbehaved(
+            f"{len(there)} records were left out of the complete read, yet they are there ({there[0]} …)",
+            hint="Nothing was removed; the next complete run will try again.",
+        )
     async with page(pool, held, source=job.source, run_id=job.id, policy=policy, memory=memory) as write:
-        await write.mark(reasons)
+        await write.mark({row_id: why for row_id, why in reasons.items() if row_id not in outside})
+        await note_outside(write.connection, job.source, outside, run_id=job.id)
         await write.forget_rejected(
             streams, keep=[row_id for row_id, _, _ in missing if row_id not in reasons]
         )
@@ -60,9 +70,9 @@ async def sweep(
 
 
 async def _reasons(
-    pool: Pool, adapter: Adapter, missing: list[tuple[str, str, str]], *, tolerated: int
-) -> dict[str, str]:
-    """Record id → why it is gone. A record that is there after all is left as it is: one that moves to another
+    pool: Pool, adapter: Adapter, missing: list[tuple[str, str, str]]
+) -> tuple[dict[str, str], list[str]]:
+    """Record id → why it is gone; and what is there after all, which is left as it is: a record that moves to another
     project during the read can be missed honestly. Many of them mean that the read was not complete."""
     reasons: dict[str, str] = {}
     there: list[str] = []
@@ -80,12 +90,7 @@ async def _reasons(
                     there.append(f"{stream} {source_id}")
                 else:
                     reasons[ids[source_id]] = presence.value
-    if len(there) > tolerated:
-        raise SourceMisbehaved(
-            f"{len(there)} records were left out of the complete read, yet they are there ({there[0]} …)",
-            hint="Nothing was removed; the next complete run will try again.",
-        )
-    return reasons
+    return reasons, there
 
 
 def decoded_or_none(payload: bytes) -> object:

@@ -215,7 +215,8 @@ class Writer:
 
     async def _mark_gone(self, write: PageWrite, gone: Mapping[str, str]) -> None:
         """Records that a hint led to and that are no longer there. Where they would be too many, a complete run
-        decides, which holds and asks a person."""
+        decides, which holds and asks a person. What is merely not selected any more stays until it is retired."""
+        gone = {row_id: why for row_id, why in gone.items() if why != "out_of_scope"}
         if not gone:
             return
         before = await hints.vanished_since_complete(write.connection, self._job.source)

@@ -194,6 +194,16 @@ class SweepSeen(SQLModel, table=True):
     record_id: UUID = Field(sa_type=Uuid, primary_key=True)
 
 
+class Outside(SQLModel, table=True):
+    """Records that the last complete run found outside what the configuration selects. They stay as they are until
+    somebody retires them."""
+
+    record_id: UUID = Field(sa_type=Uuid, primary_key=True)
+    source: str = words("The source.", nullable=False)
+
+    __table_args__ = (Index("outside_source_ix", "source"),)
+
+
 class Claim(SQLModel, table=True):
     """What one source record says about one entity, in register terms."""
 

@@ -46,3 +46,34 @@ def test_a_mapping_that_cannot_be_used_ends_the_plan_with_two(shell: Shell) -> N
     assert wrong.returncode == 2
     assert "delivery.yaml:2" in wrong.stderr
     assert "title" in wrong.stderr
+
+
+def test_a_source_that_is_left_out_stays_until_it_is_retired(shell: Shell) -> None:
+    assert shell.run("sync", "delivery", "pmo").returncode == 0
+    refused = shell.run("retire", "delivery", "--yes")
+    assert refused.returncode == 2
+    assert "still configured" in refused.stderr
+    text = shell.config.read_text()
+    start = text.index("  - name: delivery")
+    shell.config.write_text(
+        text[:start] + text[text.index("  - name:", start + 5) :].replace(", delivery", "")
+    )
+    assert "delivery is no longer configured" in shell.run("status").stdout
+    planned = json.loads(shell.run("plan", "--json").stdout)
+    assert next(s for s in planned["sources"] if s["what"] == "not configured")["source"] == "delivery"
+
+    shown = json.loads(shell.run("retire", "delivery", "--json").stdout)
+    assert (shown["done"], shown["changes"]) == (False, True)
+    done = json.loads(shell.run("retire", "delivery", "--yes", "--json").stdout)
+    assert done == {"records": shown["records"], "done": True}
+    assert json.loads(shell.run("retire", "delivery", "--json").stdout)["records"] == 0
+
+
+def test_a_proof_agrees_with_the_tools_and_ends_with_one_when_a_record_is_lost(shell: Shell) -> None:
+    assert shell.run("sync", "delivery").returncode == 0
+    proof = shell.run("prove", "delivery")
+    assert proof.returncode == 0, proof.stdout + proof.stderr
+    assert "in register" in proof.stdout
+    unread = shell.run("prove", "pmo")
+    assert unread.returncode == 1
+    assert "never read completely" in unread.stderr

@@ -24,3 +24,15 @@ REVOKE EXECUTE ON FUNCTION keep_moved_claims() FROM PUBLIC;
 
 CREATE TRIGGER keep_claims_moved AFTER UPDATE ON claim REFERENCING OLD TABLE AS was NEW TABLE AS says
 FOR EACH STATEMENT EXECUTE FUNCTION keep_moved_claims();
+
+CREATE TABLE outside (
+  record_id UUID NOT NULL,
+  source TEXT NOT NULL,
+  PRIMARY KEY (record_id)
+);
+
+CREATE INDEX outside_source_ix ON outside (source);
+
+COMMENT ON COLUMN outside.source IS 'The source.';
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON outside TO portbook_app;

@@ -1,0 +1,80 @@
+"""What the register has beside what the configuration names: sources and projects that came or went."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from portbook.config import Config, Source
+from register import outside
+from register.db import Connection, Pool
+
+
+class KnownProject(NamedTuple):
+    """A project as a source told of it."""
+
+    own_id: str
+    names: frozenset[str]
+    """What a selection may call it, in small letters."""
+    title: str
+
+
+async def known_projects(connection: Connection, source: str) -> list[KnownProject]:
+    """The projects that a source told of and that are there."""
+    rows = await connection.fetch(
+        """
+        SELECT c.own_id::text, coalesce(c.values->>'key', c.values->>'title', r.source_id),
+               array_remove(ARRAY[r.source_id, c.values->>'key', c.values->>'code', c.values->>'title']
+                            || (SELECT array_agg(a.key) FROM alias a
+                                WHERE a.entity = 'project' AND a.entity_id = c.entity_id), NULL)
+        FROM claim c JOIN source_record r ON r.id = c.record_id
+        WHERE c.source = $1 AND c.entity = 'project' AND r.presence = 'present' ORDER BY 2
+        """,
+        source,
+    )
+    return [
+        KnownProject(own, frozenset(n.strip().casefold() for n in names), title) for own, title, names in rows
+    ]
+
+
+def selected(source: Source, project: KnownProject) -> bool:
+    """Whether the configuration names the project; where it selects nothing, everything is read."""
+    wanted = getattr(getattr(source.options, "select", None), "projects", None)
+    return wanted is None or any(name.strip().casefold() in project.names for name in wanted)
+
+
+async def left_out(pool: Pool, config: Config) -> list[dict[str, Any]]:
+    """What the register shows of configured sources and their configuration no longer selects, by project."""
+    found = []
+    async with pool.acquire() as connection:
+        for source in config.sources:
+            for project in await known_projects(connection, source.name):
+                if not selected(source, project):
+                    ids = await outside.records_of_projects(connection, source.name, [project.own_id])
+                    found.append(
+                        {
+                            "source": source.name,
+                            "what": "not selected",
+                            "project": project.title,
+                            "records": len(ids),
+                        }
+                    )
+    return found
+
+
+async def changed_sources(pool: Pool, configured: list[str]) -> list[dict[str, Any]]:
+    """Sources that the configuration names and the register does not know, and the other way round."""
+    rows = await pool.fetch(
+        """
+        SELECT s.key AS source, count(c.*) AS records FROM source s
+        LEFT JOIN source_record c ON c.source = s.key AND c.presence = 'present'
+        GROUP BY s.key ORDER BY s.key
+        """
+    )
+    known = {row["source"]: row["records"] for row in rows}
+    new = [{"source": name, "what": "new", "records": 0} for name in configured if name not in known]
+    gone = [
+        {"source": name, "what": "not configured", "records": records}
+        for name, records in known.items()
+        if name not in configured and records
+    ]
+    return new + gone
