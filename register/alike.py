@@ -80,22 +80,23 @@ def name_words(name: str | None) -> tuple[str, ...]:
     return tuple(sorted(re.findall(r"[^\W\d_]+", "".join(c for c in plain if not unicodedata.combining(c)))))
 
 
-def may_be_one(name: str | None, other: str | None) -> bool:
-    """Whether the two names could be one person's: every word of the shorter one is, or begins, or is nearly, a word
-    of the longer one. Without one of the names there is nothing to say against it."""
+def may_be_one(name: str | None, other: str | None, *, initials: bool = True) -> bool:
+    """Whether the two names could be one person's: every word of the shorter one is, or is nearly, a word of the
+    longer one, or, where `initials` will do, its first letter. Without one of the names there is nothing to say
+    against it."""
     short, long = sorted((name_words(name), name_words(other)), key=len)
     if not short or (name and other and "@" in name + other):
         return True
     left = list(long)
     for word in sorted(short, key=len, reverse=True):
-        found = next((w for w in left if _one_word(word, w)), None)
+        found = next((w for w in left if _one_word(word, w, initials=initials)), None)
         if found is None:
             return False
         left.remove(found)
     return True
 
 
-def _one_word(word: str, other: str) -> bool:
-    if word == other or ((len(word) == 1 or len(other) == 1) and word[0] == other[0]):
+def _one_word(word: str, other: str, *, initials: bool) -> bool:
+    if word == other or (initials and 1 in (len(word), len(other)) and word[0] == other[0]):
         return True
     return min(len(word), len(other)) > 2 and SequenceMatcher(None, word, other).ratio() >= _ALIKE

@@ -360,7 +360,8 @@ def _against(entity: str, column: str, value: str, name: Any, title: str | None)
         return ""
     if shared_mailbox(value):
         return "the mailbox is a function's, not a person's"
-    if not may_be_one(name if isinstance(name, str) else None, title):
+    # An address is handed on: J. Smith may have been another one than Jane Smith, who has it now.
+    if not may_be_one(name if isinstance(name, str) else None, title, initials=False):
         return f"the names differ: {name}, {title}"
     return ""
 
