@@ -69,13 +69,20 @@ class Statement:
         )
 
 
-def compile_page(level: Level, after: Sequence[str | None] | None = None, *, past: bool = False) -> Statement:
+def compile_page(
+    level: Level,
+    after: Sequence[str | None] | None = None,
+    *,
+    past: bool = False,
+    until: str | None = None,
+) -> Statement:
     """One page: columns data (json), more, freshness (json), as_of (json), then the last row's order values as text.
 
     `after` holds such values: the page starts behind that row. With `past`, the instant at which the register is
-    looked at is left open (`Statement.at`).
+    looked at is left open (`Statement.at`); `until` is a key behind which no row is looked for (`register.query.near`).
     """
     builder = Builder(past=past)
+    builder.until = None if until is None else (until, level.order[0].descending)
     rows = builder.rows(level, "TRUE", after, extra=1)
     last = "".join(
         f", min(r._o{i}::text) FILTER (WHERE r._n = {level.limit}) AS _o{i}" for i in range(len(level.order))
@@ -95,6 +102,8 @@ class Builder:
         self.parameters: list[Any] = []
         self.instant = INSTANT if past else None
         """The instant that is looked at, where it is not now."""
+        self.until: tuple[str, bool] | None = None
+        """The last key of a list that is looked at, and whether the order goes down."""
         self._aliases = 0
 
     @property
@@ -214,9 +223,15 @@ class Builder:
             return [(table, [])]
         if not apart:
             return [(self.table(entity), shown_at(alias, self.instant))]
+        ends = []
+        if self.until is not None:
+            key, descending = self.until
+            # Not bound, so that PostgreSQL plans for this very key, and once. As hexadecimal digits it is harmless.
+            written = "U&'" + "".join(f"\\+{ord(char):06x}" for char in key) + "'"
+            ends = [f"{alias}.key {'>=' if descending else '<='} {written}"]
         return [
-            (table, [f"{alias}.valid_from <= {self.instant}"]),
-            (_quoted(f"{entity.table.name}_history"), shown_at(alias, self.instant)),
+            (table, [f"{alias}.valid_from <= {self.instant}", *ends]),
+            (_quoted(f"{entity.table.name}_history"), [*shown_at(alias, self.instant), *ends]),
         ]
 
     def _segments(

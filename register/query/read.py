@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import asyncpg
@@ -11,6 +11,7 @@ from register.query.check import Level
 from register.query.compile import Statement, compile_page
 from register.query.cursor import another_query, read_cursor, write_cursor
 from register.query.lanes import Lanes
+from register.query.near import read_near
 from register.query.one_row import compile_named, compile_row, find_row, only_one
 from register.query.past import AsOf, require_history
 
@@ -23,6 +24,8 @@ class Prepared:
     shape: bytes
     first: Statement
     as_of: AsOf | None = None
+    near: dict[str, Statement] = field(default_factory=dict)
+    """The first page of the past, up to a key."""
 
     @classmethod
     def of(cls, level: Level, shape: bytes, as_of: AsOf | None = None) -> Prepared:
@@ -45,15 +48,17 @@ async def read_page(lanes: Lanes, secret: bytes, prepared: Prepared, cursor: str
 
     A cursor keeps the instant of the page it comes from: pages of the past are all of one moment.
     """
+    after = None
     if cursor is None:
         instant = prepared.as_of.instant(datetime.now(UTC)) if prepared.as_of else None
-        statement = prepared.first
     else:
         instant, after = read_cursor(secret, prepared.shape, cursor)
         if prepared.as_of is not None and (instant is None or not prepared.as_of.means(instant)):
             raise another_query("Keep `as_of` as it was, or leave it out: the cursor knows it.")
-        statement = compile_page(prepared.level, after, past=instant is not None)
-    row = await lanes.fetchrow(statement.at(instant), *statement.parameters)
+    row = None if instant is None else await read_near(lanes, prepared.level, after, instant, prepared.near)
+    if row is None:
+        statement = compile_page(prepared.level, after, past=instant is not None) if after else prepared.first
+        row = await lanes.fetchrow(statement.at(instant), *statement.parameters)
     next_cursor = None
     if row["more"]:
         next_cursor = write_cursor(secret, prepared.shape, list(row)[4:], instant)

@@ -45,7 +45,10 @@ _PRESENCES = ["present", "present", "present", "deleted", "moved"]
 class History:
     """Writes rows past the writer, at instants of its own choosing, and keeps what each table then held."""
 
-    def __init__(self, connection: asyncpg.Connection, seed: int, *, rows: int = 6) -> None:
+    def __init__(
+        self, connection: asyncpg.Connection, seed: int, *, rows: int = 6, entities: tuple[str, ...] = ()
+    ) -> None:
+        self._entities = entities or tuple(_CHOICES)
         self._connection = connection
         self._random = random.Random(seed)
         self._rows = rows
@@ -57,7 +60,7 @@ class History:
         """Some rows come or change, all in one moment, as a page of a run does it."""
         self.now += after
         for _ in range(self._random.choice([1, 1, 2, 5])):
-            entity = self._random.choice(list(_CHOICES))
+            entity = self._random.choice(self._entities)
             await self._write(entity, UUID(int=self._random.randrange(1, self._rows + 1)))
         self.steps.append((self.now, copy.deepcopy(self.state)))
 
@@ -98,9 +101,11 @@ class History:
             await self._connection.execute(f"UPDATE {entity} SET {settings} WHERE id = '{row_id}'", *given)
 
 
-async def lived(connection: asyncpg.Connection, seed: int, *, steps: int, rows: int = 6) -> History:
+async def lived(
+    connection: asyncpg.Connection, seed: int, *, steps: int, rows: int = 6, entities: tuple[str, ...] = ()
+) -> History:
     """A history of two years."""
-    history = History(connection, seed, rows=rows)
+    history = History(connection, seed, rows=rows, entities=entities)
     for _ in range(steps):
         await history.step((END - BEGIN) / (steps + 1))
     return history

@@ -28,6 +28,7 @@ from register.query import (
     read_row,
     shape_of,
 )
+from register.query.near import read_near
 from tests.register.histories import BEGIN, END, History, Row, State, lived
 
 NESTED = (
@@ -197,6 +198,37 @@ async def test_pages_of_the_past_are_all_of_one_moment_which_the_cursor_keeps(
             break
     assert found == whole
     assert len(found) > 4
+
+
+@pytest.mark.parametrize("order", ["key", "-key", "key,-status", "-key,id"])
+async def test_pages_that_end_at_a_key_nearby_are_the_same_as_one_long_page(
+    lanes: Lanes, owner: asyncpg.Connection, order: str
+) -> None:
+    history = await lived(owner, 3, steps=150, rows=60, entities=("work_item",))
+    # Keys as tools have them: the key is written into the statement.
+    for n, key in enumerate(["it's", "'; DROP TABLE x; --", "\\", "\\+00", "é😀", "$1", "", "%", None, None]):
+        await owner.execute(
+            "INSERT INTO work_item (id, key, valid_from) VALUES ($1, $2, $3)", UUID(int=900 + n), key, BEGIN
+        )
+    chance = random.Random(3)
+    question = ("work_items", "id,key,version", "", order)
+    nearby = 0
+    for _ in range(12):
+        instant = BEGIN + chance.random() * (END - BEGIN)
+        whole = orjson.loads(await shown(lanes, question, of(instant)) + b"}")["data"]
+        found: list[Row] = []
+        cursor = None
+        while True:
+            answer = await read_page(lanes, b"s", prepared(question, of(instant), limit=2), cursor)
+            found += orjson.loads(answer.body)["data"]
+            cursor = answer.next
+            if cursor is None:
+                break
+        assert found == whole
+        level = prepared(question, of(instant), limit=2).level
+        nearby += await read_near(lanes, level, None, instant, {}) is not None
+    assert nearby > 6, "most first pages are found nearby"
+    assert len(history.at(END)["work_item"]) > 40
 
 
 async def test_a_row_answers_as_it_was_and_not_before_it_was_there(
