@@ -18,7 +18,7 @@ from sqlmodel import SQLModel
 
 from register.models import ENTITIES, ENVELOPE, TRUST
 
-_IRREGULAR = {"person": "people"}
+_IRREGULAR = {"person": "people", "quality": "quality"}
 
 
 class Kind(StrEnum):

@@ -31,6 +31,7 @@ from register.models.plan import (
     Project,
     WorkItem,
 )
+from register.models.quality import Quality, Rule, Waiver
 from register.models.trust import (
     Absorbed,
     Alias,
@@ -96,6 +97,9 @@ TRUST: dict[str, type[SQLModel]] = {
     "conflict": Conflict,
     "link": Link,
     "pin": Pin,
+    "rule": Rule,
+    "waiver": Waiver,
+    "quality": Quality,
     "rejection": Rejection,
 }
 """Tables of the trust layer that the API shows."""
@@ -121,7 +125,9 @@ __all__ = [
     "MappingUsed",
     "PartitionCursor",
     "Pin",
+    "Quality",
     "Rejection",
+    "Rule",
     "Run",
     "RunPartition",
     "Settled",
@@ -129,4 +135,5 @@ __all__ = [
     "SourceRecord",
     "Subscription",
     "SweepSeen",
+    "Waiver",
 ]

@@ -10,11 +10,23 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, BigInteger, DateTime, Identity, Index, Integer, LargeBinary, Text, Uuid, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Computed,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
-from register.models.base import at, document, flag, number, texts, whole, words
+from register.models.base import at, document, flag, number, ref, texts, whole, words
 
 NOW = text("now()")
 
@@ -274,6 +286,11 @@ class Event(SQLModel, table=True):
     )
 
 
+_FINDING_STATE = (
+    "CASE WHEN closed_at IS NOT NULL THEN 'closed' WHEN waiver_id IS NOT NULL THEN 'waived' ELSE 'open' END"
+)
+
+
 class Finding(SQLModel, table=True):
     """Something in the data that a person should mend, at the tool or in the configuration."""
 
@@ -295,9 +312,23 @@ class Finding(SQLModel, table=True):
     run_id: int | None = _big("The run that first noticed.")
     opened_at: datetime | None = at("When it was first noticed.", nullable=False, server_default=NOW)
     closed_at: datetime | None = at("When it was gone.")
+    rule_id: UUID | None = ref("rule", "The rule of data quality that found it.", reverse="findings")
+    project_id: UUID | None = ref("project", "The project concerned.", reverse="findings")
+    owner_id: UUID | None = ref("person", "Who answers for the row, and can mend it.")
+    waiver_id: UUID | None = ref("waiver", "The waiver under which it counts not.")
+    state: str | None = Field(
+        default=None,
+        sa_type=Text,
+        sa_column_args=(Computed(_FINDING_STATE, persisted=True),),
+        description="Whether it is to be mended, waived for a time, or gone.",
+        schema_extra={"json_schema_extra": {"choices": ["open", "waived", "closed"]}},
+    )
 
     __table_args__ = (
         Index("finding_record_ix", "record_id"),
+        Index("finding_rule_id_ix", "rule_id", "entity_id"),
+        Index("finding_project_id_ix", "project_id"),
+        Index("finding_code_ix", "code", postgresql_where=text("closed_at IS NULL")),
         Index("finding_open_ix", "source", "code", postgresql_where=text("closed_at IS NULL")),
     )
 

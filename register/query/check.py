@@ -52,7 +52,13 @@ _USUAL = (
     ),
     *("url", "updated_at"),
 )
-_NEWEST_FIRST = {"run": "id", "finding": "opened_at", "conflict": "opened_at", "rejection": "rejected_at"}
+_NEWEST_FIRST = {
+    "run": "id",
+    "finding": "opened_at",
+    "conflict": "opened_at",
+    "rejection": "rejected_at",
+    "waiver": "waived_at",
+}
 _ORDERED = frozenset({Kind.TEXT, Kind.DATE, Kind.INSTANT, Kind.NUMBER, Kind.INTEGER})
 _COMPARED = _ORDERED | {Kind.BOOLEAN, Kind.ID}
 _ALIKE = {Kind.INTEGER: Kind.NUMBER}
