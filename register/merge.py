@@ -83,7 +83,8 @@ async def merge_rows(
     if inserts:
         await insert_rows(connection, entity, inserts)
     if updates:
-        await _update_rows(connection, entity, updates)
+        touched = {column for change in changes for column in change.changed or ()}
+        await _update_rows(connection, entity, updates, touched)
     await _keep_keys(connection, entity, changes)
     # Rows of which one record tells have no conflicts, unless several told of them before.
     if entity in policy.merged or conflicts or any(row["chosen"] for row in current.values()):
@@ -234,8 +235,11 @@ def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
     }
 
 
-async def _update_rows(connection: Connection, entity: str, rows: list[dict[str, Any]]) -> None:
-    columns = [name for name in catalog()[entity].fields if name not in ("id", *_STAMPS)]
+async def _update_rows(
+    connection: Connection, entity: str, rows: list[dict[str, Any]], touched: Collection[str]
+) -> None:
+    """Write the `touched` columns: a long description that stays as it is need not travel."""
+    columns = [name for name in catalog()[entity].fields if name in touched]
     settings = ", ".join(f"{name} = n.{name}" for name in columns)
     await connection.execute(
         f"""
@@ -244,7 +248,7 @@ async def _update_rows(connection: Connection, entity: str, rows: list[dict[str,
             valid_from = greatest(clock_timestamp(), e.valid_from + interval '1 microsecond')
         FROM json_populate_recordset(NULL::{entity}, $1) n WHERE e.id = n.id
         """,
-        json.dumps(rows),
+        json.dumps([{name: row.get(name) for name in ("id", *columns)} for row in rows]),
     )
 
 

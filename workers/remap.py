@@ -8,7 +8,8 @@ the register itself, so that it can be stopped anywhere and begun again, and wri
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from typing import NamedTuple
@@ -92,36 +93,48 @@ class Remapper:
             source,
             lambda write: runs.note_mapping(write.connection, source, mapper.version, mapper.described),
         )
-        done, batch = 0, await self._prepare(source, mapper, FIRST)
-        while batch:
-            writing = asyncio.ensure_future(self._restate(source, mapper.version, batch))
-            try:
-                ahead = (
-                    await self._prepare(source, mapper, batch[-1].record.id) if self._ground.ahead else None
-                )
-            except BaseException:
+        done = 0
+        writing: asyncio.Future[None] | None = None
+        try:
+            async with contextlib.aclosing(self._fetched(source, mapper)) as fetched:
+                async for records in fetched:
+                    batch = await _map(source, mapper, records)
+                    if writing is not None:
+                        await writing
+                    writing = asyncio.ensure_future(self._restate(source, mapper.version, batch))
+                    if not self._ground.ahead:
+                        await writing
+                    done += len(batch)
+                    self._watch(Step(source, done, total))
+            if writing is not None:
+                await writing
+        finally:
+            if writing is not None:
                 writing.cancel()
                 await asyncio.gather(writing, return_exceptions=True)
-                raise
-            await writing
-            done += len(batch)
-            self._watch(Step(source, done, total))
-            last = batch[-1].record.id
-            batch = await self._prepare(source, mapper, last) if ahead is None else ahead
         self._records += done
         await self._ground.write(source, lambda write: _finish(write, mapper.version))
 
-    async def _prepare(self, source: str, mapper: Mapper, after: str) -> list[Anew]:
-        async with self._ground.reading() as connection:
-            records = await restate.left(
-                connection, source, mapper.version, mapper.streams, after=after, most=BATCH_RECORDS
-            )
-        found = []
-        for at, record in enumerate(records):
-            if at % YIELD_EVERY == 0:
-                await asyncio.sleep(0)
-            found.append(_said(source, mapper, record))
-        return found
+    async def _fetched(self, source: str, mapper: Mapper) -> AsyncGenerator[list[Stored], None]:
+        """The records to be said anew. While one batch is mapped and the one before it written, the next is fetched."""
+
+        async def fetch(after: str) -> list[Stored]:
+            async with self._ground.reading() as connection:
+                return await restate.left(
+                    connection, source, mapper.version, mapper.streams, after=after, most=BATCH_RECORDS
+                )
+
+        coming = asyncio.ensure_future(fetch(FIRST))
+        try:
+            while records := await coming:
+                if self._ground.ahead:
+                    coming = asyncio.ensure_future(fetch(records[-1].id))
+                yield records
+                if not self._ground.ahead:
+                    coming = asyncio.ensure_future(fetch(records[-1].id))
+        finally:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
 
     async def _restate(self, source: str, version: str, batch: Sequence[Anew]) -> None:
         restated = 0
@@ -160,6 +173,15 @@ class Remapper:
 
     def _add(self, counts: Counts) -> None:
         self._rows += counts.rows_changed
+
+
+async def _map(source: str, mapper: Mapper, records: Sequence[Stored]) -> list[Anew]:
+    found = []
+    for at, record in enumerate(records):
+        if at % YIELD_EVERY == 0:
+            await asyncio.sleep(0)
+        found.append(_said(source, mapper, record))
+    return found
 
 
 def _said(source: str, mapper: Mapper, record: Stored) -> Anew:
