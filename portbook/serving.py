@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -33,12 +34,28 @@ POOL_SIZE = 8
 def serve(config: Config, stores: Stores) -> None:
     """Answer until stopped. A worker that dies is started again: its runs go on where their last page ended."""
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_stopped_in_order())
         door = stack.enter_context(listening(config))
         asyncio.run(_introduce(config, stores))
         if embedded(config):
             stack.enter_context(worker_beside(config.path))
         err.print(f"Portbook answers at http://{config.gateway.listen}/api/v1/ - Ctrl-C stops it")
         server(config, stores).run(sockets=[door])
+
+
+@contextlib.contextmanager
+def _stopped_in_order() -> Iterator[None]:
+    """Let SIGTERM unwind the stack, as Ctrl-C does. uvicorn raises a signal that stopped it once more when it is
+    through, and what Python does with SIGTERM by itself would leave the worker and the stores behind."""
+
+    def stop(number: int, frame: object) -> None:
+        raise SystemExit(0)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 async def _introduce(config: Config, stores: Stores) -> None:
