@@ -44,6 +44,7 @@ QUESTIONS = [
     ("projects", "key,presence", "presence != 'present' AND tags = 'x'", "-key"),
     ("work_items", "key,parent{key,parent{key}}", "project.programme.key = 'ERP'", "-due_on,assignee.title"),
     ("work_items", "key,due_on", "status IN ('todo', 'done') AND NOT points > 1", "status"),
+    ("work_items", "key", "key > parent.key AND version >= project.version", "-key"),
     ("people", "id,name,email", "", "-email"),
 ]  # fmt: skip
 
