@@ -364,6 +364,27 @@ class Conflict(SQLModel, table=True):
     closed_at: datetime | None = at("When they agreed again.")
 
 
+class Membership(SQLModel, table=True):
+    """That a project was part of a programme, or a programme of a portfolio, and when; kept by trigger."""
+
+    id: UUID = _id("Derived from what is part of what, and since when.")
+    project_id: UUID | None = ref(
+        "project", "The project; empty: the programme is the part.", reverse="memberships"
+    )
+    programme_id: UUID | None = ref("programme", "The programme.", reverse="memberships")
+    portfolio_id: UUID | None = ref(
+        "portfolio", "The portfolio a programme is part of.", reverse="memberships"
+    )
+    from_at: datetime | None = at("Since when the register shows it.", nullable=False)
+    to_at: datetime | None = at("Until when; empty: it is so now.")
+
+    __table_args__ = (
+        Index("membership_project_ix", "project_id"),
+        Index("membership_programme_ix", "programme_id"),
+        Index("membership_portfolio_ix", "portfolio_id"),
+    )
+
+
 class Link(SQLModel, table=True):
     """Two ids that are one thing, may be, or are not: who says so, and on what evidence."""
 

@@ -23,7 +23,18 @@ PROMISED = {
     *("assignments", "time_entries", "resource_demands", "risks", "issues", "assumptions", "decisions"),
     *("change_requests", "actions", "lessons", "deliverables", "cost_lines", "benefits", "status_reports"),
     *("gate_reviews", "recommendations", "objectives", "scores", "baselines"),
-    *("sources", "runs", "findings", "conflicts", "links", "pins", "rules", "waivers", "quality"),
+    *(
+        "sources",
+        "runs",
+        "findings",
+        "conflicts",
+        "links",
+        "pins",
+        "memberships",
+        "rules",
+        "waivers",
+        "quality",
+    ),
 }
 
 every_entity = pytest.mark.parametrize("entity", catalog().values(), ids=lambda entity: entity.name)

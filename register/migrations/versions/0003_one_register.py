@@ -11,7 +11,7 @@ from register.migrations import run_script
 revision = "0003"
 down_revision = "0002"
 
-SCRIPTS = ("0003_identity.sql", "0003_remap.sql", "0003_time.sql", "0003_findings.sql")
+SCRIPTS = ("0003_identity.sql", "0003_remap.sql", "0003_time.sql", "0003_findings.sql", "0003_membership.sql")
 
 
 def upgrade() -> None:
