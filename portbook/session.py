@@ -11,6 +11,7 @@ from typing import TypeVar
 import uvloop
 
 from portbook.config import Config, config_path, load_config
+from portbook.rules import expected_quality
 from portbook.stores import Stores, open_stores
 from portbook.wiring import KINDS, Parts, entities, wire
 from register import runs
@@ -21,9 +22,11 @@ T = TypeVar("T")
 
 
 def read_config(path: Path | None) -> Config:
-    """The configuration, checked against every kind of tool and the register's fields."""
+    """The configuration, checked against every kind of tool, the register's fields and the grammar of conditions."""
     known = {name: list(fields) for name, fields in entities().items()}
-    return load_config(config_path(path), KINDS, known)
+    config = load_config(config_path(path), KINDS, known)
+    expected_quality(config)
+    return config
 
 
 def embedded(config: Config) -> bool:

@@ -22,9 +22,11 @@ from mapping.load import Entities, MappingSet, load_mapping
 from mapping.verbs import Locale
 from portbook.config import Config, Source, TrustedUnlessSilent, read_secrets
 from portbook.errors import SettingsInvalid
+from portbook.rules import expected_quality
 from register.catalog import catalog
 from register.ids import derive_id
 from register.policy import Policy, Trusted
+from register.quality import Expected
 from register.runs import SourceSetting
 from workers.schedule import Due
 from workers.sync import SourceSpec
@@ -106,6 +108,8 @@ class Parts(NamedTuple):
     schedule: Mapping[str, Due]
     policy: Policy
     settings: list[SourceSetting]
+    expected: Expected = Expected()
+    """Of the data: rules, and how fresh it must be."""
 
 
 def wire(config: Config) -> Parts:
@@ -135,6 +139,7 @@ def wire(config: Config) -> Parts:
             )
             for s in config.sources
         ],
+        expected=expected_quality(config),
     )
 
 

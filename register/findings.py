@@ -61,11 +61,12 @@ async def open_findings(connection: Connection, found: Iterable[FindingDraft], *
     await connection.execute(
         """
         INSERT INTO finding AS f (id, code, severity, source, stream, record_id, entity, entity_id, field, value,
-                                  message, detail, hint, run_id)
+                                  message, detail, hint, run_id, waiver_id)
         SELECT id, code, severity, source, stream, record_id, entity, entity_id, field, value,
-               message, detail, hint, run_id
+               message, detail, hint, run_id, standing_waiver(code, id, entity_id)
         FROM json_populate_recordset(NULL::finding, $1)
-        ON CONFLICT (id) DO UPDATE SET closed_at = NULL, opened_at = now(), run_id = excluded.run_id
+        ON CONFLICT (id) DO UPDATE SET closed_at = NULL, opened_at = now(), run_id = excluded.run_id,
+                                       waiver_id = excluded.waiver_id
         WHERE f.closed_at IS NOT NULL
         """,
         json.dumps(documents),
@@ -100,6 +101,19 @@ async def close_findings_of(connection: Connection, found: Iterable[tuple[str, s
             """,
             [record_id for record_id, _ in pairs],
             [code for _, code in pairs],
+        )
+
+
+async def close_findings_about(connection: Connection, code: str, row_ids: Collection[str]) -> None:
+    """Close what was open by this code about these rows."""
+    if row_ids:
+        await connection.execute(
+            """
+            UPDATE finding SET closed_at = now()
+            WHERE code = $1 AND entity_id = ANY($2::uuid[]) AND closed_at IS NULL
+            """,
+            code,
+            list(row_ids),
         )
 
 

@@ -1,15 +1,17 @@
 """portbook.yaml: read strictly, every mistake named with file, line and what to write instead."""
 
 from portbook.config.errors import ConfigInvalid, ConfigMissing, Mistake, SecretMissing
-from portbook.config.load import DEFAULT_PATH, config_path, load_config
+from portbook.config.load import DEFAULT_PATH, config_path, load_config, read_rules
 from portbook.config.model import (
     Config,
     Gateway,
     Identity,
     IdentityRule,
     Register,
+    RuleSettings,
     Source,
     TrustedUnlessSilent,
+    WrittenRule,
 )
 from portbook.config.schema import config_schema
 from portbook.config.secrets import SecretReference, read_secrets
@@ -24,12 +26,15 @@ __all__ = [
     "IdentityRule",
     "Mistake",
     "Register",
+    "RuleSettings",
     "SecretMissing",
     "SecretReference",
     "Source",
     "TrustedUnlessSilent",
+    "WrittenRule",
     "config_path",
     "config_schema",
     "load_config",
+    "read_rules",
     "read_secrets",
 ]

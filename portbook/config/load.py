@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from portbook.config.errors import ConfigInvalid, ConfigMissing, Mistake, refused
-from portbook.config.model import Config, ConfigFile, Source, SourceSettings
+from portbook.config.model import Config, ConfigFile, RuleSettings, Source, SourceSettings, WrittenRule
 from portbook.config.shape import BASE_DIR, Shape, absolute
 from portbook.config.suggest import did_you_mean
 from portbook.config.yaml_text import Document, read_yaml
@@ -53,12 +53,23 @@ def parse_config(text: str, path: Path, kinds: Kinds, entities: Entities | None 
             "and docs/configuration.md describes every key.",
             mistakes=[Mistake(1, 1, "there are no sections")],
         )
-    reader = _Reader(document, path, kinds, entities)
+    reader = _Reader(document, path, kinds, entities, text)
     config = reader.read()
     mistakes = [*document.mistakes, *reader.shape.mistakes]
     if config is None or mistakes:
         raise refused(path.name, mistakes)
     return config
+
+
+def read_rules(path: Path) -> tuple[WrittenRule, ...]:
+    """The rules in a file of their own. Raises ConfigInvalid with every mistake, or ConfigMissing."""
+    text = _text(path)
+    document = read_yaml(text)
+    reader = _Reader(document, path, {}, None, text)
+    rules = reader.rules(document.data, ()) if document.data is not None else ()
+    if mistakes := [*document.mistakes, *reader.shape.mistakes]:
+        raise refused(path.name, mistakes)
+    return rules
 
 
 def _text(path: Path) -> str:
@@ -92,8 +103,11 @@ def _text(path: Path) -> str:
 
 
 class _Reader:
-    def __init__(self, document: Document, path: Path, kinds: Kinds, entities: Entities | None) -> None:
+    def __init__(
+        self, document: Document, path: Path, kinds: Kinds, entities: Entities | None, text: str
+    ) -> None:
         self._document = document
+        self._lines = text.splitlines()
         self._path = path
         self._kinds = kinds
         self._entities = entities
@@ -102,6 +116,7 @@ class _Reader:
     def read(self) -> Config | None:
         data = dict(self._document.data)
         listed = data.pop("sources", [])
+        rules = self.rules(data.pop("rules", []), ("rules",))
         fitted = self.shape.fit(data, [ConfigFile], ())
         top = self._validated(ConfigFile, fitted, ())
         sources = self._sources(listed)
@@ -118,7 +133,33 @@ class _Reader:
             precedence=MappingProxyType(
                 {entity: MappingProxyType(dict(fields)) for entity, fields in top.precedence.items()}
             ),
+            rules=(*rules, *(read_rules(self._absolute(top.rules_file)) if top.rules_file else ())),
         )
+
+    def rules(self, listed: Any, at: At) -> tuple[WrittenRule, ...]:
+        """A list of rules; whether their conditions can be understood only the register's grammar knows."""
+        if not isinstance(listed, list):
+            self.shape.wrong(at, "must be a list: each rule begins with `- code:`")
+            return ()
+        found = []
+        for index, item in enumerate(listed):
+            place: At = (*at, index)
+            fitted = self.shape.fit(item, [RuleSettings], place)
+            settings = self._validated(RuleSettings, fitted, place)
+            if isinstance(settings, RuleSettings) and isinstance(item, dict):
+                places = {key: self._value_place((*place, key), value) for key, value in item.items()}
+                line = self._document.where(place)[0]
+                found.append(WrittenRule(settings, self._path.name, line, places))
+        return tuple(found)
+
+    def _value_place(self, at: At, value: Any) -> tuple[int, int, bool]:
+        """Where a value begins; whether it stands on that line as it is, so that a place in it can be counted."""
+        line, column = self._document.values.get(at, self._document.where(at))
+        text = self._lines[line - 1] if line <= len(self._lines) else ""
+        for start in (column - 1, column):
+            if isinstance(value, str) and text[start:].startswith(value):
+                return line, start + 1, True
+        return line, column, False
 
     def _sources(self, listed: Any) -> Iterable[Source]:
         if not isinstance(listed, list):
@@ -175,6 +216,7 @@ class _Reader:
             options=chosen,
             line=self._document.where(at)[0],
             hooks=settings.hooks,
+            expect_within=settings.expect_within,
         )
 
     def _absolute(self, path: Path) -> Path:

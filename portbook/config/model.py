@@ -192,6 +192,10 @@ class SourceSettings(_Strict):
         default=None,
         description="A mapping file, relative to this file, that overrides the built-in one field by field.",
     )
+    expect_within: Duration | None = Field(
+        default=None,
+        description="How old its news may be before a finding says so: `1d`. Default: twelve times `every`.",
+    )
     hooks: Hooks | None = Field(
         default=None,
         description="Accept notifications of the tool at `/hooks/{name}`, so that changes arrive in seconds.",
@@ -212,6 +216,7 @@ class Source:
     line: int
     """Where it stands in the file."""
     hooks: Hooks | None = None
+    expect_within: timedelta | None = None
 
 
 class IdentityRule(_Strict):
@@ -279,6 +284,37 @@ class TrustedUnlessSilent(_Strict):
     )
 
 
+class RuleSettings(_Strict):
+    """A rule of data quality: a new one, or what is different about a built-in one."""
+
+    code: str = Field(
+        pattern=r"^DQ-[A-Z0-9][A-Z0-9-]{0,50}$",
+        description="What findings of the rule are called; that of a built-in rule changes that one.",
+    )
+    off: bool = Field(default=False, description="`true` switches a built-in rule off.")
+    entity: str | None = Field(
+        default=None, description="The entity whose rows it looks at, singular: `project`."
+    )
+    when: str | None = Field(
+        default=None,
+        description="A row is at fault when this filter finds it, in the grammar of the API; `{for_days}` stands for "
+        "`for_days`.",
+    )
+    field: str | None = Field(default=None, description="The field that a finding points to.")
+    severity: Literal["error", "warning", "info"] | None = Field(
+        default=None, description="How bad it is; `warning` when a new rule does not say."
+    )
+    message: str | None = Field(
+        default=None,
+        min_length=1,
+        description="What a finding says; fields stand in braces: `{due_on}`, `{project.key}`.",
+    )
+    hint: str | None = Field(default=None, description="How it is mended.")
+    for_days: int | None = Field(
+        default=None, ge=1, le=3650, description="The number of days in `when` and `message`."
+    )
+
+
 class ConfigFile(_Strict):
     """The sections of the file; `sources` is read by kind."""
 
@@ -291,6 +327,23 @@ class ConfigFile(_Strict):
         description="For each entity, which source wins: `default` for all fields, or a field's name; "
         "the first is strongest. A source is its name, or `{source: NAME, unless_silent: 14d}`.",
     )
+    rules: tuple[RuleSettings, ...] = Field(
+        default=(), description="Rules of data quality beside the built-in ones, and changes to those."
+    )
+    rules_file: Path | None = Field(
+        default=None, description="A file that holds a list of such rules, relative to this file."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenRule:
+    """A rule of data quality, and where it stands."""
+
+    settings: RuleSettings
+    file: str
+    line: int
+    places: Mapping[str, tuple[int, int, bool]]
+    """Key → line and column of its value; whether a place in the value is that many columns further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +357,7 @@ class Config:
     identity: Identity
     precedence: Mapping[str, Mapping[str, tuple[str | TrustedUnlessSilent, ...]]]
     """Entity → field or `default` → names of sources, strongest first."""
+    rules: tuple[WrittenRule, ...] = ()
 
     def source(self, name: str) -> Source:
         """The source of that name. Raises ConfigInvalid with a suggestion."""

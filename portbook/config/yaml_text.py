@@ -144,6 +144,8 @@ class _Builder:
 
     def _scalar(self, node: ScalarNode, place: tuple[int, int]) -> Any:
         text = str(node.value)
+        if node.style == ">":
+            text = text.replace("\a", "")  # where ruamel.yaml remembers that a line was folded
         tag = str(node.tag).removeprefix(_CORE)
         if tag in {"str", "timestamp"}:  # YAML 1.2 has no dates; the text is what was meant
             return text
