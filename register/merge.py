@@ -218,7 +218,7 @@ async def _keep_keys(connection: Connection, entity: str, changes: Iterable[Chan
     if old:
         await connection.execute(
             """
-            INSERT INTO alias (entity, key, entity_id) SELECT $1, * FROM unnest($2::text[], $3::uuid[])
+            INSERT INTO former_key (entity, key, entity_id) SELECT $1, * FROM unnest($2::text[], $3::uuid[])
             ON CONFLICT (entity, key, entity_id) DO UPDATE SET until = now()
             """,
             entity,

@@ -34,7 +34,6 @@ from register.models.plan import (
 from register.models.quality import Quality, Rule, Waiver
 from register.models.trust import (
     Absorbed,
-    Alias,
     ApiKey,
     Audit,
     Claim,
@@ -42,6 +41,7 @@ from register.models.trust import (
     Conflict,
     Event,
     Finding,
+    FormerKey,
     Hint,
     Lapse,
     Lease,
@@ -111,7 +111,6 @@ __all__ = [
     "ENVELOPE",
     "TRUST",
     "Absorbed",
-    "Alias",
     "ApiKey",
     "Audit",
     "Claim",
@@ -120,6 +119,7 @@ __all__ = [
     "Envelope",
     "Event",
     "Finding",
+    "FormerKey",
     "Hint",
     "Lapse",
     "Lease",

@@ -463,8 +463,10 @@ class Settled(SQLModel, table=True):
     stamp: int = _count("Rises with each change.")
 
 
-class Alias(SQLModel, table=True):
+class FormerKey(SQLModel, table=True):
     """A key that a row had before: it goes on leading there."""
+
+    __tablename__ = "former_key"
 
     entity: str = Field(sa_type=Text, primary_key=True)
     key: str = Field(sa_type=Text, primary_key=True)

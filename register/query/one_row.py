@@ -103,7 +103,7 @@ def _ways(entity: Entity) -> str:
     WITH ways (id, way) AS (
       SELECT $2::uuid, 0
       UNION ALL SELECT id, CASE presence WHEN 'present' THEN 1 ELSE 3 END FROM {name} WHERE key = $1
-      UNION ALL (SELECT entity_id, 4 FROM alias WHERE entity = '{name}' AND key = $1
+      UNION ALL (SELECT entity_id, 4 FROM former_key WHERE entity = '{name}' AND key = $1
                  ORDER BY until DESC, entity_id LIMIT 1)
     ), led (id, way) AS (
       SELECT coalesce(l.entity_id, w.id), min(CASE WHEN way = 3 AND l.id IS NOT NULL THEN 2 ELSE way END)
@@ -127,7 +127,7 @@ def _ways_in_past(entity: Entity) -> str:
       SELECT $2::uuid, 1
       UNION ALL
       SELECT id, CASE presence WHEN 'present' THEN 2 ELSE 4 END FROM {every_version(name)} e WHERE key = $1 AND {then}
-      UNION ALL (SELECT entity_id, 5 FROM alias WHERE entity = '{name}' AND key = $1
+      UNION ALL (SELECT entity_id, 5 FROM former_key WHERE entity = '{name}' AND key = $1
                  ORDER BY until <= $3 DESC, until DESC, entity_id LIMIT 1)
       UNION ALL SELECT id, 6 FROM {name} WHERE key = $1 AND presence = 'present'
     ), paired (own_id, id) AS (

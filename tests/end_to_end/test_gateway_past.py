@@ -148,7 +148,7 @@ def test_an_old_key_and_the_key_of_an_absorbed_row_lead_to_the_row(
 ) -> None:
     url = gateway.database_url
     assert_problem(api.get("/api/v1/projects/PAY"), 404, "REG004")
-    insert(url, "alias", [{"entity": "project", "key": "PAY", "entity_id": PAY, "until": JUN}])
+    insert(url, "former_key", [{"entity": "project", "key": "PAY", "entity_id": PAY, "until": JUN}])
     assert get(api, "projects/PAY", fields="key")["data"] == {"key": "GO"}
     assert_problem(api.get("/api/v1/milestones/PAY"), 404, "REG004")
     # Another project gets the key: it is that one's now, whoever had it before.

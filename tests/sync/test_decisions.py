@@ -281,7 +281,7 @@ async def test_a_key_that_a_row_had_before_is_remembered(engine: Engine) -> None
     key = await engine.pool.fetchval("SELECT key FROM project")
     old = [
         row[0]
-        for row in await engine.pool.fetch("SELECT key FROM alias WHERE entity = 'project' ORDER BY key")
+        for row in await engine.pool.fetch("SELECT key FROM former_key WHERE entity = 'project' ORDER BY key")
     ]
     assert key == "PAY"
     assert old == ["PAY", "WEB"]

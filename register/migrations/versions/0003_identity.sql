@@ -110,7 +110,7 @@ CREATE TABLE settled (
   PRIMARY KEY (one)
 );
 
-CREATE TABLE alias (
+CREATE TABLE former_key (
   entity TEXT NOT NULL,
   key TEXT NOT NULL,
   entity_id UUID NOT NULL,
@@ -118,7 +118,7 @@ CREATE TABLE alias (
   PRIMARY KEY (entity, key, entity_id)
 );
 
-COMMENT ON COLUMN alias.until IS 'When it got another one.';
+COMMENT ON COLUMN former_key.until IS 'When it got another one.';
 
 CREATE TABLE claim_history (
   record_id UUID NOT NULL,
@@ -219,6 +219,6 @@ FOR EACH STATEMENT EXECUTE FUNCTION move_stamp();
 CREATE TRIGGER move_stamp AFTER INSERT OR UPDATE OR DELETE ON lapse
 FOR EACH STATEMENT EXECUTE FUNCTION move_stamp();
 
-GRANT SELECT ON link, absorbed, pin, lapse, settled, alias, claim_history, mapping_used TO portbook_app;
-GRANT INSERT, UPDATE ON link, absorbed, pin, lapse, alias, mapping_used TO portbook_app;
+GRANT SELECT ON link, absorbed, pin, lapse, settled, former_key, claim_history, mapping_used TO portbook_app;
+GRANT INSERT, UPDATE ON link, absorbed, pin, lapse, former_key, mapping_used TO portbook_app;
 GRANT DELETE ON absorbed, lapse TO portbook_app;
