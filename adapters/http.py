@@ -407,6 +407,8 @@ def error_text(body: bytes) -> str:
     errors = data.get("errors")
     if isinstance(errors, dict):
         parts += [f"{name}: {text}" for name, text in errors.items()]
+    elif isinstance(errors, list):
+        parts += [text for text in errors if isinstance(text, str)]
     error = data.get("error") or data.get("odata.error")
     if isinstance(error, dict) and not parts:
         # OData: {"error": {"code", "message"}}, where the older versions wrap the message once more.

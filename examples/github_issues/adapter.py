@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from adapters.address import usable_base_url
 from adapters.base import Cursor, Identity, Page, Partition, Presence, RawRecord, SourceField, Stream
-from adapters.errors import RecordRejected, SourceMisbehaved, SourceRefused
+from adapters.errors import SourceMisbehaved, SourceRefused
 from adapters.http import Http, Patience
-from adapters.json_body import list_decoder, loads
+from adapters.json_body import NUMBER_AS_ID, kept_aside, list_decoder, loads
+from adapters.sign_in import Refresh, SignIn
 
 HINTS = {
     401: "The token may be expired or revoked. Make a new one that may read issues, and put it into `token`.",
@@ -38,27 +38,6 @@ class GitHubIssuesOptions(BaseModel):
     page_size: int = Field(default=100, ge=2, le=MOST_AT_ONCE, description="Issues asked for at once.")
 
 
-class Token:
-    """Signs requests; after a 401 the token is asked for once more. Written out to be read: `adapters.sign_in.SignIn`
-    does the same, and also takes a `refresh` that is not awaited, as the product's own is."""
-
-    def __init__(self, token: str, refresh: Callable[[], Awaitable[str]] | None) -> None:
-        self._token, self._refresh = token, refresh
-
-    async def ready(self) -> None:
-        """The token is at hand from the start."""
-
-    def headers(self) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {self._token}"}
-
-    def secrets(self) -> Collection[str]:
-        return (self._token,)
-
-    async def renew(self) -> bool:
-        before, self._token = self._token, await self._refresh() if self._refresh else self._token
-        return self._token != before
-
-
 def _object(body: bytes) -> dict[str, Any]:
     data = loads(body)
     if not isinstance(data, dict):
@@ -74,12 +53,11 @@ class GitHubIssuesAdapter:
         self,
         options: GitHubIssuesOptions,
         *,
-        refresh: Callable[[], Awaitable[str]] | None = None,
+        refresh: Refresh | None = None,
         patience: Patience | None = None,
     ) -> None:
         self._options, self._list = options, list_decoder()
-        token = Token(options.token.get_secret_value(), refresh)
-        self._http = Http(options.url, token, hints=HINTS, patience=patience)
+        self._http = Http(options.url, SignIn(options.token, refresh=refresh), hints=HINTS, patience=patience)
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
@@ -92,7 +70,7 @@ class GitHubIssuesAdapter:
         user = await self._http.json("GET", "user", decode=_object)
         seen = await self._visible()
         missing = tuple(f"{name} is not visible" for name in self._options.repos if name not in seen)
-        return Identity(str(user["login"]), "GitHub", "UTC", missing)
+        return Identity(str(user.get("login", "")), "GitHub", "UTC", missing)
 
     async def discover(self) -> list[Stream]:
         found: dict[str, list[Any]] = {}
@@ -112,7 +90,8 @@ class GitHubIssuesAdapter:
 
     async def read(self, partition: Partition, cursor: Cursor | None, *, full: bool) -> AsyncIterator[Page]:
         """In the order of the last change, always from the last instant on instead of by number of page: what
-        is edited meanwhile comes again at the end, and what is deleted moves nothing across a page's edge."""
+        is edited meanwhile comes again at the end, and what is deleted moves nothing across a page's edge. A short
+        page ends nothing: only one that brings nothing newer does."""
         name = partition.name.partition(":")[2]
         cursor = cursor if cursor and (not full or cursor.get("full")) else {}
         since, size = cursor.get("since"), self._options.page_size
@@ -124,10 +103,10 @@ class GitHubIssuesAdapter:
             raws = await self._issues(name, asked)
             records = [record for raw in raws if (record := _record(bytes(raw), name)) is not None]
             latest = max((_text(r.updated_at) for r in records if r.updated_at), default=since)
-            if len(raws) < size:
-                yield Page(records, {"since": latest} if latest else {})
-                return
-            if latest == since:
+            if latest is None or (since and latest <= since):
+                if len(raws) < size:
+                    yield Page(records, {"since": since} if since else {})
+                    return
                 if size == MOST_AT_ONCE:
                     raise SourceMisbehaved(
                         f"more than {MOST_AT_ONCE} issues changed within a second",
@@ -186,8 +165,8 @@ def _record(raw: bytes, repo: str) -> RawRecord | None:
             return None
         return RawRecord("issue", str(int(data["id"])), raw, data, _instant(data["updated_at"]))
     except (ValueError, TypeError, KeyError) as wrong:
-        error = RecordRejected(f"an issue of another shape ({wrong!r})", stream="issue", detail=repo)
-        return RawRecord("issue", f"unreadable-{sha256(raw).hexdigest()[:16]}", raw, None, error=error)
+        hint = f"Look at it in {repo}."
+        return kept_aside("issue", raw, f"it has another shape ({wrong!r})", name=NUMBER_AS_ID, hint=hint)
 
 
 def _instant(text: str) -> datetime:

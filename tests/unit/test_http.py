@@ -90,6 +90,7 @@ def test_retry_after_is_read_in_every_spelling() -> None:
 def test_the_tools_words_are_found_in_every_shape_of_error() -> None:
     assert error_text(b'{"errorMessages":["a"],"errors":{"jql":"b"}}') == "a; jql: b"
     assert error_text(b'{"code":401,"message":"Unauthorized"}') == "Unauthorized"
+    assert error_text(b'{"errors":["Subject is empty",{}]}') == "Subject is empty"
     assert error_text(b'{"error":"invalid"}') == "invalid"
     assert error_text(b"<html>") == ""
     assert error_text(b"[1]") == ""
