@@ -42,7 +42,7 @@ def timed(
     place: Place, command: list[str], environment: Mapping[str, str] | None = None
 ) -> tuple[Any, Result]:
     """Run a command to its end. What it printed, and what it cost everybody."""
-    postgres, fake = _postgres_cpu(place.postmaster), _cpu(place.fake.pid)
+    postgres, fake = postgres_cpu(place.postmaster), _cpu(place.fake.pid)
     environment = {**os.environ, **(environment or {})}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
     assert process.stdout is not None
@@ -55,7 +55,7 @@ def timed(
         0,
         0.0,
         usage.ru_utime + usage.ru_stime,
-        _postgres_cpu(place.postmaster) - postgres,
+        postgres_cpu(place.postmaster) - postgres,
         _cpu(place.fake.pid) - fake,
         usage.ru_maxrss / 1024,
     )
@@ -67,7 +67,7 @@ def _cpu(pid: int) -> float:
     return float(times.user + times.system)
 
 
-def _postgres_cpu(postmaster: int) -> float:
+def postgres_cpu(postmaster: int) -> float:
     """CPU seconds of the server: those of living processes, and of ended ones, which their parent remembers."""
     process = psutil.Process(postmaster)
     times = process.cpu_times()

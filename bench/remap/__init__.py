@@ -1,0 +1,1 @@
+"""What `remap` and `plan` cost beside reading everything again."""
