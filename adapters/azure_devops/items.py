@@ -10,7 +10,7 @@ from typing import Any
 
 from adapters.azure_devops.batch import WINDOW, find_ids, quoted, read_items
 from adapters.azure_devops.feed import Batch, Feed, TokenRefused
-from adapters.azure_devops.links import links_of, parent_of
+from adapters.azure_devops.links import hyperlinks_of, links_of, parent_of
 from adapters.azure_devops.payload import ItemReader, decode, gone, instant, rejected
 from adapters.azure_devops.people import People
 from adapters.azure_devops.site import Project, Site
@@ -147,6 +147,15 @@ class Items:
             self._feed_has_parents = False
         return found
 
+    async def _elsewhere(self, rows: Sequence[dict[str, Any]], *, fed: bool) -> Mapping[int, list[str]]:
+        """Hyperlinks by work item. The feed tells how many there are, and only of few items more than none."""
+        if fed:
+            linked = [int(row["id"]) for row in rows if row["fields"].get("System.HyperLinkCount")]
+            raws = await read_items(self._site, linked, expand="Relations") if linked else []
+            rows = [data for raw in raws if isinstance(data := decode(raw), dict)]
+        found = {int(row["id"]): hyperlinks_of(row) for row in rows if row.get("relations")}
+        return {own: links for own, links in found.items() if links}
+
     # --- by query ---------------------------------------------------------------------------------------------
 
     async def _by_query(
@@ -246,12 +255,13 @@ class Items:
             parents = await self._parents([data for _, data in rows])
         else:
             parents = {int(data["id"]): parent for _, data in rows if (parent := parent_of(data)) is not None}
+        elsewhere = await self._elsewhere([data for _, data in rows], fed=fed)
         kinds = {} if fed else await self._site.link_types()
         for at, (raw, data) in enumerate(rows):
             if at % _TURN == 0:
                 await asyncio.sleep(0)
             try:
-                record = await self._record(reader, raw, data, parents, project)
+                record = await self._record(reader, raw, data, parents, elsewhere, project)
                 links = links_of(data, kinds) if kinds and record is not None else []
             except (TypeError, ValueError, KeyError, AttributeError) as wrong:
                 record, links = rejected("work_item", raw, f"unexpected shape ({wrong})"), []
@@ -266,6 +276,7 @@ class Items:
         raw: bytes,
         data: dict[str, Any],
         parents: Mapping[int, int],
+        elsewhere: Mapping[int, list[str]],
         project: Project | None,
     ) -> RawRecord | None:
         """None for what nobody plans with (tests and reviews of code), and for what we are not to read."""
@@ -291,6 +302,7 @@ class Items:
             iteration=await self._iteration(fields.get("System.IterationId"), home),
             parent=parents.get(int(data["id"])),
             who=who,
+            elsewhere=elsewhere.get(int(data["id"]), ()),
         )
 
     async def _home(self, name: Any) -> Project | None:

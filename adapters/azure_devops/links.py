@@ -117,6 +117,18 @@ def links_of(data: Mapping[str, Any], kinds: Mapping[str, bool]) -> list[RawReco
     return list(records.values())
 
 
+def hyperlinks_of(data: Mapping[str, Any]) -> list[str]:
+    """The web addresses that a work item, read with its relations, is linked with, in the order they stand."""
+    relations = data.get("relations")
+    return [
+        relation["url"]
+        for relation in (relations if isinstance(relations, list) else ())
+        if isinstance(relation, dict)
+        and relation.get("rel") == "Hyperlink"
+        and isinstance(relation.get("url"), str)
+    ]
+
+
 def parent_of(data: Mapping[str, Any]) -> int | None:
     """The parent, from the field or, on servers that have no such field, from the relations."""
     value = data["fields"].get("System.Parent")

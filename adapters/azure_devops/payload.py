@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from typing import Any
@@ -149,8 +149,10 @@ class ItemReader:
         iteration: str | None,
         parent: int | None,
         who: Mapping[str, str],
+        elsewhere: Sequence[str] = (),
     ) -> RawRecord:
-        """`iteration` is a GUID; `who` gives, by field, the ids of the people it names."""
+        """`iteration` is a GUID; `who` gives, by field, the ids of the people it names; `elsewhere` are its
+        hyperlinks."""
         fields: dict[str, Any] = data["fields"]
         zone = self._zone
         kind = process.kind(str(fields.get("System.WorkItemType") or "")) if process else None
@@ -172,6 +174,8 @@ class ItemReader:
             extra["people"] = custom
         if parent:
             extra["parent"] = str(parent)
+        if elsewhere:
+            extra["elsewhere"] = list(elsewhere)
         if iteration:
             extra["iteration"] = iteration
         if area := str(fields.get("System.AreaPath") or "").partition("\\")[2]:

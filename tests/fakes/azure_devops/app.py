@@ -501,6 +501,7 @@ def _relations(state: State, item: Item) -> list[dict[str, Any]]:
                 "attributes": {"isLocked": False, "name": names[reference]},
             }
         )
+    shown += [{"rel": "Hyperlink", "url": url, "attributes": {"comment": ""}} for url in item.hyperlinks]
     return shown
 
 

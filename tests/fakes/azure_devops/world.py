@@ -52,6 +52,7 @@ class Item:
     changed: int
     parent: int | None = None
     links: set[tuple[str, int, int]] = field(default_factory=set)
+    hyperlinks: list[str] = field(default_factory=list)
     deleted: bool = False
     destroyed: bool = False
     hidden: bool = False
@@ -373,6 +374,13 @@ class World:
                     found.fields[name] = value
             self._revise(found, changed, before)
             return found
+
+    def hyperlink(self, item: int | Item, url: str) -> Item:
+        """Add a link to a web address: a revision, as in the tool, and one more in its count."""
+        with self.lock:
+            found = self.item(item)
+            found.hyperlinks.append(url)
+        return self.edit(found, **{"System.HyperLinkCount": len(found.hyperlinks)})
 
     def delete(self, item: int | Item) -> None:
         """To the recycle bin."""
