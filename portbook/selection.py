@@ -24,8 +24,8 @@ async def known_projects(connection: Connection, source: str) -> list[KnownProje
         """
         SELECT c.own_id::text, coalesce(c.values->>'key', c.values->>'title', r.source_id),
                array_remove(ARRAY[r.source_id, c.values->>'key', c.values->>'code', c.values->>'title']
-                            || (SELECT array_agg(a.key) FROM alias a
-                                WHERE a.entity = 'project' AND a.entity_id = c.entity_id), NULL)
+                            || (SELECT array_agg(f.key) FROM former_key f
+                                WHERE f.entity = 'project' AND f.entity_id = c.entity_id), NULL)
         FROM claim c JOIN source_record r ON r.id = c.record_id
         WHERE c.source = $1 AND c.entity = 'project' AND r.presence = 'present' ORDER BY 2
         """,

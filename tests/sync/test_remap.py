@@ -366,7 +366,7 @@ async def test_what_is_planned_is_done_once_and_can_be_taken_back(ready: Ready, 
 async def test_a_register_of_which_only_the_records_are_left_is_rebuilt(ready: Ready, postgres: str) -> None:
     rows, trust = await rows_of(ready.pool), await trust_of(ready.pool)
     emptied = ", ".join([*ENTITIES, *(f"{name}_history" for name in ENTITIES), "claim", "absorbed", "link"])
-    ask_postgres(on(postgres, "remap_case"), f"TRUNCATE {emptied}, conflict, finding, event, alias")
+    ask_postgres(on(postgres, "remap_case"), f"TRUNCATE {emptied}, conflict, finding, event, former_key")
     await ready.remap(ready.setting)
     assert await trust_of(ready.pool) == trust
     assert told_of(await rows_of(ready.pool)) == told_of(rows)
