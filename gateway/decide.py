@@ -1,5 +1,5 @@
-"""What people decide over HTTP: links joined or refused, values pinned. Everything here needs the scope `admin` and is
-written down with the name of the key."""
+"""What people decide over HTTP: links joined or refused, values pinned, findings waived. Everything here
+needs the scope `admin` and is written down with the name of the key."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from starlette.routing import Route
 from gateway.auth import signed_in
 from gateway.errors import HttpProblem
 from register.decisions import Decisions, deciding
+from register.waivers import end_waivers_of, waive_finding
 
 LARGEST = 64 << 10
 """Bytes of a decision."""
@@ -52,6 +53,12 @@ class NewPin(_Body):
     expires_at: AwareDatetime | None = Field(default=None, description="When it ends by itself.")
 
 
+class NewWaiver(_Body):
+    """A finding that need not be mended for a time."""
+
+    until: AwareDatetime = Field(description="When the waiver ends by itself.")
+
+
 Body = TypeVar("Body", bound=_Body)
 
 
@@ -86,23 +93,50 @@ async def new_pin(request: Request) -> Response:
 
 async def release_pin(request: Request) -> Response:
     """200; the reason comes as a parameter, since a DELETE has no body."""
-    actor = await _actor(request)
-    reason = request.query_params.get("reason", "").strip()
-    if not reason:
-        raise HttpProblem("a decision needs a reason", status=400, hint="Add `?reason=…` to the address.")
+    actor, reason = await _actor(request), _reason(request)
     async with _deciding(request, actor) as decisions:
         pin_id = request.path_params["pin"]
         await decisions.release(pin_id, reason)
         return _answer(decisions, 200, id=pin_id)
 
 
+async def new_waiver(request: Request) -> Response:
+    """201 with the waiver's id."""
+    actor, body = await _actor(request), await _body(request, NewWaiver)
+    finding = request.path_params["finding"]
+    async with _writing(request).acquire() as connection, connection.transaction():
+        waiver = await waive_finding(connection, finding, reason=body.reason, actor=actor, until=body.until)
+    return Response(orjson.dumps({"data": {"id": waiver}}), status_code=201, media_type="application/json")
+
+
+async def end_waivers(request: Request) -> Response:
+    """200; the waivers for this finding alone have ended."""
+    actor, reason = await _actor(request), _reason(request)
+    finding = request.path_params["finding"]
+    async with _writing(request).acquire() as connection, connection.transaction():
+        await end_waivers_of(connection, finding, reason=reason, actor=actor)
+    return Response(orjson.dumps({"data": {"id": finding}}), media_type="application/json")
+
+
 def _deciding(request: Request, actor: str) -> Any:
-    state = request.app.state
-    if state.writing is None:
+    return deciding(_writing(request), request.app.state.policy, actor)
+
+
+def _writing(request: Request) -> Any:
+    if request.app.state.writing is None:
         raise HttpProblem(
-            "this gateway only reads", status=503, hint="Decide with `portbook links` or `portbook pins`."
+            "this gateway only reads",
+            status=503,
+            hint="Decide with `portbook links`, `portbook pins` or `portbook findings`.",
         )
-    return deciding(state.writing, state.policy, actor)
+    return request.app.state.writing
+
+
+def _reason(request: Request) -> str:
+    reason: str = request.query_params.get("reason", "").strip()
+    if not reason:
+        raise HttpProblem("a decision needs a reason", status=400, hint="Add `?reason=…` to the address.")
+    return reason
 
 
 async def _actor(request: Request) -> str:
@@ -134,4 +168,6 @@ routes = [
     Route("/api/v1/links/{link}", decide_link, methods=["POST"]),
     Route("/api/v1/pins", new_pin, methods=["POST"]),
     Route("/api/v1/pins/{pin}", release_pin, methods=["DELETE"]),
+    Route("/api/v1/findings/{finding}/waive", new_waiver, methods=["POST"]),
+    Route("/api/v1/findings/{finding}/waive", end_waivers, methods=["DELETE"]),
 ]

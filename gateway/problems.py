@@ -17,6 +17,7 @@ from register.decisions import DecisionInvalid
 from register.errors import QueryInvalid, RowNotFound, SchemaMismatch
 from register.pinned import PinInvalid
 from register.query import CollectionUnknown, QueryTooSlow, RowAmbiguous
+from register.waivers import WaiverInvalid
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -31,6 +32,7 @@ _STATUS: tuple[tuple[type[Problem], int], ...] = (
     (QueryTooSlow, 503),
     (DecisionInvalid, 400),
     (PinInvalid, 400),
+    (WaiverInvalid, 400),
     (SchemaMismatch, 503),
     (Problem, 503),
 )

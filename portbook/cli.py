@@ -18,7 +18,7 @@ import typer
 from rich.markup import escape
 
 from adapters.errors import SourceError
-from portbook import __version__, decide, explain, hooks, planning
+from portbook import __version__, decide, explain, findings, hooks, planning
 from portbook.config import Config, config_schema
 from portbook.errors import Problem, SettingsInvalid
 from portbook.logs import set_up_logs
@@ -38,6 +38,7 @@ from portbook.terminal import err, out, show_problem, sync_progress, table
 from portbook.wiring import KINDS, Parts, build_mapper, open_adapter, source_mapping
 from register import keys, runs
 from register.db import Pool
+from register.quality import Quality
 from register.schema import migrate as migrate_schema
 from workers.app import WorkerApp, work_until_idle
 from workers.queue import ring
@@ -50,6 +51,7 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(hooks.app, name="hooks")
 app.add_typer(decide.links, name="links")
 app.add_typer(decide.pins, name="pins")
+app.add_typer(findings.app, name="findings")
 app.command("plan")(planning.plan_command)
 app.command("remap")(planning.remap_command)
 app.command("prove")(prove_command)
@@ -196,6 +198,7 @@ def sync(
                 while again := await runs.ended_short(pool, list(asked.values()), mode):
                     asked.update(await ask_for_runs(pool, again, mode, approved=approve))
                     await work_until_idle(pool, parts.specs, parts.policy, again)
+                await Quality(pool, parts.expected).look(now=True)
         else:
             await ring(stores.redis_url)
         return await run_outcomes(pool, asked)
@@ -219,7 +222,7 @@ def sync(
 @app.command()
 def status(
     context: typer.Context,
-    findings: Annotated[int, typer.Option(help="How many open findings to show.")] = 10,
+    most: Annotated[int, typer.Option("--findings", help="How many open findings to show.")] = 10,
     as_json: AsJson = False,
 ) -> None:
     """Show every source: its last run, how fresh it is, and what waits for a person."""
@@ -227,7 +230,7 @@ def status(
     async def look(
         pool: Pool, parts: Parts, stores: Stores
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        return await source_status(pool), await open_findings(pool, findings)
+        return await source_status(pool), await open_findings(pool, most)
 
     sources, found = with_register(_config(context), look)
     if as_json:
@@ -236,7 +239,9 @@ def status(
         show_status(sources)
         for finding in found:
             colour = "red" if finding["severity"] == "error" else "yellow"
-            out.print(f"[{colour}]{finding['code']}[/] {finding['source']}: {escape(finding['message'])}")
+            also = f" [dim]and {finding['also']:,} more like it[/]" if finding["also"] else ""
+            where = finding["source"] or "register"
+            out.print(f"[{colour}]{finding['code']}[/] {where}: {escape(finding['message'])}{also}")
             out.print(
                 f"  [dim]{escape(finding['detail'] or '')}[/] [green]→[/] {escape(finding['hint'] or '')}"
             )
@@ -261,7 +266,9 @@ def work(context: typer.Context) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        worker = WorkerApp(pool, stores.redis_url, parts.specs, parts.schedule, parts.policy)
+        worker = WorkerApp(
+            pool, stores.redis_url, parts.specs, parts.schedule, parts.policy, expected=parts.expected
+        )
         err.print(f"worker for {', '.join(parts.specs) or 'no source'}; Ctrl-C stops it")
         await worker.run(stop)
 

@@ -173,7 +173,7 @@ def set_pin(
     ] = None,
 ) -> None:
     """Let a field have a value, whatever sources say."""
-    expires_at = _instant(until) if until else None
+    expires_at = instant_of(until) if until else None
 
     async def pin(decisions: Decisions) -> None:
         row_id = await decisions.own_id(entity, row)
@@ -215,7 +215,8 @@ def _value(text: str) -> Any:
     return text if isinstance(found, (int, float)) and not isinstance(found, bool) else found
 
 
-def _instant(text: str) -> datetime:
+def instant_of(text: str) -> datetime:
+    """What `--until` means: the end of a day (UTC), or an instant."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

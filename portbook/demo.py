@@ -32,6 +32,7 @@ from portbook.terminal import err, out, sync_progress
 from portbook.wiring import KINDS, Parts
 from register.db import Pool
 from register.keys import create_key
+from register.quality import Quality
 from workers.app import work_until_idle
 
 TOKEN = "demo-token"  # noqa: S105 - the pretended tools accept this and nothing else
@@ -116,6 +117,7 @@ async def _sync(pool: Pool, parts: Parts, key_file: Path) -> tuple[str, Facts]:
     asked = await ask_for_runs(pool, names, "incremental")
     async with sync_progress(pool, asked):
         await work_until_idle(pool, parts.specs, parts.policy, names)
+        await Quality(pool, parts.expected).look(now=True)
     outcomes = await run_outcomes(pool, asked)
     if any(outcome["state"] != "succeeded" for outcome in outcomes):
         show_outcomes(outcomes, {})

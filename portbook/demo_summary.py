@@ -28,7 +28,10 @@ PORTFOLIO = (
     "{title,planned_on,forecast_on,slip_days}&order=key"
 )
 CONFLICTS = "conflicts?fields=entity,entity_id,field,values,winner&filter=closed_at IS NULL"
-FINDINGS = "findings?fields=source,code,message,hint&filter=closed_at IS NULL"
+FINDINGS = "findings?fields=source,code,message,hint&filter=state = 'open' AND rule_id IS NULL"
+RULES = (
+    "rules?fields=key,findings(filter:\"state = 'open'\",limit:200){id}&filter=any(findings, state = 'open')"
+)
 QUESTIONS = (
     (
         "Milestones more than ten working days late, and what is at risk there",
@@ -198,6 +201,12 @@ def _show_trust(address: str, key: str, projects: list[dict[str, Any]]) -> None:
     for f in findings[:MOST_LINES]:
         out.print(f"  [bold]{f['source'] or ''}[/] {f['code']} {escape(f['message'])}")
         out.print(Padding(f"[green]→[/] {escape(f['hint'] or '')}", (0, 0, 0, 4)))
+    broken = sorted((-len(rule["findings"]), rule["key"]) for rule in ask(address, key, RULES)["data"])
+    if broken:
+        listed = ", ".join(f"{-count} × {code}" for count, code in broken[:MOST_LINES])
+        out.print(
+            f"[bold]{_count(broken, 'rule')} of data quality[/] broken: {listed}; `portbook findings` lists them"
+        )
 
 
 def _opinions(conflict: Mapping[str, Any]) -> str:

@@ -64,7 +64,8 @@ async def source_status(pool: Pool) -> list[dict[str, Any]]:
                s.account, s.fresh_at, s.complete_at, s.next_run_at, s.next_sweep_at,
                r.id AS run, r.mode, r.state, r.seen, r.stored, r.unchanged, r.quarantined, r.error_code, r.error,
                (SELECT count(*) FROM source_record c WHERE c.source = s.key AND c.presence = 'present') AS records,
-               (SELECT count(*) FROM finding f WHERE f.source = s.key AND f.closed_at IS NULL) AS findings,
+               (SELECT count(*) FROM finding f WHERE f.source = s.key AND f.state = 'open') AS findings,
+               (SELECT q.score::float8 FROM quality q WHERE q.id = s.id) AS score,
                (SELECT count(*) FROM outside o WHERE o.source = s.key) AS outside,
                (SELECT count(*) FROM rejection j WHERE j.source = s.key AND j.resolved_at IS NULL) AS set_aside
         FROM source s
@@ -83,10 +84,11 @@ def show_status(sources: list[dict[str, Any]]) -> None:
         if s["paused"] or not s["configured"]:
             state = "paused" if s["paused"] else "not configured"
         due = ago(s["next_run_at"]) if s["next_run_at"] else ""
-        counts = (f"{s['records']:,}", s["findings"], s["set_aside"])
+        score = "" if s["score"] is None else f"{s['score']:.1f}"
+        counts = (f"{s['records']:,}", score, s["findings"], s["set_aside"])
         rows.append((s["source"], s["kind"], coloured(state), ago(s["fresh_at"]), *counts, due))
-    columns = ("source", "kind", "state", "fresh", "records", "findings", "set aside", "next run")
-    out.print(table("", columns, rows, right=("records", "findings", "set aside")))
+    columns = ("source", "kind", "state", "fresh", "records", "quality", "findings", "set aside", "next run")
+    out.print(table("", columns, rows, right=("records", "quality", "findings", "set aside")))
     for s in sources:
         reason = s["pause_reason"] if s["paused"] else s["error"]
         if reason:
@@ -106,11 +108,13 @@ def show_status(sources: list[dict[str, Any]]) -> None:
 
 
 async def open_findings(pool: Pool, limit: int) -> list[dict[str, Any]]:
-    """Open findings, the newest of each kind first."""
+    """Open findings: one of each kind first, the worst and most frequent; `also` counts the others of its kind."""
     rows = await pool.fetch(
         """
-        SELECT source, code, severity, message, detail, hint FROM finding WHERE closed_at IS NULL
-        ORDER BY severity, opened_at DESC, id LIMIT $1
+        SELECT source, code, severity, message, detail, hint, also FROM (
+          SELECT f.*, row_number() OVER (kind ORDER BY opened_at DESC, id) AS nth, count(*) OVER kind - 1 AS also
+          FROM finding f WHERE state = 'open' WINDOW kind AS (PARTITION BY source, code, field)) k
+        ORDER BY nth, array_position(ARRAY['error', 'warning', 'info'], severity), also DESC, source, code, id LIMIT $1
         """,
         limit,
     )

@@ -202,7 +202,7 @@ def compile_look(checked: CheckedRule, since: int | None, upto: int) -> Look:
     )
     scope = Scope(builder, entity, "e")
     condition = scope.rule(checked.condition)
-    shown = builder.visible(entity, "e", any_presence=mentions_presence(checked.condition))
+    shown = builder.visible(entity, "e", any_presence=mentions_presence(checked.condition, entity))
     message = " || ".join(
         builder.bind(part, "text") if isinstance(part, str) else _as_text(scope.field(*part), part[1])
         for part in checked.says

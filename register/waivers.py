@@ -34,7 +34,8 @@ async def waive(
     waiver's id and how many findings it concerns now. Raises WaiverInvalid."""
     if until <= datetime.now(UTC):
         raise WaiverInvalid("the waiver would have ended already", detail=until.isoformat())
-    if not reason.strip():
+    reason = reason.replace("\x00", "�").strip()
+    if not reason:
         raise WaiverInvalid("a waiver needs a reason")
     known = await connection.fetchval(
         "SELECT EXISTS (SELECT FROM finding WHERE code = $1) OR EXISTS (SELECT FROM rule WHERE key = $1)",

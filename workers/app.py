@@ -23,6 +23,7 @@ from register import runs
 from register.db import Pool
 from register.pinned import end_what_is_over
 from register.policy import Policy
+from register.quality import Expected, Quality
 from workers.queue import JOB, QUEUE, decode, encode, redis_settings
 from workers.schedule import Due, request_due_runs, request_hinted_runs
 from workers.sync import SourceSpec, Syncer
@@ -60,6 +61,7 @@ class WorkerApp:
         policy: Policy,
         *,
         watch: Watch | None = None,
+        expected: Expected | None = None,
     ) -> None:
         self._pool = pool
         self._redis_url = redis_url
@@ -70,6 +72,8 @@ class WorkerApp:
         self._syncer = Syncer(pool, sources, policy, holder=holder_name())
         self._bell = asyncio.Event()
         self._running: dict[int, asyncio.Task[None]] = {}
+        self._quality = Quality(pool, expected) if expected is not None else None
+        self._looking: asyncio.Task[None] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Runs under way are cancelled then: their pages are whole, another worker goes on."""
@@ -80,9 +84,10 @@ class WorkerApp:
                 await self._look()
                 await self._wait(stop)
         finally:
-            for task in (listening, *self._running.values()):
+            tasks = [listening, *self._running.values(), *([self._looking] if self._looking else [])]
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(listening, *self._running.values(), return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _look(self) -> None:
         self._bell.clear()
@@ -95,8 +100,21 @@ class WorkerApp:
                     return
                 if job.id not in self._running and job.source in self._sources:
                     self._running[job.id] = asyncio.create_task(self._work(job))
+            if (
+                self._quality is not None
+                and not self._running
+                and (self._looking is None or self._looking.done())
+            ):
+                self._looking = asyncio.create_task(self._look_at_data(self._quality))
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             log.warning("the register's database does not answer; trying again", error=str(error))
+
+    async def _look_at_data(self, quality: Quality) -> None:
+        """Beside the runs: a look at everything may take a while."""
+        try:
+            await quality.look()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.warning("the data could not be looked at; trying again", error=str(error))
 
     async def _work(self, job: runs.RunJob) -> None:
         try:

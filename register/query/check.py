@@ -59,6 +59,7 @@ _NEWEST_FIRST = {
     "rejection": "rejected_at",
     "waiver": "waived_at",
 }
+_PRESENCE = {"finding": ("state", "closed_at")}
 _ORDERED = frozenset({Kind.TEXT, Kind.DATE, Kind.INSTANT, Kind.NUMBER, Kind.INTEGER})
 _COMPARED = _ORDERED | {Kind.BOOLEAN, Kind.ID}
 _ALIKE = {Kind.INTEGER: Kind.NUMBER}
@@ -157,15 +158,16 @@ def check(query: Query) -> Level:
     )
 
 
-def mentions_presence(rule: Rule | None) -> bool:
-    """Whether the rule says itself which presence it wants at this level; else absent rows are left out."""
+def mentions_presence(rule: Rule | None, entity: Entity) -> bool:
+    """Whether the rule says itself which presence it wants at this level; else absent rows are left out. What presence
+    is to rows of the register, being closed is to findings."""
     match rule:
         case Test(hops, field):
-            return not hops and field.name == "presence"
+            return not hops and field.name in _PRESENCE.get(entity.name, ("presence",))
         case Group(_, parts):
-            return any(mentions_presence(part) for part in parts)
+            return any(mentions_presence(part, entity) for part in parts)
         case Opposite(part):
-            return mentions_presence(part)
+            return mentions_presence(part, entity)
     return False
 
 

@@ -117,7 +117,11 @@ class Builder:
         return _quoted(entity.table.name) if self.instant is None else every_version(entity.name)
 
     def visible(self, entity: Entity, alias: str, *, any_presence: bool, then: bool = True) -> list[str]:
-        shown = [f"{alias}.presence = 'present'"] if entity.enveloped and not any_presence else []
+        shown = []
+        if not any_presence and entity.enveloped:
+            shown = [f"{alias}.presence = 'present'"]
+        elif not any_presence and entity.name == "finding":
+            shown = [f"{alias}.closed_at IS NULL"]
         return shown if self.instant is None or not then else [*shown_at(alias, self.instant), *shown]
 
     def bind(self, value: Any, cast: str) -> str:
@@ -176,7 +180,7 @@ class Builder:
         scope = Scope(self, level.entity, table_alias)
         terms = [scope.field(by.hops, by.field) for by in level.order]
         conditions = [joined] if joined != "TRUE" else []
-        presence = mentions_presence(level.rule)
+        presence = mentions_presence(level.rule, level.entity)
         conditions += self.visible(level.entity, table_alias, any_presence=presence, then=False)
         if level.rule:
             conditions.append(scope.rule(level.rule))
@@ -304,7 +308,7 @@ class Scope:
         target = catalog()[relation.target]
         alias = self._builder.alias()
         scope = Scope(self._builder, target, alias)
-        free = not relation.many or (not rest and mentions_presence(inner))
+        free = not relation.many or (not rest and mentions_presence(inner, target))
         conditions = [
             _joined(relation, owner, alias),
             *self._builder.visible(target, alias, any_presence=free),

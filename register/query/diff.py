@@ -99,7 +99,7 @@ def _side(builder: Builder, level: Level, instant: str) -> str:
     entity = level.entity
     builder.instant = instant
     scope = Scope(builder, entity, "e")
-    conditions = builder.visible(entity, "e", any_presence=mentions_presence(level.rule))
+    conditions = builder.visible(entity, "e", any_presence=mentions_presence(level.rule, entity))
     if level.rule is not None:
         conditions.append(scope.rule(level.rule))
     if level.rule is None or _of_the_row_alone(level.rule):

@@ -129,9 +129,10 @@ def test_the_demo_portfolio_is_one_row_a_project_told_by_four_tools(shell: Shell
         ("PAY", "percent_complete", "plans"), ("PAY", "delivery_method", "pmo"),
         ("ERP", "finish_baseline_on", "plans"), ("ERP", "forecast_cost", "pmo"), ("ERP", "delivery_method", "pmo"),
     }  # fmt: skip
-    assert told("SELECT source, code, value FROM finding WHERE closed_at IS NULL") == {
+    assert told("SELECT source, code, value FROM finding WHERE state = 'open' AND rule_id IS NULL") == {
         ("boards", "MAP102", "Data request")
     }
+    assert told("SELECT count(*) > 0 FROM finding WHERE rule_id IS NOT NULL") == {(True,)}
     across = """
         SELECT f.code, t.code FROM dependency d JOIN project f ON f.id = d.from_project_id
         JOIN project t ON t.id = d.to_project_id
