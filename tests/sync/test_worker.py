@@ -13,6 +13,8 @@ import pytest
 import redis.asyncio
 
 from register import runs
+from register.quality import Expected
+from register.rules import Rule
 from tests.fakes.jira import FakeJira
 from tests.fix_engine import Engine
 from tests.sync.test_accounts import fill
@@ -157,3 +159,20 @@ async def test_a_defect_ends_the_run_with_a_reason_instead_of_trying_for_ever(
     assert run["error_code"] == "RUN002"
     assert "ZeroDivisionError" in run["error"]
     assert "report it" in run["error"]
+
+
+async def test_a_worker_looks_at_the_data_when_its_runs_have_ended(engine: Engine, cloud: FakeJira) -> None:
+    fill(cloud, 5)
+    await engine.add_jira(cloud)
+    rule = Rule("DQ-T", "work_item", "title IS NOT NULL", "warning", "{key} has a title")
+    await runs.request_run(engine.pool, "delivery", "full", requested_by="test")
+    stop = asyncio.Event()
+    worker = WorkerApp(engine.pool, AWAY, engine.specs, {}, engine.policy, expected=Expected([rule]))
+    task = asyncio.create_task(worker.run(stop))
+    try:
+        await until(engine, "SELECT count(*) = 5 FROM finding WHERE code = 'DQ-T' AND state = 'open'")
+        assert await engine.count("run", "state = 'running'") == 0
+        await until(engine, "SELECT warnings = 5 AND score < 100 FROM quality WHERE kind = 'project'")
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 10)
