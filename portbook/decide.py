@@ -18,6 +18,7 @@ from portbook.terminal import ago, err, out, table
 from portbook.wiring import Parts
 from register.db import Pool
 from register.decisions import Decisions, deciding
+from register.pinned import all_pins
 from register.suggest import suggest
 
 links = typer.Typer(
@@ -29,6 +30,8 @@ Reason = Annotated[str, typer.Option("--reason", "-r", help="Why, for those who 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Entity = Annotated[str, typer.Argument(help="project, person, milestone, work_item …")]
 Row = Annotated[str, typer.Argument(help="An id, a key, or `source:key`.")]
+SHOWN = 8
+"""Characters of an id in tables; commands take an id by its beginning."""
 STATES = ("suggested", "applied", "refused", "withdrawn")
 
 
@@ -64,7 +67,7 @@ def list_links(
         return
     rows = [
         (
-            row["id"],
+            row["id"][:SHOWN],
             row["entity"],
             escape(f"{row['first']}  =  {row['second']}"),
             row["state"] if state == "all" else "",
@@ -132,15 +135,7 @@ def list_pins(
     """Show what is pinned, by whom and until when."""
 
     async def look(pool: Pool, parts: Parts, stores: Stores) -> list[dict[str, Any]]:
-        rows = await pool.fetch(
-            """
-            SELECT id::text, entity, entity_id::text, field, value, reason, actor, pinned_at, expires_at, released_at,
-                   released_by
-            FROM pin WHERE $1 OR released_at IS NULL ORDER BY pinned_at DESC, id
-            """,
-            every,
-        )
-        return [{**dict(row), "value": json.loads(row["value"] or "null")} for row in rows]
+        return await all_pins(pool, ended=every)
 
     found = with_register(read_config(context.obj), look)
     if as_json:
@@ -148,8 +143,8 @@ def list_pins(
         return
     rows = [
         (
-            row["id"],
-            f"{row['entity']} {row['entity_id']}",
+            row["id"][:SHOWN],
+            f"{row['entity']} {escape(row['key'] or row['entity_id'])}",
             escape(f"{row['field']} = {json.dumps(row['value'], ensure_ascii=False)}"),
             escape(row["reason"]),
             escape(row["actor"]),

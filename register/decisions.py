@@ -3,6 +3,7 @@ why, in the register and in the audit, and can be taken back."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from register.merge import merge_rows, write_events
 from register.pinned import pin_value
 from register.policy import Policy
 from register.settled import IDENTITY_LOCK, Memory, read_settled
+
+_ID = re.compile(r"[0-9a-f-]{6,36}")
 
 
 class DecisionInvalid(RegisterError):
@@ -95,11 +98,13 @@ class Decisions:
         await decide(link["entity"], *_ends(link), reason)
 
     async def link(self, link_id: str) -> Any:
-        """The link of this id. Raises RowNotFound."""
-        row = await self._connection.fetchrow("SELECT * FROM link WHERE id = $1", _uuid(link_id, "link"))
-        if row is None:
+        """The link of this id, or of the only id that begins so. Raises RowNotFound."""
+        rows = await self._connection.fetch(
+            "SELECT * FROM link WHERE id::text LIKE $1 LIMIT 2", _begins(link_id)
+        )
+        if len(rows) != 1:
             raise RowNotFound(f"there is no link {link_id}", hint="`portbook links list` shows them.")
-        return row
+        return rows[0]
 
     async def own_id(self, entity: str, word: str) -> str:
         """The own id that a person means: an id, `source:key` as the list of links shows it, or a row's key.
@@ -164,9 +169,13 @@ class Decisions:
         return pin_id
 
     async def release(self, pin_id: str, reason: str) -> None:
-        """Take a pin back: sources are believed again."""
-        rows = await self._release("id = $2", _uuid(pin_id, "pin"))
-        if not rows:
+        """Take a pin back, by its id or by how only that id begins: sources are believed again."""
+        rows = await self._connection.fetch(
+            "SELECT id FROM pin WHERE released_at IS NULL AND id::text LIKE $1 LIMIT 2", _begins(pin_id)
+        )
+        if len(rows) == 1:
+            rows = await self._release("id = $2", rows[0]["id"])
+        if len(rows) != 1:
             raise RowNotFound(f"there is no pin {pin_id} in force", hint="`portbook pins list` shows them.")
         entity, row_id, field = rows[0]
         await self._note("pin released", f"{entity} {row_id}", {"field": field, "reason": reason})
@@ -234,8 +243,6 @@ def _entity(name: str) -> Entity:
     return found
 
 
-def _uuid(text: str, what: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise RowNotFound(f"{text!r} is not the id of a {what}") from None
+def _begins(text: str) -> str:
+    """A pattern for ids that begin so. Fewer than six digits could be any."""
+    return f"{text.lower()}%" if _ID.fullmatch(text.lower()) else ""

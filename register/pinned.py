@@ -8,6 +8,8 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from register.catalog import Entity, FieldDef, Kind, catalog
 from register.db import Connection, Pool
 from register.derive import computed_fields
@@ -59,6 +61,23 @@ async def pin_value(connection: Connection, entity: Entity, field: str, value: A
             f"{field} cannot be {str(value)[:80]!r}", hint=f"It is one of {', '.join(found.choices)}."
         )
     return found.name, read
+
+
+async def all_pins(pool: Pool, *, ended: bool) -> list[dict[str, Any]]:
+    """Pins in force, with `ended` also those that are over, newest first, each with the key of its row."""
+    rows = await pool.fetch(
+        """
+        SELECT id::text, entity, entity_id::text, field, value, reason, actor, pinned_at, expires_at, released_at,
+               released_by
+        FROM pin WHERE $1 OR released_at IS NULL ORDER BY pinned_at DESC, id
+        """,
+        ended,
+    )
+    found = []
+    for row in rows:
+        key = await pool.fetchval(f"SELECT key FROM {row['entity']} WHERE id = $1", row["entity_id"])
+        found.append({**dict(row), "key": key, "value": orjson.loads(row["value"] or "null")})
+    return found
 
 
 async def end_what_is_over(pool: Pool, policy: Policy) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import httpx
 import pytest
@@ -15,7 +15,7 @@ from register.policy import Policy
 from tests.fix_gateway import Server, assert_problem, execute, with_pool
 from tests.fix_postgres import run_apart
 
-ONE, TWO, RECORD, OTHER = (str(uuid4()) for _ in range(4))
+ONE, TWO, RECORD, OTHER, NOBODY = (str(UUID(int=number)) for number in range(1, 6))
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_a_value_is_pinned_and_released(desk: httpx.Client) -> None:
         ),
         (
             "pins",
-            {"entity": "project", "row": str(uuid4()), "field": "budget", "value": 1, "reason": "x"},
+            {"entity": "project", "row": NOBODY, "field": "budget", "value": 1, "reason": "x"},
             404,
             "REG004",
         ),

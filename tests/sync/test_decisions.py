@@ -173,7 +173,7 @@ async def test_a_pin_holds_whatever_sources_say_until_it_is_taken_back(engine: E
         await engine.sync(name)
     assert (await present(engine))[0]["budget"] == 950.5
     async with decide(engine) as decisions:
-        await decisions.release(pin, "the finance system has it now")
+        await decisions.release(pin[:8], "the finance system has it now")
     assert (await present(engine))[0]["budget"] == 7
     assert await engine.count("pin", "released_at IS NULL") == 0
     assert await engine.count("event", "cause = 'pin'") == 2
