@@ -12,15 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import asyncpg
 import structlog
 
 from register.db import Connection, Pool
 from register.findings import FindingDraft, close_findings_about, open_findings
 from register.rules import CheckedRule, Rule, check_rule, compile_look
-from register.scores import concerned_by, measure
+from register.scores import QUALITY_LOCK, concerned_by, measure
 from register.waivers import end_expired
 
-QUALITY_LOCK = 0x706F7271
 MANY_EVENTS = 100_000
 """So many changes are looked at by looking at everything."""
 BUSY_FOR_S = 600.0
@@ -76,7 +76,11 @@ class Quality:
             self._checked = [check_rule(rule) for rule in self._expected.rules]
             await self._note_rules(self._checked)
         for checked in self._checked:
-            await self._look_by(checked)
+            try:
+                await self._look_by(checked)
+            except asyncpg.DataError as error:
+                # Of values that its condition cannot be worked out for; the other rules are looked by nevertheless.
+                log.warning("a rule cannot be looked by", rule=checked.rule.code, error=str(error))
         await self._measure(self._measured, seen[0])
         self._measured = seen[0]
         self._seen, self._seen_at = tuple(seen), time.monotonic()

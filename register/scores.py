@@ -13,6 +13,8 @@ from collections.abc import Collection
 from register.catalog import catalog
 from register.db import Connection
 
+QUALITY_LOCK = 0x706F7271
+"""Advisory lock: one at a time opens findings by rules, waives findings or counts them."""
 _MANY_EVENTS = 20_000
 _WEIGHED = "(errors + 0.5 * warnings + 0.1 * infos)"
 

@@ -10,7 +10,7 @@ import orjson
 
 from register.db import Connection, Pool
 from register.errors import RegisterError, RowNotFound
-from register.scores import count_findings
+from register.scores import QUALITY_LOCK, count_findings
 
 
 class WaiverInvalid(RegisterError):
@@ -129,7 +129,9 @@ async def end_expired(pool: Pool) -> int:
 
 
 async def _settle(connection: Connection, codes: list[str]) -> None:
-    """Let the findings of these codes stand under the waivers that stand, and the scores follow."""
+    """Let the findings of these codes stand under the waivers that stand, and the scores follow. Whoever looks at rows
+    meanwhile has ended before, or begins when this is committed."""
+    await connection.execute(f"SELECT pg_advisory_xact_lock({QUALITY_LOCK})")
     await connection.execute(
         """
         UPDATE finding f SET waiver_id = standing_waiver(f.code, f.id, f.entity_id)
