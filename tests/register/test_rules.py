@@ -91,7 +91,7 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "DQ-WORK-STALE": (
         "work_item",
         {"status": "in_progress", "updated_at": LONG_AGO},
-        {"status": "todo", "updated_at": LONG_AGO},
+        {"status": "in_progress", "type": "epic", "updated_at": LONG_AGO},
     ),
     "DQ-WORK-PERCENT": (
         "work_item",
