@@ -71,20 +71,24 @@ def create_app(
             )
         app.state.lanes = Lanes(opened or pool)
         app.state.keyring = Keyring(app.state.lanes, remember_s=remember_keys_s)
-        writing = None
-        if (doors or policy is not None) and database_url is not None:
-            writing = await open_pool(database_url, size=2, name="portbook gateway, writing")
+        # Apart: people who decide may wait for a lock, and notifications of tools must not wait with them.
+        writing = keeping = None
+        if policy is not None and database_url is not None:
+            writing = await open_pool(database_url, size=2, name="portbook decisions")
+        if doors and database_url is not None:
+            keeping = await open_pool(database_url, size=2, name="portbook hooks")
         app.state.writing = (writing or pool) if policy is not None else None
         app.state.policy = policy
         app.state.doors = doors or {}
-        app.state.hints = hooks_in.HintBox(writing or pool, ring) if doors else None
+        app.state.hints = hooks_in.HintBox(keeping or pool, ring) if doors else None
         try:
             yield
         finally:
             if app.state.hints is not None:
                 await app.state.hints.close()
-            if writing is not None:
-                await writing.close()
+            for opened_too in (writing, keeping):
+                if opened_too is not None:
+                    await opened_too.close()
             await app.state.lanes.close()
             if opened is not None:
                 await opened.close()

@@ -89,7 +89,7 @@ class Entity:
         return {mapping_name(n, f): f for n, f in kept.items()}
 
 
-_OURS = frozenset({"id", "source", "source_id", "presence", "synced_at", "version", "valid_from"})
+_OURS = frozenset({"id", "source", "source_id", "presence", "synced_at", "version", "valid_from", "chosen"})
 
 
 def mapping_name(name: str, field: FieldDef) -> str:

@@ -10,24 +10,34 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import orjson
 
 from register.catalog import Entity, catalog
 from register.db import Connection, Pool
 from register.errors import RegisterError, RowNotFound
+from register.identity import Uniter
 from register.links import DECISION, Links
 from register.merge import merge_rows, write_events
 from register.pinned import pin_value
 from register.policy import Policy
+from register.relink import ClaimedRow
 from register.settled import IDENTITY_LOCK, Memory, read_settled
 
 _ID = re.compile(r"[0-9a-f-]{6,36}")
+_PATIENCE_S = 10
 
 
 class DecisionInvalid(RegisterError):
     """What was decided cannot be."""
 
     code = "REG007"
+
+
+class DecisionWaits(RegisterError):
+    """Others have the register in hand for longer than a person waits."""
+
+    code = "REG010"
 
 
 class Decisions:
@@ -42,9 +52,8 @@ class Decisions:
 
     async def same(self, entity: str, one: str, other: str, reason: str) -> str:
         """The two are one thing: show them as one row. Returns the link's id."""
+        reason = await self._two(entity, one, other, reason)
         links = await self._links()
-        if one == other:
-            raise DecisionInvalid("that is one and the same already", detail=f"{entity} {one}")
         await self._connection.execute(
             """
             UPDATE link SET state = 'withdrawn', reason = $3, decided_at = now(), actor = $4
@@ -64,15 +73,15 @@ class Decisions:
 
     async def different(self, entity: str, one: str, other: str, reason: str) -> str:
         """The two are not one thing, whatever rules say: show them apart. Returns the link's id."""
+        reason = await self._two(entity, one, other, reason)
         links = await self._links()
-        if one == other:
-            raise DecisionInvalid("one id cannot be two things", detail=f"{entity} {one}")
         await links.part(entity, one, other, f"decided to be two by {self._actor}")
         await links.note(entity, one, other, "refused", DECISION, reason, actor=self._actor, reason=reason)
         return await self._done(links, "link refused", entity, one, other, reason)
 
     async def undecided(self, link_id: str, reason: str) -> None:
         """Take a decision back: rules decide again when the records are next written."""
+        reason = _reason(reason)
         link = await self.link(link_id)
         if link["rule"] != DECISION or link["state"] not in ("applied", "refused"):
             raise DecisionInvalid(
@@ -82,10 +91,13 @@ class Decisions:
         if link["state"] == "applied":
             edges = [edge for edge in await links.edges_of(link["entity"]) if edge.id == str(link["id"])]
             await links.withdraw(link["entity"], edges, reason)
-        else:
-            await self._connection.execute(
-                "UPDATE link SET state = 'withdrawn', reason = $2 WHERE id = $1", link["id"], reason
-            )
+        await self._connection.execute(
+            "UPDATE link SET state = 'withdrawn', reason = $2, actor = $3, decided_at = now() WHERE id = $1",
+            link["id"],
+            reason,
+            self._actor,
+        )
+        await self._let_rules_decide(links, link["entity"], _ends(link))
         await self._done(links, "decision withdrawn", link["entity"], *_ends(link), reason)
 
     async def verdict(self, link_id: str, verdict: str, reason: str) -> None:
@@ -110,10 +122,14 @@ class Decisions:
         """The own id that a person means: an id, `source:key` as the list of links shows it, or a row's key.
         Raises RowNotFound, or DecisionInvalid where the word is not enough."""
         table = _entity(entity).name
+        word = word.replace("\x00", "�")
         try:
-            return str(UUID(word))
+            own_id = str(UUID(word))
         except ValueError:
             pass
+        else:
+            await self._known(entity, own_id)
+            return own_id
         source, colon, key = word.partition(":")
         rows = await self._connection.fetch(
             """
@@ -146,15 +162,22 @@ class Decisions:
     ) -> str:
         """From now on the field has this value, whatever sources say. Replaces an earlier pin; returns the pin's id.
         Raises DecisionInvalid for a field or value that cannot be."""
+        reason = _reason(reason)
         if expires_at is not None and expires_at <= datetime.now(UTC):
             raise DecisionInvalid("the pin would have ended already", detail=expires_at.isoformat())
         column, stored = await pin_value(self._connection, _entity(entity), field, value)
         links = await self._links()
         shown = links.settled.row(row)
-        if not await self._connection.fetchval(f"SELECT EXISTS (SELECT FROM {entity} WHERE id = $1)", shown):
-            raise RowNotFound(f"there is no {entity} {row}")
-        members = sorted(links.settled.members(shown))
-        await self._release("entity_id = ANY($2::uuid[]) AND field = $3", members, column)
+        await self._known(entity, shown)
+        if not await self._connection.fetchval(
+            "SELECT EXISTS (SELECT FROM claim WHERE entity = $1 AND entity_id = $2)", entity, shown
+        ):
+            raise DecisionInvalid(
+                f"no source tells of this {entity} any more, so nothing in it can be pinned", detail=shown
+            )
+        if stored == shown:
+            raise DecisionInvalid(f"a {entity} cannot be its own {field}", detail=shown)
+        await self._release("entity_id = $2 AND field = $3", shown, column)
         pin_id = str(uuid4())
         await self._connection.execute(
             """
@@ -170,6 +193,7 @@ class Decisions:
 
     async def release(self, pin_id: str, reason: str) -> None:
         """Take a pin back, by its id or by how only that id begins: sources are believed again."""
+        reason = _reason(reason)
         rows = await self._connection.fetch(
             "SELECT id FROM pin WHERE released_at IS NULL AND id::text LIKE $1 LIMIT 2", _begins(pin_id)
         )
@@ -181,6 +205,46 @@ class Decisions:
         await self._note("pin released", f"{entity} {row_id}", {"field": field, "reason": reason})
         links = await self._links()
         await self._merge(entity, links.settled.row(row_id))
+
+    async def _two(self, entity: str, one: str, other: str, reason: str) -> str:
+        """Both are ids of this entity, and not the same; returns the reason."""
+        _entity(entity)
+        if one == other:
+            raise DecisionInvalid("that is one and the same id", detail=f"{entity} {one}")
+        for own_id in (one, other):
+            await self._known(entity, own_id)
+        return _reason(reason)
+
+    async def _known(self, entity: str, own_id: str) -> None:
+        """Raises RowNotFound for an id that is none of this entity: in a link it would spoil what it belongs to."""
+        if not await self._connection.fetchval(
+            f"""
+            SELECT EXISTS (SELECT FROM {_entity(entity).name} WHERE id = $2)
+                OR EXISTS (SELECT FROM claim WHERE entity = $1 AND own_id = $2)
+                OR EXISTS (SELECT FROM absorbed WHERE entity = $1 AND id = $2)
+            """,
+            entity,
+            own_id,
+        ):
+            raise RowNotFound(f"there is no {entity} {own_id}", hint="Is it the id of something else?")
+
+    async def _let_rules_decide(self, links: Links, entity: str, ends: tuple[str, str]) -> None:
+        """Look again at the records of these two, as though they came just now."""
+        await links.write_events("decision")
+        rows = await self._connection.fetch(
+            """
+            SELECT c.source, c.own_id::text, r.source_id, c.values FROM claim c
+            JOIN source_record r ON r.id = c.record_id
+            WHERE c.entity = $1 AND c.own_id = ANY($2::uuid[]) ORDER BY c.source, c.own_id, c.record_id
+            """,
+            entity,
+            list(ends),
+        )
+        for source, own_id, source_id, values in rows:
+            row = ClaimedRow(entity, own_id, source_id, orjson.loads(values))
+            settled = await read_settled(self._connection, Memory())
+            uniter = Uniter(self._connection, source, None, self._policy, Memory(), settled, may_write=True)
+            await uniter.unite([row])
 
     async def _release(self, where: str, *parameters: Any) -> list[Any]:
         found: list[Any] = await self._connection.fetch(
@@ -226,7 +290,14 @@ class Decisions:
 async def deciding(pool: Pool, policy: Policy, actor: str) -> AsyncIterator[Decisions]:
     """Open a transaction for decisions; leaving it commits. Waits until no page is being written."""
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute(f"SELECT pg_advisory_xact_lock({IDENTITY_LOCK})")
+        await connection.execute(f"SET LOCAL lock_timeout = '{_PATIENCE_S}s'")
+        try:
+            await connection.execute(f"SELECT pg_advisory_xact_lock({IDENTITY_LOCK})")
+        except asyncpg.LockNotAvailableError:
+            raise DecisionWaits(
+                "the register is being written just now",
+                hint="Decide again in a minute; a `plan` or a long page ends.",
+            ) from None
         yield Decisions(connection, policy, actor)
 
 
@@ -241,6 +312,14 @@ def _entity(name: str) -> Entity:
             f"there is no entity {name!r}", hint="Write it in the singular: project, person …"
         )
     return found
+
+
+def _reason(text: str) -> str:
+    """A reason that says something. Raises DecisionInvalid."""
+    cleaned = text.replace("\x00", "").encode("utf-8", "replace").decode().strip()
+    if not cleaned:
+        raise DecisionInvalid("a decision needs a reason", hint="Say why, for those who ask later.")
+    return cleaned
 
 
 def _begins(text: str) -> str:

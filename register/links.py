@@ -69,7 +69,7 @@ class Links:
         moving = self.settled.members(gone)
         await self._show(entity, moving, kept)
         moved = await self._connection.fetch(
-            "UPDATE claim SET entity_id = $3 WHERE entity = $1 AND entity_id = $2 RETURNING 1",
+            "UPDATE claim SET entity_id = $3, since = now() WHERE entity = $1 AND entity_id = $2 RETURNING 1",
             entity,
             gone,
             kept,
@@ -111,7 +111,7 @@ class Links:
             shown = await self._oldest(entity, group)
             await self._show(entity, group, shown)
             await self._connection.execute(
-                "UPDATE claim SET entity_id = $3 WHERE entity = $1 AND own_id = ANY($2::uuid[])",
+                "UPDATE claim SET entity_id = $3, since = now() WHERE entity = $1 AND own_id = ANY($2::uuid[])",
                 entity, sorted(group), shown,
             )  # fmt: skip
             rows.append(shown)

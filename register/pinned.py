@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
+import re
 from collections.abc import Callable, Collection
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,10 @@ from register.policy import Policy
 from register.settled import IDENTITY_LOCK, Memory, Settled, read_settled
 
 _MERGE_ROWS = 2_000
+_GREATEST = 2**53
+"""Beyond it JSON's numbers lose digits (RFC 8259, section 6), and nothing that is planned is that large."""
+_NAMES = ("key", "title")
+"""What people find a row by."""
 
 
 class PinInvalid(RegisterError):
@@ -41,7 +45,13 @@ async def pin_value(connection: Connection, entity: Entity, field: str, value: A
             f"{field} is computed here",
             hint=f"Pin what it is computed from: {computed_fields(entity.name)[found.name]}.",
         )
+    if found.name == "key":
+        raise PinInvalid(
+            "a key cannot be pinned", hint="Change it in the tool; the old one goes on leading to the row."
+        )
     if value is None:
+        if found.name in _NAMES:
+            raise PinInvalid(f"{field} cannot be empty", hint="People find the row by it.")
         return found.name, None
     if found.ref is not None:
         many = found.kind is Kind.IDS
@@ -50,12 +60,14 @@ async def pin_value(connection: Connection, entity: Entity, field: str, value: A
         return found.name, ids if many else ids[0]
     try:
         read = _READERS[found.kind](value)
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError):  # orjson raises a child of TypeError
         read = None
     if read is None:
         raise PinInvalid(
             f"{field} cannot be {str(value)[:80]!r}: it holds {found.kind}", hint=_FORMS[found.kind]
         )
+    if found.name == "percent_complete" and not 0 <= read <= 100:
+        raise PinInvalid(f"{field} cannot be {read}", hint="It lies between 0 and 100.")
     if found.choices and read not in found.choices:
         raise PinInvalid(
             f"{field} cannot be {str(value)[:80]!r}", hint=f"It is one of {', '.join(found.choices)}."
@@ -85,7 +97,9 @@ async def end_what_is_over(pool: Pool, policy: Policy) -> int:
     spoke again have it back, and merge what that concerns. Returns the number of rows written. Asked every few
     seconds: looks first, and takes the lock only where there is something to do."""
     async with pool.acquire() as connection:
-        if not await _over(connection) and await _silent(connection, policy) == await _lapsed(connection):
+        if not await _over(connection) and await _silent(connection, policy) == await _lapsed(
+            connection, policy
+        ):
             return 0
         async with connection.transaction():
             await connection.execute(f"SELECT pg_advisory_xact_lock({IDENTITY_LOCK})")
@@ -114,7 +128,7 @@ async def _end(connection: Connection, policy: Policy) -> int:
 async def note_silences(connection: Connection, policy: Policy) -> set[str]:
     """Write down which sources have been silent for too long, by the policy; returns those of which that has changed.
     Called under the identity lock."""
-    before, now = await _lapsed(connection), await _silent(connection, policy)
+    before, now = await _lapsed(connection, policy), await _silent(connection, policy)
     await connection.executemany("DELETE FROM lapse WHERE source = $1 AND after_s = $2", sorted(before - now))
     await connection.executemany("INSERT INTO lapse (source, after_s) VALUES ($1, $2)", sorted(now - before))
     return {source for source, _ in before ^ now}
@@ -140,8 +154,10 @@ async def _over(connection: Connection) -> bool:
     )
 
 
-async def _lapsed(connection: Connection) -> set[tuple[str, int]]:
-    return {tuple(row) for row in await connection.fetch("SELECT source, after_s FROM lapse")}
+async def _lapsed(connection: Connection, policy: Policy) -> set[tuple[str, int]]:
+    """Of the silences that this policy watches: another process may have another configuration for a while."""
+    lapsed = {tuple(row) for row in await connection.fetch("SELECT source, after_s FROM lapse")}
+    return lapsed & policy.silences()
 
 
 async def _silent(connection: Connection, policy: Policy) -> set[tuple[str, int]]:
@@ -181,7 +197,7 @@ async def _reference(connection: Connection, field: FieldDef, word: Any) -> str:
     try:
         column, bound = "id = $1::uuid", str(UUID(str(word)))
     except ValueError:
-        column, bound = "lower(key) = lower($1::text) AND presence = 'present'", str(word)
+        column, bound = "lower(key) = lower($1::text) AND presence = 'present'", _clean(str(word))
     rows = await connection.fetch(f"SELECT id::text FROM {table} WHERE {column}", bound)
     if len(rows) != 1:
         raise PinInvalid(
@@ -191,13 +207,24 @@ async def _reference(connection: Connection, field: FieldDef, word: Any) -> str:
     return str(rows[0][0])
 
 
+def _clean(value: Any) -> Any:
+    """Without NULs, which PostgreSQL holds nowhere."""
+    if isinstance(value, str):
+        return value.replace("\x00", "�")
+    if isinstance(value, list):
+        return [_clean(part) for part in value]
+    if isinstance(value, dict):
+        return {_clean(name): _clean(part) for name, part in value.items()}
+    return value
+
+
 def _text(value: Any) -> str | None:
-    return value.replace("\x00", "�") if isinstance(value, str) else None
+    return _clean(value) if isinstance(value, str) else None
 
 
 def _number(value: Any) -> int | float | None:
     number = float(value) if isinstance(value, str) else value
-    if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not abs(number) <= _GREATEST:
         return None
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
@@ -208,8 +235,12 @@ def _integer(value: Any) -> int | None:
 
 
 def _instant(value: Any) -> str | None:
+    """As PostgreSQL writes it in JSON, in UTC: a row that is compared with it must be equal."""
     moment = datetime.fromisoformat(value)
-    return moment.isoformat() if moment.tzinfo else None
+    if moment.tzinfo is None:
+        return None
+    text = moment.astimezone(UTC).isoformat()
+    return re.sub(r"(\.\d*?)0+(?=\+)", r"\1", text) if "." in text else text
 
 
 def _boolean(value: Any) -> bool | None:
@@ -220,7 +251,13 @@ def _boolean(value: Any) -> bool | None:
 
 def _texts(value: Any) -> list[str] | None:
     listed = [value] if isinstance(value, str) else value
-    return listed if isinstance(listed, list) and all(isinstance(word, str) for word in listed) else None
+    return (
+        _clean(listed) if isinstance(listed, list) and all(isinstance(word, str) for word in listed) else None
+    )
+
+
+def _document(value: Any) -> dict[str, Any] | None:
+    return _clean(orjson.loads(orjson.dumps(value))) if isinstance(value, dict) else None
 
 
 _READERS: dict[Kind, Callable[[Any], Any]] = {
@@ -231,7 +268,7 @@ _READERS: dict[Kind, Callable[[Any], Any]] = {
     Kind.INTEGER: _integer,
     Kind.BOOLEAN: _boolean,
     Kind.TEXTS: _texts,
-    Kind.DOCUMENT: lambda value: value if isinstance(value, dict) else None,
+    Kind.DOCUMENT: _document,
 }
 _FORMS: dict[Kind, str] = {
     Kind.TEXT: "Write text.",

@@ -44,7 +44,7 @@ class Waiting(NamedTuple):
     field: str = ""
 
 
-class _Row(NamedTuple):
+class ClaimedRow(NamedTuple):
     """A claim in the shape in which identity looks at a record's rows."""
 
     entity: str
@@ -79,7 +79,9 @@ async def lapsed_links(connection: Connection, policy: Policy) -> list[Lapsed]:
 def _holds(policy: Policy, entity: str, rule: str, evidence: str, state: str) -> bool:
     matches = policy.match.get(entity, ())
     if rule == "configured":
-        return evidence in {" = ".join(group) for group in policy.links.get(entity, ())}
+        # A group may be written in another order, or name more: what it joined before it joins still.
+        joined = set(evidence.split(" = "))
+        return any(joined <= set(group) for group in policy.links.get(entity, ()))
     if rule == f"{MATCH_ON}reference":
         return any(column != SAME_AS for column in matches)
     if rule.startswith(MATCH_ON):
@@ -253,7 +255,7 @@ async def unite(write: PageWrite, several: Sequence[Waiting]) -> None:
     for waiting in several:
         if waiting.record_id is None:
             reference = _Reference(f"{waiting.field}_id", waiting.entity, waiting.own_id, waiting.word)
-            rows.append(_Row("", "", waiting.word, {}, (reference,)))
+            rows.append(ClaimedRow("", "", waiting.word, {}, (reference,)))
     write.settled = await uniter.unite(rows)
     await write.connection.execute(
         "UPDATE finding SET closed_at = now() WHERE code = $1 AND closed_at IS NULL AND entity_id = ANY($2::uuid[])",
@@ -262,9 +264,9 @@ async def unite(write: PageWrite, several: Sequence[Waiting]) -> None:
     )
 
 
-async def _rows(connection: Connection, several: Sequence[Waiting]) -> list[_Row]:
-    told: Mapping[tuple[str, str], _Row] = {
-        (entity, own_id): _Row(entity, own_id, source_id, orjson.loads(values))
+async def _rows(connection: Connection, several: Sequence[Waiting]) -> list[ClaimedRow]:
+    told: Mapping[tuple[str, str], ClaimedRow] = {
+        (entity, own_id): ClaimedRow(entity, own_id, source_id, orjson.loads(values))
         for entity, own_id, source_id, values in await connection.fetch(
             """
             SELECT c.entity, c.own_id::text, r.source_id, c.values FROM claim c

@@ -94,8 +94,8 @@ async def _write(connection: Connection, entity: str, pairs: Sequence[_Pair]) ->
                  n (id, first_id, second_id, first, second, evidence, confidence)
             ON CONFLICT (id) DO UPDATE
             SET state = 'suggested', rule = excluded.rule, evidence = excluded.evidence,
-                confidence = excluded.confidence, reason = NULL
-            WHERE (l.state = 'withdrawn' AND l.actor IS NULL)
+                confidence = excluded.confidence, reason = NULL, actor = NULL, decided_at = NULL
+            WHERE l.state = 'withdrawn'
                OR (l.state = 'suggested' AND l.rule = excluded.rule
                    AND (l.evidence, l.confidence) IS DISTINCT FROM (excluded.evidence, excluded.confidence))
             """,

@@ -242,13 +242,18 @@ class Writer:
                     await body(write)
                 return
             except NeedsIdentity:
+                self._memory.forget()
                 may_unite = True
             except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
+                self._memory.forget()
                 if attempt == 4:
                     raise
                 await asyncio.sleep(0.05 * (attempt + 1))
+            except BaseException:
+                # Whatever ended the page, what was learned in it is not in the register.
+                self._memory.forget()
+                raise
             self._totals = totals
-            self._memory.forget()
 
     def _check_rejections(self, *, ended: bool) -> None:
         """Their share is known when the readers are through: bad records often lie together, at the beginning."""

@@ -60,14 +60,17 @@ class Naive:
 
     def say(self, own: str, record: str, source: str, values: dict[str, Any]) -> None:
         self.clock += 1
+        self._unite(own, source, values)
+        self.said[own] = Said(record, source, values)
+        self.work_out()
+
+    def _unite(self, own: str, source: str, values: dict[str, Any]) -> None:
         for other, doubtful in self._matches(own, source, values):
             first, second = self.row(own), self.row(other)
             if first == second or self._apart(own, other) or doubtful:
                 continue
             if not self._doubt(own, source, values, first, second):
                 self.join(own, other, "match on code")
-        self.said[own] = Said(record, source, values)
-        self.work_out()
 
     def join(self, one: str, other: str, rule: str) -> None:
         first, second = sorted((one, other))
@@ -116,6 +119,9 @@ class Naive:
             self._regroup(self.row(edge.one))
         else:
             self.refused.discard(ends)
+        self.work_out()
+        for own in sorted(ends, key=lambda own: (self.said[own].source, own)):
+            self._unite(own, self.said[own].source, self.said[own].values)
         self.work_out()
 
     def work_out(self) -> None:

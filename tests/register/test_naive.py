@@ -184,12 +184,7 @@ class History:
         async with deciding(self.engine.pool, self.policy, "ana") as decisions:
             pin = await decisions.pin("project", own, name, value, "why", None)
         row = self.naive.row(own)
-        members = self.naive.members(row)
-        self.naive.pins = {
-            known: what
-            for known, what in self.naive.pins.items()
-            if not (what[0] in members and what[1] == name)
-        }
+        self.naive.pins = {known: what for known, what in self.naive.pins.items() if what[:2] != (row, name)}
         self.naive.pins[pin] = (row, name, value)
         self.naive.work_out()
 

@@ -9,13 +9,16 @@ from typing import Any
 import orjson
 import pytest
 
+from register import runs
 from register.decisions import DecisionInvalid, Decisions, deciding
 from register.errors import RegisterError, RowNotFound
 from register.ids import derive_id
 from register.pinned import PinInvalid, end_what_is_over
 from register.policy import Trusted
 from tests.fix_engine import Engine
+from tests.fix_gateway import execute
 from tests.sync.test_identity import write_book
+from workers.sync import Syncer
 
 PLACES = {"version", "valid_from", "synced_at"}
 """What tells when a row was written, and how often."""
@@ -241,11 +244,18 @@ async def test_a_source_that_falls_silent_loses_its_rank_until_it_speaks_again(e
         ("budget", "nan", "budget cannot be 'nan': it holds number"),
         ("finish_planned_on", "31.03.2026", "finish_planned_on cannot be '31.03.2026': it holds date"),
         ("stage", "cooking", "stage cannot be 'cooking'"),
+        ("budget", "1e30", "budget cannot be '1e30': it holds number"),
+        ("budget", 10**20, "budget cannot be '100000000000000000000': it holds number"),
+        ("custom", {"a": 2**70}, "custom cannot be"),
+        ("title", None, "title cannot be empty"),
+        ("key", "X", "a key cannot be pinned"),
+        ("chosen", {"a": 1}, "project has no field 'chosen' that can be pinned"),
+        ("percent_complete", 5000, "percent_complete cannot be 5000"),
         ("manager", "Nobody", "no person has the id or key 'Nobody'"),
     ],
 )
 async def test_a_value_that_cannot_be_is_refused(
-    engine: Engine, field: str, value: str, message: str
+    engine: Engine, field: str, value: Any, message: str
 ) -> None:
     one, _ = await two_books(engine)
     with pytest.raises(PinInvalid, match="^" + message):
@@ -285,3 +295,108 @@ async def test_a_key_that_a_row_had_before_is_remembered(engine: Engine) -> None
     ]
     assert key == "PAY"
     assert old == ["PAY", "WEB"]
+
+
+async def test_an_id_of_something_else_is_refused(engine: Engine) -> None:
+    """In a link it would be taken for the row it is joined with, wherever it is referred to."""
+    one, _ = await two_books(engine)
+    risk = derive_id("one", "risk", "R-one")
+    for other in (risk, derive_id("nobody")):
+        for decide_so in ("same", "different"):
+            with pytest.raises(RowNotFound):
+                async with decide(engine) as decisions:
+                    await getattr(decisions, decide_so)("project", one, other, "why")
+        with pytest.raises(RowNotFound):
+            async with decide(engine) as decisions:
+                await decisions.own_id("project", other)
+    assert await engine.count("link") == 0
+
+
+async def test_a_decision_needs_a_reason(engine: Engine) -> None:
+    one, two = await two_books(engine)
+    for reason in ("", "  ", "\x00"):
+        with pytest.raises(DecisionInvalid, match="needs a reason"):
+            async with decide(engine) as decisions:
+                await decisions.same("project", one, two, reason)
+
+
+async def test_rules_decide_again_once_a_decision_is_taken_back(engine: Engine) -> None:
+    one, two = await two_books(engine, "PAY", "PAY")
+    async with decide(engine) as decisions:
+        link = await decisions.different("project", one, two, "two phases")
+    assert len(await present(engine)) == 2
+    async with deciding(engine.pool, engine.policy, "bob") as decisions:
+        await decisions.undecided(link, "one after all")
+    assert len(await present(engine)) == 1
+    row = await engine.pool.fetchrow("SELECT state, rule, actor FROM link")
+    assert tuple(row) == ("applied", "match on code", None)
+
+
+async def test_what_records_said_of_which_row_is_kept_when_rows_are_joined_and_parted(engine: Engine) -> None:
+    one, two = await two_books(engine)
+    moments = [await engine.pool.fetchval("SELECT clock_timestamp()")]
+    async with decide(engine) as decisions:
+        link = await decisions.same("project", one, two, "one")
+    moments.append(await engine.pool.fetchval("SELECT clock_timestamp()"))
+    async with decide(engine) as decisions:
+        await decisions.undecided(link, "two")
+    moments.append(await engine.pool.fetchval("SELECT clock_timestamp()"))
+    shown = []
+    for moment in moments:
+        rows = await engine.pool.fetch(
+            """
+            SELECT entity_id::text FROM claim WHERE own_id = $1 AND since <= $2
+            UNION ALL SELECT entity_id::text FROM claim_history WHERE own_id = $1 AND since <= $2 AND until > $2
+            """,
+            two,
+            moment,
+        )
+        shown.append([row[0] for row in rows])
+    assert shown == [[two], [one], [two]]
+
+
+async def test_a_pinned_instant_is_kept_as_the_register_writes_it(engine: Engine) -> None:
+    one, _ = await two_books(engine)
+    async with decide(engine) as decisions:
+        await decisions.pin("project", one, "created_at", "2026-03-31T17:00:00.500+02:00", "why", None)
+    version = await engine.pool.fetchval("SELECT version FROM project WHERE id = $1", one)
+    async with decide(engine) as decisions:
+        await decisions.pin("project", one, "priority", "High", "why", None)
+    assert await engine.pool.fetchval("SELECT version FROM project WHERE id = $1", one) == version + 1
+    changed = await engine.pool.fetchval("SELECT changed FROM event ORDER BY seq DESC LIMIT 1")
+    assert set(orjson.loads(changed)) == {"priority", "chosen"}
+
+
+async def test_a_process_with_another_configuration_leaves_silences_it_does_not_watch(engine: Engine) -> None:
+    await two_books(engine, "PAY", "PAY")
+    await engine.pool.execute("UPDATE run SET finished_at = finished_at - interval '15 days'")
+    policies = [
+        replace(engine.policy, precedence={"project": {"budget": (Trusted("two", days * 86_400), "one")}})
+        for days in (7, 14)
+    ]
+    written = [await end_what_is_over(engine.pool, policies[at % 2]) for at in range(6)]
+    assert written[2:] == [0, 0, 0, 0]
+
+
+async def test_what_was_learned_in_a_page_that_was_lost_is_forgotten(engine: Engine, database: str) -> None:
+    """A worker whose connection breaks in the middle of a page takes the run up again with nothing but the truth."""
+    write_book(engine.folder / "risks.xlsx", Risks=[["Risk ID", "Project", "Title"], ["R-1", "PAY", "Late"]])
+    await engine.add_files("risks.xlsx", "risks")
+    await engine.sync("risks")
+    write_book(engine.folder / "one.xlsx", Projects=[["Code", "Title"], ["PAY", "Payments"]])
+    await engine.add_files("one.xlsx", "one")
+    syncer = Syncer(engine.pool, engine.specs, engine.policy, holder="test")
+    execute(database, "ALTER TABLE project ADD CONSTRAINT never CHECK (title <> 'Payments')")
+    await _work(engine, syncer, "one")
+    assert await engine.count("project") == 0
+    execute(database, "ALTER TABLE project DROP CONSTRAINT never")
+    await _work(engine, syncer, "one")
+    project = await engine.pool.fetchval("SELECT id FROM project")
+    assert await engine.pool.fetchval("SELECT project_id FROM risk") == project
+
+
+async def _work(engine: Engine, syncer: Syncer, source: str) -> None:
+    await runs.request_run(engine.pool, source, "full", requested_by="test")
+    for job in await runs.waiting_runs(engine.pool):
+        if job.source == source:
+            await syncer.work(job)

@@ -38,3 +38,17 @@ def upgrade() -> None:
             sa.text("INSERT INTO absorbed (id, entity, entity_id) VALUES (:id, :entity, :entity_id)"),
             {"id": own_id, "entity": entity, "entity_id": entity_id},
         )
+    for end in ("first", "second"):
+        connection.execute(
+            sa.text(
+                f"UPDATE link l SET {end} = (SELECT c.source || ':' || coalesce(c.values->>'key', c.values->>'code', "
+                f"c.values->>'email', r.source_id) FROM claim c JOIN source_record r ON r.id = c.record_id "
+                f"WHERE c.entity = l.entity AND c.own_id = l.{end}_id ORDER BY c.record_id LIMIT 1)"
+            )
+        )
+    # What records say they have said since their content was stored; before that nothing is known.
+    connection.execute(sa.text("ALTER TABLE claim DISABLE TRIGGER keep_claims_moved"))
+    connection.execute(
+        sa.text("UPDATE claim c SET since = r.stored_at FROM source_record r WHERE r.id = c.record_id")
+    )
+    connection.execute(sa.text("ALTER TABLE claim ENABLE TRIGGER keep_claims_moved"))
