@@ -201,7 +201,7 @@ def test_a_choice_is_a_word_that_can_stand_in_a_filter(entity: Entity) -> None:
 
 @enveloped
 def test_a_mapping_can_set_every_field_but_those_we_keep_ourselves(entity: Entity) -> None:
-    ours = {"id", "source", "source_id", "presence", "synced_at", "version", "valid_from"}
+    ours = {"id", "source", "source_id", "presence", "synced_at", "version", "valid_from", "chosen"}
     assert {field.name for field in entity.mappable.values()} == set(entity.fields) - ours
     assert all(name == mapping_name(field.name, field) for name, field in entity.mappable.items())
 

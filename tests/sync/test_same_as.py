@@ -21,17 +21,17 @@ def address_of(key: str) -> str:
 
 @pytest.mark.parametrize("first", ["delivery", "boards"])
 async def test_a_hyperlink_to_an_issue_makes_it_and_the_work_item_one(
-    engine: Engine, jira: FakeJira, azure_devops: FakeAzureDevOps, first: str
+    engine: Engine, jira: FakeJira, boards: FakeAzureDevOps, first: str
 ) -> None:
     fill(jira, 3)
     await engine.add_jira(jira)
-    await engine.add_azure_devops(azure_devops)
+    await engine.add_azure_devops(boards)
     engine.policy = replace(engine.policy, match={**engine.policy.match, "work_item": ("same_as",)})
-    fill_boards(azure_devops.world, {"Alpha": 4})
-    item = next(iter(azure_devops.world.items.values()))
+    fill_boards(boards.world, {"Alpha": 4})
+    item = next(iter(boards.world.items.values()))
     issue = jira.world.issue("PAY-2")
-    azure_devops.world.hyperlink(item, address_of(issue.key))
-    azure_devops.world.hyperlink(item, "https://wiki.example.org/a-page")
+    boards.world.hyperlink(item, address_of(issue.key))
+    boards.world.hyperlink(item, "https://wiki.example.org/a-page")
     for name in (first, "boards" if first == "delivery" else "delivery"):
         assert (await engine.sync(name))["state"] == "succeeded"
     assert await engine.count("work_item", "presence = 'present'") == 3 + 4 - 1
@@ -50,14 +50,14 @@ async def test_a_hyperlink_to_an_issue_makes_it_and_the_work_item_one(
 
 
 async def test_without_the_rule_a_hyperlink_is_kept_and_joins_nothing(
-    engine: Engine, jira: FakeJira, azure_devops: FakeAzureDevOps
+    engine: Engine, jira: FakeJira, boards: FakeAzureDevOps
 ) -> None:
     fill(jira, 1)
     await engine.add_jira(jira)
-    await engine.add_azure_devops(azure_devops)
-    fill_boards(azure_devops.world, {"Alpha": 2})
-    item = next(iter(azure_devops.world.items.values()))
-    azure_devops.world.hyperlink(item, address_of("PAY-1"))
+    await engine.add_azure_devops(boards)
+    fill_boards(boards.world, {"Alpha": 2})
+    item = next(iter(boards.world.items.values()))
+    boards.world.hyperlink(item, address_of("PAY-1"))
     for name in ("delivery", "boards"):
         await engine.sync(name)
     row = (await engine.rows("work_item", "same_as IS NOT NULL"))[str(item.id)]

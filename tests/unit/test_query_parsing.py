@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -54,6 +56,17 @@ def test_a_filter_that_breaks_off_is_refused_at_that_character(text: str, positi
 _DEEP = 5_000
 
 
+def _cost(parse: Callable[[str], object], text: str) -> float:
+    """CPU time per character, the least of five: what a text costs, however busy the machine is."""
+    times = []
+    for _ in range(5):
+        started = time.process_time()
+        with suppress(QueryInvalid):
+            parse(text)
+        times.append(time.process_time() - started)
+    return min(times) / len(text)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -64,10 +77,9 @@ _DEEP = 5_000
     ],
 )
 def test_a_filter_nested_five_thousand_deep_is_refused_at_once(text: str) -> None:
-    started = time.perf_counter()
     with pytest.raises(QueryTooLarge):
         parse_filter(text)
-    assert time.perf_counter() - started < 0.5
+    assert _cost(parse_filter, text) < 30 * _cost(parse_filter, " and ".join(["a = 1"] * 90))
 
 
 def test_many_nots_are_not_nesting() -> None:
@@ -85,10 +97,9 @@ def test_many_nots_are_not_nesting() -> None:
     ],
 )
 def test_fields_nested_five_thousand_deep_are_refused_at_once(text: str) -> None:
-    started = time.perf_counter()
     with pytest.raises(QueryInvalid):
         parse_fields(text)
-    assert time.perf_counter() - started < 0.5
+    assert _cost(parse_fields, text) < 30 * _cost(parse_fields, " ".join(f"a{n}" for n in range(200)))
 
 
 @pytest.mark.parametrize(
