@@ -26,11 +26,9 @@ async def caller_of(keyring: Keyring, request: Scope, scope: str = "read") -> Ca
         raise NotSignedIn("the key is unknown, was withdrawn or has ended")
     if not caller.may(scope):
         raise NotAllowed(f"the key {caller.name!r} lacks the scope `{scope}`", "Ask for a key that has it.")
-    if caller.scoped_rows:
-        # Row scopes cannot be enforced yet: showing nothing is the only safe reading of one.
+    if scope == "admin" and caller.rows is not None:
         raise NotAllowed(
-            f"the key {caller.name!r} is restricted to some rows, which this version cannot enforce",
-            "Ask for a key without a row scope.",
+            f"the key {caller.name!r} is restricted to some rows; decisions need one that sees everything"
         )
     return caller
 

@@ -36,7 +36,7 @@ LONGEST_INSTANT = 40
 
 
 async def history(request: Request) -> Response:
-    await signed_in(request)
+    caller = await signed_in(request)
     given = _given(request, "limit", "cursor", "as_of")
     entity = entity_of(request.path_params["collection"])
     reference = request.path_params["reference"]
@@ -45,35 +45,39 @@ async def history(request: Request) -> Response:
     answer = await read_history(
         state.lanes, state.secret, entity, reference,
         limit=_limit(given), cursor=given.get("cursor"), as_of=_instant(given, "as_of"),
+        scope=caller.rows,
     )  # fmt: skip
     return _response(answer)
 
 
 async def explain(request: Request) -> Response:
-    await signed_in(request)
+    caller = await signed_in(request)
     given = _given(request, "field", "as_of")
     entity = entity_of(request.path_params["collection"])
     reference = request.path_params["reference"]
     check_text(reference, Origin("reference", reference))
     found = await explain_row(
-        request.app.state.lanes, entity, reference, field=given.get("field"), as_of=_instant(given, "as_of")
-    )
+        request.app.state.lanes, entity, reference,
+        field=given.get("field"), as_of=_instant(given, "as_of"), scope=caller.rows,
+    )  # fmt: skip
     return Response(orjson.dumps(found), media_type="application/json")
 
 
 async def changes(request: Request) -> Response:
-    await signed_in(request)
+    caller = await signed_in(request)
     given = _given(request, "since", "limit")
     entity = entity_of(request.path_params["collection"])
     text = given.get("since")
     short = text is not None and len(text) <= LONGEST_INSTANT
     since = _instant(given, "since") if short else text
     state = request.app.state
-    return _response(await read_changes(state.lanes, state.secret, entity, since, limit=_limit(given)))
+    return _response(
+        await read_changes(state.lanes, state.secret, entity, since, limit=_limit(given), scope=caller.rows)
+    )
 
 
 async def diff(request: Request) -> Response:
-    await signed_in(request)
+    caller = await signed_in(request)
     given = _given(request, "from", "to", "filter", "limit", "cursor")
     collection = request.path_params["collection"]
     entity_of(collection)
@@ -85,7 +89,14 @@ async def diff(request: Request) -> Response:
     shape = shape_of("diff", collection, given.get("filter", ""))
     state = request.app.state
     answer = await read_diff(
-        state.lanes, state.secret, level, shape, first, _instant(given, "to"), given.get("cursor")
+        state.lanes,
+        state.secret,
+        level,
+        shape,
+        first,
+        _instant(given, "to"),
+        given.get("cursor"),
+        caller.rows,
     )
     return _response(answer)
 

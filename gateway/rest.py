@@ -20,6 +20,7 @@ from register.query import (
     Prepared,
     Query,
     QueryTooLarge,
+    RowScope,
     check,
     entity_of,
     parse_as_of,
@@ -54,16 +55,17 @@ class Rows:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises Problem, before anything was sent."""
         state = scope["app"].state
-        await caller_of(state.keyring, scope)
+        rows = (await caller_of(state.keyring, scope)).rows
         collection, _, reference = scope["path"][len(PREFIX) :].partition("/")
         headers = [_JSON]
         if reference:
-            answer = await _one_row(state.lanes, collection, reference, scope["query_string"])
+            answer = await _one_row(state.lanes, collection, reference, scope["query_string"], rows)
         else:
             query, cursor = scope["query_string"], None
             if b"cursor=" in query:
                 query, cursor = _without_cursor(query)
-            answer = await read_page(state.lanes, state.secret, prepare(collection, query), cursor)
+            prepared = prepare(collection, query, rows is not None)
+            answer = await read_page(state.lanes, state.secret, prepared, cursor, rows)
             if answer.next:
                 link = f'<{scope["path"]}?{_before_cursor(query)}cursor={answer.next}>; rel="next"'
                 headers.append((b"link", link.encode()))
@@ -72,7 +74,9 @@ class Rows:
         await send({"type": "http.response.body", "body": answer.body})
 
 
-async def _one_row(lanes: Lanes, collection: str, reference: str, query: bytes) -> Answer:
+async def _one_row(
+    lanes: Lanes, collection: str, reference: str, query: bytes, rows: RowScope | None
+) -> Answer:
     given = _parameters(collection, query)
     wrong = next((name for name in given if name not in _OF_ONE), None)
     if wrong is not None:
@@ -83,7 +87,7 @@ async def _one_row(lanes: Lanes, collection: str, reference: str, query: bytes) 
         )
     check_text(reference, Origin("reference", reference))
     level = _row_level(collection, given.get("fields", ""))
-    return await read_row(lanes, level, reference, _as_of(given))
+    return await read_row(lanes, level, reference, _as_of(given), rows)
 
 
 rows = Rows()
@@ -105,7 +109,7 @@ def is_ours(scope: Scope) -> bool:
 
 
 @lru_cache(maxsize=512)
-def prepare(collection: str, query: bytes) -> Prepared:
+def prepare(collection: str, query: bytes, scoped: bool = False) -> Prepared:
     """Parse, check and compile; remembered by the query string as it came, without its cursor."""
     given = _parameters(collection, query)
     conditions: list[Condition] = []
@@ -128,7 +132,7 @@ def prepare(collection: str, query: bytes) -> Prepared:
     # A cursor holds the instant itself.
     free = ("limit", "as_of")
     pinned = [f"{name}={text}" for name, text in sorted(given.items()) if name not in free]
-    return Prepared.of(level, shape_of(collection, *pinned), _as_of(given))
+    return Prepared.of(level, shape_of(collection, *pinned), _as_of(given), scoped=scoped)
 
 
 @lru_cache(maxsize=512)

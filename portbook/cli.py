@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +17,7 @@ import typer
 from rich.markup import escape
 
 from adapters.errors import SourceError
-from portbook import __version__, decide, explain, findings, hooks, planning
+from portbook import __version__, decide, explain, findings, hooks, keys, planning
 from portbook.config import Config, config_schema
 from portbook.errors import Problem, SettingsInvalid
 from portbook.logs import set_up_logs
@@ -36,7 +35,7 @@ from portbook.session import ask_for_runs, configured_stores, read_config, with_
 from portbook.stores import Stores
 from portbook.terminal import err, out, show_problem, sync_progress, table
 from portbook.wiring import KINDS, Parts, build_mapper, open_adapter, source_mapping
-from register import keys, runs
+from register import runs
 from register.db import Pool
 from register.quality import Quality
 from register.schema import migrate as migrate_schema
@@ -46,8 +45,7 @@ from workers.queue import ring
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich"
 )
-keys_app = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke.")
-app.add_typer(keys_app, name="keys")
+app.add_typer(keys.app, name="keys")
 app.add_typer(hooks.app, name="hooks")
 app.add_typer(decide.links, name="links")
 app.add_typer(decide.pins, name="pins")
@@ -327,49 +325,6 @@ def demo(
     from portbook.demo import run_demo
 
     run_demo(folder, once=once)
-
-
-@keys_app.command("create")
-def create_key(
-    context: typer.Context,
-    name: str,
-    scope: Annotated[list[str] | None, typer.Option(help="read (default) or admin.")] = None,
-) -> None:
-    """Make a key for a caller; it is shown once."""
-
-    async def create(pool: Pool, parts: Parts, stores: Stores) -> str:
-        return await keys.create_key(pool, name, scopes=scope or ["read"], actor="command")
-
-    out.print(with_register(_config(context), create), soft_wrap=True)
-    err.print("Keep it now: only its hash is stored.")
-
-
-@keys_app.command("list")
-def list_keys(context: typer.Context, as_json: AsJson = False) -> None:
-    """List keys; never the keys themselves."""
-
-    async def look(pool: Pool, parts: Parts, stores: Stores) -> list[dict[str, Any]]:
-        return [asdict(key) for key in await keys.list_keys(pool)]
-
-    found = with_register(_config(context), look)
-    if as_json:
-        print(json.dumps(found, default=str))
-    else:
-        columns = ("name", "prefix", "scopes", "created_at", "expires_at", "revoked_at")
-        rows = [[", ".join(key["scopes"]) if c == "scopes" else key[c] for c in columns] for key in found]
-        out.print(table("", columns, rows))
-
-
-@keys_app.command("revoke")
-def revoke_key(context: typer.Context, which: Annotated[str, typer.Argument(help="Name or prefix.")]) -> None:
-    """Withdraw a key."""
-
-    async def revoke(pool: Pool, parts: Parts, stores: Stores) -> int:
-        return len(await keys.revoke_key(pool, which, actor="command"))
-
-    count = with_register(_config(context), revoke)
-    out.print(f"{count} key{'' if count == 1 else 's'} revoked.")
-    raise typer.Exit(0 if count else 1)
 
 
 def _config(context: typer.Context) -> Config:

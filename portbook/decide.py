@@ -210,13 +210,13 @@ def _value(text: str) -> Any:
     return text if isinstance(found, (int, float)) and not isinstance(found, bool) else found
 
 
-def instant_of(text: str) -> datetime:
-    """What `--until` means: the end of a day (UTC), or an instant."""
+def instant_of(text: str, option: str = "--until") -> datetime:
+    """What the option means: the end of a day (UTC), or an instant. Raises SettingsInvalid."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
         raise SettingsInvalid(
-            f"--until {text!r} is no date", hint="Write 2026-12-31 or 2026-12-31T17:00:00Z."
+            f"{option} {text!r} is no date", hint="Write 2026-12-31 or 2026-12-31T17:00:00Z."
         ) from None
     if len(text) == len("2026-12-31"):
         found = datetime.combine(found.date(), time.max)

@@ -16,6 +16,7 @@ from register.query.lanes import Lanes
 from register.query.names import did_you_mean
 from register.query.one_row import find_row
 from register.query.past import AsOf, every_version, require_history, shown_at
+from register.query.scope import RowScope
 
 _OWN = {
     "id": "derived from source, stream and the source's own id of the first record that told of it",
@@ -44,7 +45,13 @@ class _Said(NamedTuple):
 
 
 async def explain_row(
-    lanes: Lanes, entity: Entity, reference: str, *, field: str | None = None, as_of: AsOf | None = None
+    lanes: Lanes,
+    entity: Entity,
+    reference: str,
+    *,
+    field: str | None = None,
+    as_of: AsOf | None = None,
+    scope: RowScope | None = None,
 ) -> dict[str, Any]:
     """`{"data": {id, key, collection, version, valid_from, fields: {name: …}}, "meta": {as_of}}`: every field that is
     not empty, or the one asked for. Raises RowNotFound, RowAmbiguous, NameUnknown, PastUnknown or QueryInvalid.
@@ -55,7 +62,7 @@ async def explain_row(
     wanted = None if field is None else _field(entity, field)
     now = datetime.now(UTC)
     instant = as_of.instant(now) if as_of else None
-    row_id = await find_row(lanes, entity, reference, instant)
+    row_id = await find_row(lanes, entity, reference, instant, scope)
     found = await lanes.fetchrow(_statement(entity.name), row_id, instant or now, instant is None)
     row, since = _read(found["row"]), _read(found["since"])
     said = [_said(claim) for claim in _read(found["said"]) or ()]

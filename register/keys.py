@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b, sha256
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
 
 from register.db import Connection, Pool
 from register.errors import RegisterError
+from register.query.scope import Reader, RowScope, name_scope, resolve_scope
 
 SCOPES = ("read", "admin")
 """`admin` may do what `read` may."""
@@ -22,6 +23,7 @@ SCOPES = ("read", "admin")
 _PREFIX = "pb_"
 _CACHE_S = 5.0
 _CACHE_SIZE = 10_000
+_INFO = "id, name, prefix, scopes, row_scope::text, created_at, expires_at, revoked_at"
 
 
 class KeyUnknown(RegisterError):
@@ -37,8 +39,8 @@ class Caller:
     key_id: UUID
     name: str
     scopes: frozenset[str]
-    scoped_rows: bool
-    """Restricted to some portfolios, programmes or projects."""
+    rows: RowScope | None = None
+    """What it is restricted to; None: it sees everything."""
 
     def may(self, scope: str) -> bool:
         return scope in self.scopes or "admin" in self.scopes
@@ -52,6 +54,8 @@ class KeyInfo:
     name: str
     prefix: str
     scopes: tuple[str, ...]
+    rows: Mapping[str, list[str]]
+    """What it is restricted to: ids by collection; empty: it sees everything."""
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -62,36 +66,47 @@ async def create_key(
     name: str,
     *,
     scopes: Sequence[str] = ("read",),
+    rows: Mapping[str, Sequence[str]] | None = None,
     expires_at: datetime | None = None,
     actor: str = "command line",
 ) -> str:
-    """Make a key and return it; it cannot be shown again."""
+    """Make a key and return it; it cannot be shown again. `rows` restrict it to portfolios, programmes and projects, by
+    id or key: `{"programmes": ["ERP"]}`.
+
+    Raises RegisterError for a scope there is none of, RowNotFound or RowAmbiguous for such a row.
+    """
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown or not scopes:
         raise RegisterError(
             f"there is no scope {', '.join(unknown) or 'given'}", hint=f"Scopes are {', '.join(SCOPES)}."
         )
+    if rows and "admin" in scopes:
+        raise RegisterError(
+            "a key with `admin` sees everything", hint="Give `read` to a key that is restricted to some rows."
+        )
     key = _PREFIX + secrets.token_urlsafe(32)
     key_id = uuid4()
     async with pool.acquire() as connection, connection.transaction():
+        kept = await name_scope(connection, rows or {})
         await connection.execute(
-            "INSERT INTO api_key (id, name, hash, prefix, scopes, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO api_key (id, name, hash, prefix, scopes, row_scope, expires_at) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7)",
             key_id,
             name,
             _hash(key),
             key[:10],
             list(scopes),
+            orjson.dumps(kept).decode() if kept else None,
             expires_at,
         )
-        await _note(connection, actor, "key created", key_id, {"name": name, "scopes": list(scopes)})
+        detail = {"name": name, "scopes": list(scopes), "rows": kept, "expires_at": expires_at}
+        await _note(connection, actor, "key created", key_id, detail)
     return key
 
 
 async def list_keys(pool: Pool) -> list[KeyInfo]:
     """Every key there ever was, newest last."""
-    rows = await pool.fetch(
-        "SELECT id, name, prefix, scopes, created_at, expires_at, revoked_at FROM api_key ORDER BY created_at, id"
-    )
+    rows = await pool.fetch(f"SELECT {_INFO} FROM api_key ORDER BY created_at, id")
     return [_info(row) for row in rows]
 
 
@@ -102,10 +117,8 @@ async def revoke_key(pool: Pool, which: str, *, actor: str = "command line") -> 
     """
     async with pool.acquire() as connection, connection.transaction():
         rows = await connection.fetch(
-            """
-            UPDATE api_key SET revoked_at = now() WHERE revoked_at IS NULL AND $1 IN (id::text, prefix, name)
-            RETURNING id, name, prefix, scopes, created_at, expires_at, revoked_at
-            """,
+            "UPDATE api_key SET revoked_at = now() WHERE revoked_at IS NULL AND $1 IN (id::text, prefix, name) "
+            f"RETURNING {_INFO}",
             which,
         )
         if not rows:
@@ -113,12 +126,6 @@ async def revoke_key(pool: Pool, which: str, *, actor: str = "command line") -> 
         for row in rows:
             await _note(connection, actor, "key revoked", row["id"], {"name": row["name"]})
     return [_info(row) for row in rows]
-
-
-class Reader(Protocol):
-    """Whatever can fetch a row."""
-
-    async def fetchrow(self, sql: str, *parameters: Any) -> Any: ...
 
 
 class Keyring:
@@ -140,7 +147,7 @@ class Keyring:
             return known[0]
         row = await self._reader.fetchrow(
             """
-            SELECT id, name, scopes, row_scope IS NOT NULL AND row_scope <> '{}' AS scoped FROM api_key
+            SELECT id, name, scopes, CASE WHEN row_scope <> '{}' THEN row_scope::text END AS rows FROM api_key
             WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
             """,
             _hash(key),
@@ -150,14 +157,15 @@ class Keyring:
             return None
         if len(self._known) >= _CACHE_SIZE:
             self._known.clear()
-        caller = Caller(row["id"], row["name"], frozenset(row["scopes"] or ()), row["scoped"])
+        rows = None if row["rows"] is None else await resolve_scope(self._reader, row["rows"])
+        caller = Caller(row["id"], row["name"], frozenset(row["scopes"] or ()), rows)
         self._known[place] = (caller, time.monotonic() + self._remember_s)
         return caller
 
 
 def _info(row: Any) -> KeyInfo:
-    key_id, name, prefix, scopes, created_at, expires_at, revoked_at = row
-    return KeyInfo(key_id, name, prefix, tuple(scopes or ()), created_at, expires_at, revoked_at)
+    key_id, name, prefix, scopes, rows, *times = row
+    return KeyInfo(key_id, name, prefix, tuple(scopes or ()), orjson.loads(rows or "{}"), *times)
 
 
 def _hash(key: str) -> bytes:

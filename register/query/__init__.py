@@ -26,6 +26,7 @@ from register.query.parse_fields import parse_fields
 from register.query.parse_filter import parse_filter, parse_order
 from register.query.past import AsOf, parse_as_of
 from register.query.read import Answer, Prepared, read_page, read_row
+from register.query.scope import RowScope
 from register.query.versions import read_changes, read_history
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "QueryTooLarge",
     "QueryTooSlow",
     "RowAmbiguous",
+    "RowScope",
     "check",
     "entity_of",
     "find_row",

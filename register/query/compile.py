@@ -29,6 +29,7 @@ from register.query.check import (
     mentions_presence,
 )
 from register.query.past import INSTANT, every_version, past_meta, shown_at
+from register.query.scope import Part, RowScope, implied, permitted
 from register.query.values import Known, Moment
 
 _CASTS = {
@@ -56,6 +57,10 @@ class Statement:
     parameters: tuple[Any, ...]
     places: int = 0
 
+    def arguments(self, scope: RowScope | None) -> Sequence[Any]:
+        """What to bind, for this caller."""
+        return self.parameters if scope is None else scope.arguments(self.parameters)
+
     def at(self, instant: datetime | None) -> str:
         """The SQL; of a statement about the past, for this instant of it.
 
@@ -75,13 +80,15 @@ def compile_page(
     *,
     past: bool = False,
     until: str | None = None,
+    scoped: bool = False,
 ) -> Statement:
     """One page: columns data (json), more, freshness (json), as_of (json), then the last row's order values as text.
 
     `after` holds such values: the page starts behind that row. With `past`, the instant at which the register is
     looked at is left open (`Statement.at`); `until` is a key behind which no row is looked for (`register.query.near`).
+    With `scoped` it shows what a caller may see whose scope is bound (`Statement.arguments`).
     """
-    builder = Builder(past=past)
+    builder = Builder(past=past, scoped=scoped)
     builder.until = None if until is None else (until, level.order[0].descending)
     rows = builder.rows(level, "TRUE", after, extra=1)
     last = "".join(
@@ -98,8 +105,10 @@ def compile_page(
 class Builder:
     """Collects parameters and names tables while the text grows."""
 
-    def __init__(self, *, past: bool = False) -> None:
+    def __init__(self, *, past: bool = False, scoped: bool = False) -> None:
         self.parameters: list[Any] = []
+        self._scoped = scoped
+        self._parts: dict[Part, str] = {}
         self.instant = INSTANT if past else None
         """The instant that is looked at, where it is not now."""
         self.until: tuple[str, bool] | None = None
@@ -110,19 +119,35 @@ class Builder:
     def meta(self) -> str:
         return _META if self.instant is None else past_meta(self.instant)
 
-    # The two doors to a table: a past state is another table here, and another condition (lists go through `_tables`).
-    # What a caller may see would be one more. Nothing below reads a table in any other way.
+    # The two doors to a table: a past state is another table here, and another condition (lists go through `_tables`);
+    # what a caller may see is one condition more. Nothing below reads a table in any other way.
 
     def table(self, entity: Entity) -> str:
         return _quoted(entity.table.name) if self.instant is None else every_version(entity.name)
 
-    def visible(self, entity: Entity, alias: str, *, any_presence: bool, then: bool = True) -> list[str]:
+    def visible(
+        self, entity: Entity, alias: str, *, any_presence: bool, then: bool = True, permitted: bool = False
+    ) -> list[str]:
+        """The conditions on a row; without those that the caller knows to hold: that it was shown `then`, that it is
+        `permitted`."""
         shown = []
         if not any_presence and entity.enveloped:
             shown = [f"{alias}.presence = 'present'"]
         elif not any_presence and entity.name == "finding":
             shown = [f"{alias}.closed_at IS NULL"]
+        if not permitted:
+            shown += self.permitted(entity, alias)
         return shown if self.instant is None or not then else [*shown_at(alias, self.instant), *shown]
+
+    def permitted(self, entity: Entity, alias: str) -> list[str]:
+        if not self._scoped:
+            return []
+        return permitted(entity, alias, self._part, past=self.instant is not None)
+
+    def _part(self, part: Part) -> str:
+        if part not in self._parts:
+            self._parts[part] = self.bind(part, "uuid[]")
+        return self._parts[part]
 
     def bind(self, value: Any, cast: str) -> str:
         self.parameters.append(value)
@@ -134,15 +159,21 @@ class Builder:
 
     def shown(self, level: Level, owner: str) -> str:
         """The output columns of a row, in the order asked for."""
-        return ", ".join(f"{self._shown(item, owner)} AS {_quoted(alias)}" for alias, item in level.items)
+        return ", ".join(
+            f"{self._shown(level.entity, item, owner)} AS {_quoted(alias)}" for alias, item in level.items
+        )
 
-    def _shown(self, item: FieldDef | Branch, owner: str) -> str:
+    def _shown(self, entity: Entity, item: FieldDef | Branch, owner: str) -> str:
         if isinstance(item, FieldDef):
             return f"{owner}.{_quoted(item.name)}"
         relation, level = item.relation, item.level
+        known = implied(relation, entity)
         if not relation.many:
             one = self.alias()
-            conditions = [_joined(relation, owner, one), *self.visible(level.entity, one, any_presence=True)]
+            conditions = [
+                _joined(relation, owner, one),
+                *self.visible(level.entity, one, any_presence=True, permitted=known),
+            ]
             return (
                 f"(SELECT row_to_json(t) FROM (SELECT {self.shown(level, one)} FROM {self.table(level.entity)} {one} "
                 f"WHERE {' AND '.join(conditions)}) t)"
@@ -150,7 +181,7 @@ class Builder:
         rows = self.alias()
         order = ", ".join(_order(f"{rows}._o{i}", by.descending) for i, by in enumerate(level.order))
         many = self.alias()
-        inner = self.rows(level, _joined(relation, owner, many), None, table_alias=many)
+        inner = self.rows(level, _joined(relation, owner, many), None, table_alias=many, permitted=known)
         return (
             f"(SELECT coalesce(json_agg(t ORDER BY {order}), '[]'::json) FROM ({inner}) {rows} "
             f"CROSS JOIN LATERAL (SELECT {self.shown(level, rows)}) t)"
@@ -174,6 +205,7 @@ class Builder:
         *,
         extra: int | None = None,
         table_alias: str = "e",
+        permitted: bool = False,
     ) -> str:
         """The rows of a level, ordered and limited: their columns and the order values `_o0` …; with `extra` rows
         above the limit (of the outermost level) also their number `_n`."""
@@ -181,7 +213,9 @@ class Builder:
         terms = [scope.field(by.hops, by.field) for by in level.order]
         conditions = [joined] if joined != "TRUE" else []
         presence = mentions_presence(level.rule, level.entity)
-        conditions += self.visible(level.entity, table_alias, any_presence=presence, then=False)
+        conditions += self.visible(
+            level.entity, table_alias, any_presence=presence, then=False, permitted=permitted
+        )
         if level.rule:
             conditions.append(scope.rule(level.rule))
         columns = [self.columns(level, table_alias), *(f"{term} AS _o{i}" for i, term in enumerate(terms))]
@@ -288,7 +322,11 @@ class Scope:
             owner = self._reach(hops[:-1])
             found = self._reached[hops] = self._builder.alias()
             target = catalog()[hops[-1].target]
-            on = [_joined(hops[-1], owner, found), *self._builder.visible(target, found, any_presence=True)]
+            before = catalog()[hops[-2].target] if len(hops) > 1 else self._entity
+            on = [
+                _joined(hops[-1], owner, found),
+                *self._builder.visible(target, found, any_presence=True, permitted=implied(hops[-1], before)),
+            ]
             self.joins += f" LEFT JOIN {self._builder.table(target)} {found} ON {' AND '.join(on)}"
         return found
 
@@ -299,11 +337,11 @@ class Scope:
             case Opposite(part):
                 return f"({self.rule(part)}) IS NOT TRUE"
             case Exists(hops, inner):
-                return self._exists(self._reached[()], hops, inner)
+                return self._exists(self._entity, self._reached[()], hops, inner)
             case Test(hops, field, operator, values):
                 return self._test(self.field(hops, field), field, operator, values)
 
-    def _exists(self, owner: str, hops: Hops, inner: Rule | None) -> str:
+    def _exists(self, entity: Entity, owner: str, hops: Hops, inner: Rule | None) -> str:
         relation, rest = hops[0], hops[1:]
         target = catalog()[relation.target]
         alias = self._builder.alias()
@@ -311,10 +349,10 @@ class Scope:
         free = not relation.many or (not rest and mentions_presence(inner, target))
         conditions = [
             _joined(relation, owner, alias),
-            *self._builder.visible(target, alias, any_presence=free),
+            *self._builder.visible(target, alias, any_presence=free, permitted=implied(relation, entity)),
         ]
         if rest:
-            conditions.append(scope._exists(alias, rest, inner))
+            conditions.append(scope._exists(target, alias, rest, inner))
         elif inner is not None:
             conditions.append(scope.rule(inner))
         source = f"{self._builder.table(target)} {alias}{scope.joins}"

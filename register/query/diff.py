@@ -11,6 +11,7 @@ from register.query.cursor import another_query, read_cursor, write_cursor
 from register.query.lanes import Lanes
 from register.query.past import AsOf, every_version, require_history, shown_at
 from register.query.read import Answer, answer_of
+from register.query.scope import RowScope
 from register.query.values import Moment
 from register.query.versions import differences, without_stamps
 
@@ -23,6 +24,7 @@ async def read_diff(
     first: AsOf,
     last: AsOf | None,
     cursor: str | None,
+    scope: RowScope | None = None,
 ) -> Answer:
     """`{change: added | gone | changed, id, key, title, presence, changed}` in the order of keys. Both ends are lists
     with the same filter: a row is gone when it has left the list, `presence` says how it stands at the end.
@@ -47,17 +49,18 @@ async def read_diff(
             text=first.text,
             hint="Exchange the two.",
         )
-    sql, parameters = _compiled(level)
-    row = await lanes.fetchrow(sql, begin, end, *after, *parameters)
+    sql, parameters = _compiled(level, scope is not None)
+    given = [begin, end, *after, *parameters]
+    row = await lanes.fetchrow(sql, *(given if scope is None else scope.arguments(given)))
     place = None
     if row["more"]:
         place = write_cursor(secret, shape, [begin.isoformat(), row["last_key"], row["last_id"]], end)
     return answer_of(row, place)
 
 
-def _compiled(level: Level) -> tuple[str, list[object]]:
+def _compiled(level: Level, scoped: bool) -> tuple[str, list[object]]:
     """$1 and $2 the two instants, $3 and $4 the key and id behind which to go on."""
-    builder = Builder(past=True)
+    builder = Builder(past=True, scoped=scoped)
     builder.parameters = [None] * 4
     name = level.entity.name
     sides = [_side(builder, level, instant) for instant in ("$1::timestamptz", "$2::timestamptz")]

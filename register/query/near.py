@@ -15,6 +15,7 @@ import asyncpg
 from register.query.check import Level
 from register.query.compile import Statement, compile_page
 from register.query.lanes import Lanes
+from register.query.scope import RowScope
 
 AHEAD = 3
 """Pages: rows of the present that are skipped to find the key. Some were not there yet, or were gone already."""
@@ -26,6 +27,7 @@ async def read_near(
     after: Sequence[str | None] | None,
     instant: datetime,
     compiled: MutableMapping[str, Statement],
+    scope: RowScope | None = None,
 ) -> asyncpg.Record | None:
     """The columns of `compile_page`, or None where this way leads to no full page. `compiled` remembers the first
     one."""
@@ -44,9 +46,9 @@ async def read_near(
     until: str = ahead["key"]
     statement = None if after else compiled.get(until)
     if statement is None:
-        statement = compile_page(level, after, past=True, until=until)
+        statement = compile_page(level, after, past=True, until=until, scoped=scope is not None)
         if not after:
             compiled.clear()
             compiled[until] = statement
-    row = await lanes.fetchrow(statement.at(instant), *statement.parameters)
+    row = await lanes.fetchrow(statement.at(instant), *statement.arguments(scope))
     return row if row["more"] else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from register.catalog import Entity, Kind
@@ -12,23 +13,32 @@ from register.query.compile import Builder, Statement
 from register.query.errors import RowAmbiguous
 from register.query.lanes import Lanes
 from register.query.past import every_version, shown_at
+from register.query.scope import RowScope
 
 MOST = 50
 """Ids that are looked at, and named, where one key is that of many rows."""
 
 
 async def find_row(
-    lanes: Lanes, entity: Entity, reference: str, instant: datetime | None = None
+    lanes: Lanes,
+    entity: Entity,
+    reference: str,
+    instant: datetime | None = None,
+    scope: RowScope | None = None,
 ) -> UUID | int:
-    """The id of the row that `reference` leads to now, or led to at an instant, as far as that was recorded.
+    """The id of the row that `reference` leads to now, or led to at an instant, as far as that was recorded. What lies
+    outside the caller's scope is not there.
 
     Raises RowNotFound or RowAmbiguous.
     """
     row_id = as_id(entity, reference)
     found = [] if row_id is None else [row_id]
     if entity.enveloped:
-        sql, when = (_ways(entity), ()) if instant is None else (_ways_in_past(entity), (instant,))
-        found = (await lanes.fetchrow(sql, reference, row_id, *when))["ids"] or []
+        sql, parameters = (_ways if instant is None else _ways_in_past)(entity, scope is not None)
+        given = [reference, row_id, *([] if instant is None else [instant]), *parameters]
+        found = (await lanes.fetchrow(sql, *(given if scope is None else scope.arguments(given))))[
+            "ids"
+        ] or []
     return only_one(entity, reference, found)
 
 
@@ -48,14 +58,14 @@ def only_one(entity: Entity, reference: str, found: list[UUID | int]) -> UUID | 
     return found[0]
 
 
-def compile_named(level: Level, reference: str) -> Statement:
+def compile_named(level: Level, reference: str, *, scoped: bool = False) -> Statement:
     """The present row of this id or key, whatever its presence, and no further: columns data (text), ids, gone,
     freshness, as_of.
 
     Of rows with one key those still present go first, so that a key used anew leads to its present owner. Where none
     is found, or only one that is `gone`, `find_row` knows more ways.
     """
-    builder = Builder()
+    builder = Builder(scoped=scoped)
     entity = level.entity
     ways = []
     if (row_id := as_id(entity, reference)) is not None:
@@ -66,9 +76,9 @@ def compile_named(level: Level, reference: str) -> Statement:
     return _selected(builder, level, ways, absent)
 
 
-def compile_row(level: Level, row_id: UUID | int, *, past: bool = False) -> Statement:
+def compile_row(level: Level, row_id: UUID | int, *, past: bool = False, scoped: bool = False) -> Statement:
     """The row of this id, whatever its presence; the same columns."""
-    builder = Builder(past=past)
+    builder = Builder(past=past, scoped=scoped)
     return _selected(builder, level, [f"e.id = {builder.bind(row_id, _id_type(level.entity))}"], "false")
 
 
@@ -95,11 +105,20 @@ def _selected(builder: Builder, level: Level, ways: list[str], absent: str) -> S
     return Statement(sql, tuple(builder.parameters))
 
 
-def _ways(entity: Entity) -> str:
+def _permitted(entity: Entity, alias: str, scoped: bool, given: int, past: bool) -> tuple[str, list[Any]]:
+    """` AND …` and its parameters, which stand behind `given` others."""
+    builder = Builder(past=past, scoped=scoped)
+    builder.parameters = [None] * given
+    conditions = builder.permitted(entity, alias)
+    return "".join(f" AND {condition}" for condition in conditions), builder.parameters[given:]
+
+
+def _ways(entity: Entity, scoped: bool) -> tuple[str, list[Any]]:
     """$1 a key, $2 an id or null → the rows they lead to now, by the nearest way. A row that became part of another
     leads there; a key that several rows had before leads to the one that had it last."""
     name = entity.name
-    return f"""
+    permitted, parameters = _permitted(entity, "e", scoped, 2, False)
+    sql = f"""
     WITH ways (id, way) AS (
       SELECT $2::uuid, 0
       UNION ALL SELECT id, CASE presence WHEN 'present' THEN 1 ELSE 3 END FROM {name} WHERE key = $1
@@ -108,12 +127,13 @@ def _ways(entity: Entity) -> str:
     ), led (id, way) AS (
       SELECT coalesce(l.entity_id, w.id), min(CASE WHEN way = 3 AND l.id IS NOT NULL THEN 2 ELSE way END)
       FROM ways w LEFT JOIN absorbed l ON l.id = w.id AND l.entity = '{name}' GROUP BY 1
-    ), there AS (SELECT id, rank() OVER (ORDER BY way) AS _n FROM led JOIN {name} USING (id))
+    ), there AS (SELECT id, rank() OVER (ORDER BY way) AS _n FROM led JOIN {name} e USING (id) WHERE true{permitted})
     {_NEAREST}
     """
+    return sql, parameters
 
 
-def _ways_in_past(entity: Entity) -> str:
+def _ways_in_past(entity: Entity, scoped: bool) -> tuple[str, list[Any]]:
     """$1 a key, $2 an id or null, $3 an instant → the rows they led to then.
 
     What an own id was part of then is told by its claims: they keep the row they counted to. Where no claim tells (an
@@ -122,7 +142,8 @@ def _ways_in_past(entity: Entity) -> str:
     name = entity.name
     then = " AND ".join(shown_at("e", "$3::timestamptz"))
     said = f"c.entity = '{name}' AND c.own_id = n.own_id AND c.entity_id = n.id AND c.since <= $3"
-    return f"""
+    permitted, parameters = _permitted(entity, "e", scoped, 3, True)
+    sql = f"""
     WITH ways (id, way) AS (
       SELECT $2::uuid, 1
       UNION ALL
@@ -145,10 +166,11 @@ def _ways_in_past(entity: Entity) -> str:
       UNION ALL SELECT a.entity_id, w.way + 10 FROM ways w JOIN absorbed a ON a.id = w.id AND a.entity = '{name}'
     ), there AS (
       SELECT id, rank() OVER (ORDER BY min(way)) AS _n FROM led
-      WHERE EXISTS (SELECT FROM {every_version(name)} e WHERE e.id = led.id AND {then}) GROUP BY id
+      WHERE EXISTS (SELECT FROM {every_version(name)} e WHERE e.id = led.id AND {then}{permitted}) GROUP BY id
     )
     {_NEAREST}
     """
+    return sql, parameters
 
 
 _NEAREST = f"SELECT array_agg(id ORDER BY id) AS ids FROM (SELECT id FROM there WHERE _n = 1 LIMIT {MOST}) t"

@@ -14,6 +14,7 @@ from register.query.lanes import Lanes
 from register.query.near import read_near
 from register.query.one_row import compile_named, compile_row, find_row, only_one
 from register.query.past import AsOf, require_history
+from register.query.scope import RowScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +25,16 @@ class Prepared:
     shape: bytes
     first: Statement
     as_of: AsOf | None = None
+    scoped: bool = False
     near: dict[str, Statement] = field(default_factory=dict)
     """The first page of the past, up to a key."""
 
     @classmethod
-    def of(cls, level: Level, shape: bytes, as_of: AsOf | None = None) -> Prepared:
+    def of(cls, level: Level, shape: bytes, as_of: AsOf | None = None, *, scoped: bool = False) -> Prepared:
         """Raises PastUnknown where an instant is asked of rows that keep no history."""
         if as_of is not None:
             require_history(level.entity, as_of.parameter)
-        return cls(level, shape, compile_page(level, past=as_of is not None), as_of)
+        return cls(level, shape, compile_page(level, past=as_of is not None, scoped=scoped), as_of, scoped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,15 @@ class Answer:
     next: str | None = None
 
 
-async def read_page(lanes: Lanes, secret: bytes, prepared: Prepared, cursor: str | None = None) -> Answer:
-    """`{"data": […], "next": …, "meta": {…}}`. Raises QueryInvalid, QueryTooSlow or RegisterError.
+async def read_page(
+    lanes: Lanes,
+    secret: bytes,
+    prepared: Prepared,
+    cursor: str | None = None,
+    scope: RowScope | None = None,
+) -> Answer:
+    """`{"data": […], "next": …, "meta": {…}}`. Raises QueryInvalid, QueryTooSlow or RegisterError. What was prepared
+    `scoped` needs a scope.
 
     A cursor keeps the instant of the page it comes from: pages of the past are all of one moment.
     """
@@ -55,10 +64,16 @@ async def read_page(lanes: Lanes, secret: bytes, prepared: Prepared, cursor: str
         instant, after = read_cursor(secret, prepared.shape, cursor)
         if prepared.as_of is not None and (instant is None or not prepared.as_of.means(instant)):
             raise another_query("Keep `as_of` as it was, or leave it out: the cursor knows it.")
-    row = None if instant is None else await read_near(lanes, prepared.level, after, instant, prepared.near)
+    if prepared.scoped is not (scope is not None):
+        raise ValueError("what is prepared for a scope is asked with one")
+    row = None
+    if instant is not None:
+        row = await read_near(lanes, prepared.level, after, instant, prepared.near, scope)
     if row is None:
-        statement = compile_page(prepared.level, after, past=instant is not None) if after else prepared.first
-        row = await lanes.fetchrow(statement.at(instant), *statement.parameters)
+        statement = prepared.first
+        if after:
+            statement = compile_page(prepared.level, after, past=instant is not None, scoped=prepared.scoped)
+        row = await lanes.fetchrow(statement.at(instant), *statement.arguments(scope))
     next_cursor = None
     if row["more"]:
         next_cursor = write_cursor(secret, prepared.shape, list(row)[4:], instant)
@@ -66,24 +81,37 @@ async def read_page(lanes: Lanes, secret: bytes, prepared: Prepared, cursor: str
     return Answer(b'{"data":%b,"next":%b,%b' % (_bytes(row["data"], b"[]"), shown, meta_of(row)), next_cursor)
 
 
-async def read_row(lanes: Lanes, level: Level, reference: str, as_of: AsOf | None = None) -> Answer:
+async def read_row(
+    lanes: Lanes,
+    level: Level,
+    reference: str,
+    as_of: AsOf | None = None,
+    scope: RowScope | None = None,
+) -> Answer:
     """`{"data": {…}, "meta": {…}}` by id or key, whatever its presence. Raises RowNotFound, RowAmbiguous, and with
     `as_of` PastUnknown."""
     instant = None
+    scoped = scope is not None
     if as_of is not None:
         require_history(level.entity, as_of.parameter)
         instant = as_of.instant(datetime.now(UTC))
     else:
-        row = await _fetch(lanes, compile_named(level, reference), None)
+        row = await _fetch(lanes, compile_named(level, reference, scoped=scoped), None, scope)
         if row["ids"] and not row["gone"]:
             only_one(level.entity, reference, row["ids"])
             return _one(row)
-    found = await find_row(lanes, level.entity, reference, instant)
-    return _one(await _fetch(lanes, compile_row(level, found, past=instant is not None), instant))
+    found = await find_row(lanes, level.entity, reference, instant, scope)
+    statement = compile_row(level, found, past=instant is not None, scoped=scoped)
+    row = await _fetch(lanes, statement, instant, scope)
+    if not row["ids"]:
+        only_one(level.entity, reference, [])
+    return _one(row)
 
 
-async def _fetch(lanes: Lanes, statement: Statement, instant: datetime | None) -> asyncpg.Record:
-    return await lanes.fetchrow(statement.at(instant), *statement.parameters)
+async def _fetch(
+    lanes: Lanes, statement: Statement, instant: datetime | None, scope: RowScope | None
+) -> asyncpg.Record:
+    return await lanes.fetchrow(statement.at(instant), *statement.arguments(scope))
 
 
 def answer_of(row: asyncpg.Record, place: str | None, *, more: bool | None = None) -> Answer:

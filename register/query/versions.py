@@ -6,14 +6,18 @@ own and are left out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from register.catalog import Entity
+from register.query.compile import Builder
 from register.query.cursor import another_query, read_cursor, shape_of, write_cursor
 from register.query.lanes import Lanes
 from register.query.one_row import find_row
 from register.query.past import AsOf, every_version, require_history
 from register.query.read import Answer, answer_of
+from register.query.scope import RowScope
 
 STAMPS = ("version", "valid_from", "valid_to", "synced_at")
 _FOR_EVER = datetime.max.replace(tzinfo=UTC)
@@ -43,9 +47,11 @@ async def read_history(
     limit: int,
     cursor: str | None = None,
     as_of: AsOf | None = None,
+    scope: RowScope | None = None,
 ) -> Answer:
     """The versions of a row, newest first: `{version, valid_from, valid_to, changed, cause, run}`. The oldest one has
-    all its values in `changed`. Raises RowNotFound, RowAmbiguous, QueryInvalid."""
+    all its values in `changed`. Versions outside the caller's scope are left out. Raises RowNotFound, RowAmbiguous,
+    QueryInvalid."""
     require_history(entity, "history")
     shape = shape_of("history", entity.name, reference)
     instant = as_of.instant(datetime.now(UTC)) if as_of else None
@@ -56,25 +62,39 @@ async def read_history(
             raise another_query("Keep `as_of` as it was, or leave it out: the cursor knows it.")
         instant = pinned
     else:
-        row_id = str(await find_row(lanes, entity, reference, instant))
+        row_id = str(await find_row(lanes, entity, reference, instant, scope))
+    permitted, parameters = permitted_also(entity, "e", scope, given=4)
     row = await lanes.fetchrow(
-        _history_of(entity.name, limit),
+        _history_of(entity.name, limit, permitted),
         row_id,
         int(before or 2**31 - 1),
         instant or _FOR_EVER,
         instant,
+        *parameters,
     )
     place = write_cursor(secret, shape, [row_id, str(row["last"])], instant) if row["more"] else None
     return answer_of(row, place)
 
 
-def _history_of(entity: str, limit: int) -> str:
+def permitted_also(
+    entity: Entity, alias: str, scope: RowScope | None, given: int
+) -> tuple[str, Sequence[Any]]:
+    """` AND …` for any version of a row, and what to bind behind `given` other parameters."""
+    if scope is None:
+        return "", ()
+    builder = Builder(past=True, scoped=True)
+    builder.parameters = [None] * given
+    conditions = builder.permitted(entity, alias)
+    return "".join(f" AND {one}" for one in conditions), scope.arguments(builder.parameters[given:])
+
+
+def _history_of(entity: str, limit: int, permitted: str) -> str:
     """$1 the id, $2 a version behind which to go on, $3 an instant, $4 the same where it is not now."""
     return f"""
     WITH found AS (
       SELECT version, valid_from, CASE WHEN valid_to <= $3 THEN valid_to END AS valid_to, {without_stamps("e")} AS row
       FROM {every_version(entity)} e
-      WHERE e.id = $1::text::uuid AND version < $2 AND valid_from <= $3
+      WHERE e.id = $1::text::uuid AND version < $2 AND valid_from <= $3{permitted}
       ORDER BY version DESC LIMIT {limit + 1}
     ), numbered AS (
       SELECT *, lead(row) OVER w AS before, row_number() OVER w AS _n FROM found WINDOW w AS (ORDER BY version DESC)
@@ -95,13 +115,23 @@ def _history_of(entity: str, limit: int) -> str:
 
 
 async def read_changes(
-    lanes: Lanes, secret: bytes, entity: Entity, since: AsOf | str | None, *, limit: int
+    lanes: Lanes,
+    secret: bytes,
+    entity: Entity,
+    since: AsOf | str | None,
+    *,
+    limit: int,
+    scope: RowScope | None = None,
 ) -> Answer:
     """The events of a collection behind `since`, in the order in which they were made: `{type, id, version, changed,
     cause, run, at}`. `next` always says where to go on; nothing that is written later ever comes before it.
 
     `since` is a `next` of before, or an instant: then events come from a little before it, since what was being
     written at that moment carries an earlier time.
+
+    A caller with a scope is told of rows in it, on pages that may be short: what leaves it is `out_of_scope`, without
+    values, and what comes into it `created`, with all of them. Where a project leaves or comes, what hangs on it is not
+    told of.
     """
     require_history(entity, "changes")
     shape = shape_of("changes", entity.name)
@@ -114,7 +144,11 @@ async def read_changes(
         seq = (await lanes.fetchrow(_SEQ_AT, begin))["seq"]
     # First how far the feed is settled, then the events, which must be looked at later than that.
     settled = (await lanes.fetchrow("SELECT feed_settled() AS seq"))["seq"]
-    row = await lanes.fetchrow(_EVENTS, entity.name, seq, settled, limit)
+    if scope is None:
+        row = await lanes.fetchrow(_EVENTS, entity.name, seq, settled, limit)
+    else:
+        sql, parameters = _events_within(entity)
+        row = await lanes.fetchrow(sql, entity.name, seq, settled, limit, *scope.arguments(parameters))
     reached = row["last"] if row["more"] else max(seq, settled)
     place = write_cursor(secret, shape, [str(reached)])
     return answer_of(row, place, more=bool(row["more"]))
@@ -138,5 +172,42 @@ WITH found AS (
 SELECT json_agg(event ORDER BY seq) AS data, max(seq) AS last, count(*) = $4::int8 AS more, to_json(now()) AS as_of
 FROM found
 """
+
+_LOOKED_AT = 10_000
+"""Events of a page of which a scope may leave few."""
+
+
+def _events_within(entity: Entity) -> tuple[str, list[Any]]:
+    """The same for a caller with a scope, whose ids follow: what is not permitted now but was, has left."""
+    builder = Builder(scoped=True)
+    builder.parameters = [None] * 4
+    now, before = (" AND ".join(builder.permitted(entity, alias)) or "true" for alias in ("n", "b"))
+    sql = f"""
+    WITH next AS MATERIALIZED (
+      SELECT seq, type, entity_id, version, changed, cause, run_id, at FROM event
+      WHERE entity = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT {_LOOKED_AT}
+    ), found AS (
+      SELECT x.seq, CASE WHEN NOT v.now THEN 'out_of_scope' WHEN v.before THEN x.type ELSE 'created' END AS type,
+             x.entity_id AS id, x.version,
+             CASE WHEN NOT v.now THEN '{{}}'::json WHEN v.before OR x.type = 'created' THEN x.changed::json
+                  ELSE {differences("'{}'::jsonb", "v.row")} END AS changed,
+             x.cause, x.run_id AS run, x.at
+      FROM next x CROSS JOIN LATERAL (
+        SELECT coalesce(({now}), false) AS now, coalesce(b.id IS NOT NULL AND ({before}), false) AS before,
+               {without_stamps("n")} AS row
+        FROM {every_version(entity.name)} n
+        LEFT JOIN {every_version(entity.name)} b ON b.id = n.id AND b.version = n.version - 1
+        WHERE n.id = x.entity_id AND n.version = x.version
+      ) v
+      WHERE v.now OR v.before ORDER BY x.seq LIMIT $4::int8
+    )
+    SELECT json_agg(json_build_object('type', type, 'id', id, 'version', version, 'changed', changed, 'cause', cause,
+                                      'run', run, 'at', at) ORDER BY seq) AS data,
+           CASE WHEN count(*) = $4::int8 THEN max(seq) ELSE (SELECT max(seq) FROM next) END AS last,
+           count(*) = $4::int8 OR (SELECT count(*) FROM next) = {_LOOKED_AT} AS more, to_json(now()) AS as_of
+    FROM found
+    """
+    return sql, builder.parameters[4:]
+
 
 __all__ = ["differences", "read_changes", "read_history", "without_stamps"]

@@ -263,12 +263,6 @@ def test_the_key_may_come_as_a_password(gateway: RunningGateway) -> None:
     assert response.status_code == 200
 
 
-def test_a_key_with_a_row_scope_is_refused_rather_than_shown_everything(gateway: RunningGateway) -> None:
-    execute(gateway.database_url, """UPDATE api_key SET row_scope = '{"projects": ["PAY"]}'""")
-    with gateway.client() as client:
-        assert_problem(client.get("/api/v1/projects"), 403, "API003")
-
-
 def test_a_withdrawn_key_ends_within_seconds_and_scopes_are_kept(register_url: str) -> None:
     made = run_apart(with_pool(register_url, lambda pool: create_key(pool, "short")))
     with Server(create_app(database_url=register_url, pool_size=1, remember_keys_s=0.05)) as url:

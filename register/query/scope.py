@@ -1,0 +1,163 @@
+"""Which rows a caller may see: the condition that every table is read under, whatever the door.
+
+A row scope names portfolios, programmes and projects. A caller sees these, what lies below them, and every row that
+hangs on one of them; people, sources and rules are everybody's. What hangs on nothing (a run, a conflict, a rejected
+record) is for callers without a scope. What counts is where things hang today: looking at the past shows no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from typing import Any, Protocol
+from uuid import UUID
+
+from register.catalog import Entity, Relation, catalog, collections, plural
+from register.errors import RowNotFound
+from register.query.errors import RowAmbiguous
+
+ABOVE = ("project", "programme", "portfolio")
+"""What a row may hang on."""
+OPEN = frozenset({"person", "source", "rule"})
+"""What everybody may see."""
+_ENDS = frozenset({"dependency"})
+"""What hangs on projects by the rows at its ends: who sees one end sees that there is another."""
+
+
+class Part(Enum):
+    """Stands among the parameters of a statement where the ids of a scope belong."""
+
+    PROJECT = "project"
+    PROGRAMME = "programme"
+    PORTFOLIO = "portfolio"
+
+
+@dataclass(frozen=True, slots=True)
+class RowScope:
+    """What a caller is restricted to, as ids. Programmes include those of the portfolios."""
+
+    projects: tuple[UUID, ...] = ()
+    programmes: tuple[UUID, ...] = ()
+    portfolios: tuple[UUID, ...] = ()
+
+    def arguments(self, parameters: Sequence[Any]) -> list[Any]:
+        """The parameters with the scope's ids in their places."""
+        ids = {Part.PROJECT: self.projects, Part.PROGRAMME: self.programmes, Part.PORTFOLIO: self.portfolios}
+        return [ids[value] if isinstance(value, Part) else value for value in parameters]
+
+
+class Reader(Protocol):
+    """Whatever can fetch a row."""
+
+    async def fetchrow(self, sql: str, *parameters: Any) -> Any: ...
+
+
+RESOLVED = """
+WITH named (entity, id) AS (
+  SELECT k.entity, coalesce(a.entity_id, v.id::uuid)
+  FROM (VALUES ('project', 'projects'), ('programme', 'programmes'), ('portfolio', 'portfolios')) k (entity, collection)
+  CROSS JOIN LATERAL jsonb_array_elements_text(coalesce($1::jsonb -> k.collection, '[]')) v (id)
+  LEFT JOIN absorbed a ON a.entity = k.entity AND a.id = v.id::uuid
+)
+SELECT coalesce(array_agg(id) FILTER (WHERE entity = 'project'), '{}') AS projects,
+       coalesce(array_agg(id) FILTER (WHERE entity = 'programme'), '{}')
+         || ARRAY(SELECT id FROM programme WHERE portfolio_id IN (SELECT id FROM named WHERE entity = 'portfolio'))
+         AS programmes,
+       coalesce(array_agg(id) FILTER (WHERE entity = 'portfolio'), '{}') AS portfolios
+FROM named
+"""
+"""$1 `{"projects": [id], …}` as it is kept → the ids of today."""
+
+
+async def resolve_scope(reader: Reader, kept: str) -> RowScope:
+    """The scope of a JSON text as keys and subscriptions keep it: what was joined since, and what came to lie in a
+    portfolio, counts."""
+    row = await reader.fetchrow(RESOLVED, kept)
+    return RowScope(tuple(row["projects"]), tuple(row["programmes"]), tuple(row["portfolios"]))
+
+
+async def name_scope(reader: Reader, rows: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Ids or keys of portfolios, programmes and projects, by collection → their ids, as they are kept.
+
+    Raises RowNotFound or RowAmbiguous.
+    """
+    kept: dict[str, list[str]] = {}
+    for collection, references in rows.items():
+        entity = collections()[collection]
+        if entity.name not in ABOVE:
+            raise RowNotFound(
+                f"a scope is of {', '.join(plural(name) for name in ABOVE)}, not of {collection}"
+            )
+        for reference in references:
+            found = (await reader.fetchrow(_NAMED.format(entity.name), reference))["ids"]
+            if not found:
+                raise RowNotFound(f"no row of `{collection}` has the id or key {reference[:80]!r}")
+            if len(found) > 1:
+                raise RowAmbiguous(
+                    f"{len(found)} rows of `{collection}` have the key {reference[:80]!r}",
+                    detail=", ".join(found),
+                    hint="Name it by id.",
+                )
+            kept.setdefault(collection, []).append(found[0])
+    return kept
+
+
+_NAMED = """
+SELECT coalesce(array_agg(id::text ORDER BY id), '{{}}') AS ids FROM {}
+WHERE $1 = id::text OR (key = $1 AND presence = 'present')
+"""
+
+
+def permitted(entity: Entity, alias: str, bind: Callable[[Part], str], *, past: bool) -> list[str]:
+    """The conditions under which the scoped caller sees a row that is called `alias`; with `past` it may be an old
+    version of it."""
+    if entity.name in OPEN:
+        return []
+    if entity.name in ABOVE:
+        if entity.name == "project":
+            return [_project(f"{alias}.id", bind) if past else _is_below(alias, bind)]
+        return [f"{alias}.id = ANY({bind(Part(entity.name))})"]
+    ways = [_way(target, f"{alias}.{column}", bind) for target, column in _hung_on(entity.name)]
+    if not ways:
+        return ["false"]
+    return [ways[0] if len(ways) == 1 else f"({' OR '.join(ways)})"]
+
+
+def implied(relation: Relation, owner: Entity) -> bool:
+    """Whether whoever sees the row at one end of the relation is known to see the one at the other."""
+    below, above = (
+        (owner, relation.target) if relation.column_on_owner else (catalog()[relation.target], owner.name)
+    )
+    return (
+        not relation.array and _hung_on(below.name) == ((above, relation.column),) and below.name not in ABOVE
+    )
+
+
+@cache
+def _hung_on(entity: str) -> tuple[tuple[str, str], ...]:
+    """The columns by which a row hangs on something, each with what."""
+    found = catalog()[entity]
+    reached = (*ABOVE, "work_item", "milestone") if entity in _ENDS else ABOVE
+    columns = [(field.ref, name) for name, field in found.fields.items() if field.ref in reached]
+    return tuple((ref, name) for ref, name in columns if ref)
+
+
+def _way(target: str, column: str, bind: Callable[[Part], str]) -> str:
+    if target == "project":
+        return _project(column, bind)
+    if target in ABOVE:
+        return f"{column} = ANY({bind(Part(target))})"
+    return f'EXISTS (SELECT FROM "{target}" h WHERE h.id = {column} AND {_project("h.project_id", bind)})'
+
+
+def _project(column: str, bind: Callable[[Part], str]) -> str:
+    return f"EXISTS (SELECT FROM project s WHERE s.id = {column} AND {_is_below('s', bind)})"
+
+
+def _is_below(alias: str, bind: Callable[[Part], str]) -> str:
+    return (
+        f"({alias}.id = ANY({bind(Part.PROJECT)}) OR {alias}.programme_id = ANY({bind(Part.PROGRAMME)}) "
+        f"OR {alias}.portfolio_id = ANY({bind(Part.PORTFOLIO)}))"
+    )
