@@ -59,6 +59,7 @@ from register.models.trust import (
     Subscription,
     SweepSeen,
 )
+from register.models.webhooks import Attempt, Delivery, Webhook
 
 ENTITIES: dict[str, type[Envelope]] = {
     "portfolio": Portfolio,
@@ -112,10 +113,12 @@ __all__ = [
     "TRUST",
     "Absorbed",
     "ApiKey",
+    "Attempt",
     "Audit",
     "Claim",
     "ClaimHistory",
     "Conflict",
+    "Delivery",
     "Envelope",
     "Event",
     "Finding",
@@ -139,4 +142,5 @@ __all__ = [
     "Subscription",
     "SweepSeen",
     "Waiver",
+    "Webhook",
 ]

@@ -266,8 +266,8 @@ class Event(SQLModel, table=True):
     """The outbox: one line per change of a row, written with it."""
 
     seq: int | None = _serial("Rises with time; a gap means a rolled-back write.")
-    type: str = words("What happened.", "created", "changed", nullable=False)
-    entity: str = words("The entity type.", nullable=False)
+    type: str = words("What happened.", "created", "changed", "disabled", nullable=False)
+    entity: str = words("The entity type; `webhook` for notices about one.", nullable=False)
     entity_id: UUID = Field(sa_type=Uuid)
     version: int = whole("The version this made.", nullable=False)
     changed: dict[str, Any] | None = document("Field → [before, after]; empty for a new row.")
