@@ -172,12 +172,19 @@ class Builder:
             one = self.alias()
             conditions = [
                 _joined(relation, owner, one),
-                *self.visible(level.entity, one, any_presence=True, permitted=known),
+                *self.visible(level.entity, one, any_presence=True, then=False, permitted=known),
             ]
-            return (
-                f"(SELECT row_to_json(t) FROM (SELECT {self.shown(level, one)} FROM {self.table(level.entity)} {one} "
-                f"WHERE {' AND '.join(conditions)}) t)"
-            )
+            parts = [
+                f"{table} {one} WHERE {' AND '.join([*conditions, *shown])}"
+                for table, shown in self._apart(level.entity, one)
+            ]
+            source = parts[0]
+            if len(parts) > 1:
+                # The second is not looked at where the first holds the row: it was shown once at most.
+                columns = self.columns(level, one)
+                every = " UNION ALL ".join(f"SELECT {columns} FROM {part}" for part in parts)
+                source = f"({every} LIMIT 1) {one}"
+            return f"(SELECT row_to_json(t) FROM (SELECT {self.shown(level, one)} FROM {source}) t)"
         rows = self.alias()
         order = ", ".join(_order(f"{rows}._o{i}", by.descending) for i, by in enumerate(level.order))
         many = self.alias()
@@ -256,20 +263,24 @@ class Builder:
         """What an ordered and limited list is read from, each with a condition. Of the past it may be two tables:
         where few rows of the present are that old, they are found by their age and not by walking the order, which
         of a whole collection would be long. Below a row the two are merged as they are walked."""
-        table = _quoted(entity.table.name)
-        if self.instant is None:
-            return [(table, [])]
-        if not apart:
+        if self.instant is not None and not apart:
             return [(self.table(entity), shown_at(alias, self.instant))]
         ends = []
-        if self.until is not None:
+        if self.until is not None and self.instant is not None:
             key, descending = self.until
             # Not bound, so that PostgreSQL plans for this very key, and once. As hexadecimal digits it is harmless.
             written = "U&'" + "".join(f"\\+{ord(char):06x}" for char in key) + "'"
             ends = [f"{alias}.key {'>=' if descending else '<='} {written}"]
+        return [(table, [*shown, *ends]) for table, shown in self._apart(entity, alias)]
+
+    def _apart(self, entity: Entity, alias: str) -> list[tuple[str, list[str]]]:
+        """The tables that hold what is looked at, each with a condition; a row is shown by one of them at most."""
+        table = _quoted(entity.table.name)
+        if self.instant is None:
+            return [(table, [])]
         return [
-            (table, [f"{alias}.valid_from <= {self.instant}", *ends]),
-            (_quoted(f"{entity.table.name}_history"), [*shown_at(alias, self.instant), *ends]),
+            (table, [f"{alias}.valid_from <= {self.instant}"]),
+            (_quoted(f"{entity.table.name}_history"), shown_at(alias, self.instant)),
         ]
 
     def _segments(
