@@ -141,7 +141,7 @@ async def read_changes(
         seq = 0
     else:
         begin = since.instant(datetime.now(UTC), start=True)
-        seq = (await lanes.fetchrow(_SEQ_AT, begin))["seq"]
+        seq = (await lanes.fetchrow(SEQ_AT, begin))["seq"]
     # First how far the feed is settled, then the events, which must be looked at later than that.
     settled = (await lanes.fetchrow("SELECT feed_settled() AS seq"))["seq"]
     if scope is None:
@@ -154,7 +154,7 @@ async def read_changes(
     return answer_of(row, place, more=bool(row["more"]))
 
 
-_SEQ_AT = """
+SEQ_AT = """
 SELECT coalesce(
   (SELECT min(seq) FROM (SELECT seq FROM event WHERE at >= $1::timestamptz - interval '10 minutes'
                          AND at < $1::timestamptz + interval '1 day' OFFSET 0) near),
