@@ -171,7 +171,8 @@ class Deliveries:
             scope = await self._scope(connection, lane)
             told = lane.telling
             seqs: list[int] = []
-            for entity in [*told.entities, *(["webhook"] if told.types & set(NOTICES) else [])]:
+            notices = ["webhook"] if scope is None and told.types & set(NOTICES) else []
+            for entity in [*told.entities, *notices]:
                 seqs += await matching(connection, told, entity, hook["seq"], upto, scope)
             if seqs:
                 await connection.execute(

@@ -64,7 +64,7 @@ async def show_delivery(connection: Any, webhook_id: str, delivery_id: int) -> d
     return {**dict(rows[0]), "attempts": [dict(row) for row in attempts]}
 
 
-async def test_webhook(connection: Connection, which: str, maker: Maker) -> int:
+async def send_test(connection: Connection, which: str, maker: Maker) -> int:
     """A delivery that tells of nothing; returns its id."""
     hook = await find_webhook(connection, which, maker)
     made: int = await connection.fetchval(
@@ -125,6 +125,12 @@ def _unknown(delivery_id: int) -> DeliveryUnknown:
 
 
 __all__: Sequence[str] = [
-    "STATES", "DeliveryUnknown", "list_deliveries", "replay_failed", "replay_one", "replay_since", "show_delivery",
-    "test_webhook",
+    "STATES",
+    "DeliveryUnknown",
+    "list_deliveries",
+    "replay_failed",
+    "replay_one",
+    "replay_since",
+    "send_test",
+    "show_delivery",
 ]  # fmt: skip

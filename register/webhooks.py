@@ -216,7 +216,7 @@ async def change_webhook(
 async def _begin_again(connection: Connection, webhook_id: str, maker: Maker) -> None:
     await connection.execute(
         "UPDATE webhook SET failures = 0, failing_since = NULL, rests_until = NULL, "
-        "key_id = CASE WHEN origin IS NULL THEN $2 END WHERE id = $1::text::uuid",
+        "key_id = CASE WHEN origin IS NULL THEN $2::uuid END WHERE id = $1::text::uuid",
         webhook_id,
         maker.key_id,
     )

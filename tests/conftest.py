@@ -8,6 +8,7 @@ pytest_plugins = [
     "tests.fix_sources",
     "tests.fix_engine",
     "tests.fix_gateway",
+    "tests.fix_webhooks",
 ]
 
 # How long an example takes says how busy the machine is: no property is about that.

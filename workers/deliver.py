@@ -29,6 +29,8 @@ from workers.signing import Signer
 
 AT_ONCE = 4
 """Requests to one receiver."""
+ENOUGH = 2
+"""After so many failures in a row no more are begun of what was taken up."""
 BATCH = 100
 TIMEOUT_S = 15.0
 """For all of an attempt, from resolving the name to the end of the answer."""
@@ -63,7 +65,7 @@ class Deliverer:
     ) -> None:
         self._deliveries = deliveries
         self._sealer = sealer
-        self._secrets = secrets or {}
+        self._secrets = secrets if secrets is not None else {}
         self._allowed = allowed
         self._tls = tls
         self._resolve = resolve
@@ -157,14 +159,14 @@ class Deliverer:
 
         async def some() -> None:
             nonlocal failed
-            while waiting and failed < AT_ONCE:
+            while waiting and failed < ENOUGH:
                 one = waiting.popleft()
                 body = bodies.get(one.id)
                 if body is None:
                     outcomes.append(Outcome(one, 0, error="the webhook no longer asks for it", moot=True))
                     continue
                 outcome = await self._send(pool, target, signer, one, body, lane.id)
-                failed = AT_ONCE if outcome.gone else failed + 1 if outcome.error is not None else 0
+                failed = ENOUGH if outcome.gone else failed + 1 if outcome.error is not None else 0
                 outcomes.append(outcome)
 
         await asyncio.gather(*(some() for _ in range(min(AT_ONCE, len(taken)))))

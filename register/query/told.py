@@ -126,8 +126,6 @@ def _matching(entity: str, filter_text: str, scoped: bool) -> tuple[str, Sequenc
                 conditions.append("e.presence = 'present'")
             conditions.append(rows.rule(rule))
             joins = rows.joins
-    elif scoped:
-        conditions = ["false"]
     exists = ""
     if conditions:
         exists = (
