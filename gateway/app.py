@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway import decide, health, hooks_in, past, problems, rest, schema
+from gateway import aggregate, decide, health, hooks_in, past, problems, rest, schema
 from register.db import Pool, open_pool, open_read_pool
 from register.keys import Keyring
 from register.policy import Policy
@@ -103,6 +103,14 @@ def create_app(
     app.add_middleware(health.Counted, metrics=app.state.metrics)
     # `schema` before the collections, of which it is none.
     app.router.routes.extend(
-        [*health.routes, *schema.routes, *hooks_in.routes, *decide.routes, *past.routes, *rest.routes]
+        [
+            *health.routes,
+            *schema.routes,
+            *hooks_in.routes,
+            *decide.routes,
+            *aggregate.routes,
+            *past.routes,
+            *rest.routes,
+        ]
     )
     return app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping, Sequence
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
@@ -38,10 +39,10 @@ from register.query.parse_filter import check_text
 _IN_LINKS = "!$%&'()*+,/:;=?@~"
 PREFIX = "/api/v1/"
 _JSON = (b"content-type", b"application/json")
-PARAMETERS = ("fields", "filter", "order", "limit", "cursor", "as_of")
+PARAMETERS = ("fields", "filter", "order", "limit", "cursor", "as_of", "count")
 _OF_ONE = ("fields", "as_of")
-BELOW = frozenset({"changes", "diff"})
-"""Addresses below a collection that are no row (gateway/past.py)."""
+BELOW = frozenset({"aggregate", "changes", "diff"})
+"""Addresses below a collection that are no row (gateway/aggregate.py, gateway/past.py)."""
 
 
 class Rows:
@@ -63,7 +64,7 @@ class Rows:
         else:
             query, cursor = scope["query_string"], None
             if b"cursor=" in query:
-                query, cursor = _without_cursor(query)
+                query, cursor = without_cursor(query)
             prepared = prepare(collection, query, rows is not None)
             answer = await read_page(state.lanes, state.secret, prepared, cursor, rows)
             if answer.next:
@@ -77,7 +78,7 @@ class Rows:
 async def _one_row(
     lanes: Lanes, collection: str, reference: str, query: bytes, rows: RowScope | None
 ) -> Answer:
-    given = _parameters(collection, query)
+    given = read_parameters(collection, query)
     wrong = next((name for name in given if name not in _OF_ONE), None)
     if wrong is not None:
         raise NameUnknown(
@@ -87,7 +88,7 @@ async def _one_row(
         )
     check_text(reference, Origin("reference", reference))
     level = _row_level(collection, given.get("fields", ""))
-    return await read_row(lanes, level, reference, _as_of(given), rows)
+    return await read_row(lanes, level, reference, as_of(given), rows)
 
 
 rows = Rows()
@@ -111,28 +112,32 @@ def is_ours(scope: Scope) -> bool:
 @lru_cache(maxsize=512)
 def prepare(collection: str, query: bytes, scoped: bool = False) -> Prepared:
     """Parse, check and compile; remembered by the query string as it came, without its cursor."""
-    given = _parameters(collection, query)
-    conditions: list[Condition] = []
-    if "filter" in given:
-        conditions.append(parse_filter(given["filter"]))
-    conditions += [_equality(name, text) for name, text in given.items() if name not in PARAMETERS]
+    given = read_parameters(collection, query)
     level = check(
         Query(
             collection,
             fields=parse_fields(given.get("fields", "")),
-            filter=None
-            if not conditions
-            else conditions[0]
-            if len(conditions) == 1
-            else Every(tuple(conditions)),
+            filter=condition_of(given, PARAMETERS),
             order=parse_order(given["order"]) if "order" in given else (),
             limit=read_limit(given.get("limit")),
+            count=read_flag(given, "count"),
         )
     )
-    # A cursor holds the instant itself.
-    free = ("limit", "as_of")
-    pinned = [f"{name}={text}" for name, text in sorted(given.items()) if name not in free]
-    return Prepared.of(level, shape_of(collection, *pinned), _as_of(given), scoped=scoped)
+    return Prepared.of(level, shape_of(collection, *pinned(given)), as_of(given), scoped=scoped)
+
+
+def condition_of(given: Mapping[str, str], parameters: Container[str]) -> Condition | None:
+    """`filter` and the shorthand equalities, all of which hold."""
+    found = [parse_filter(given["filter"])] if "filter" in given else []
+    found += [_equality(name, text) for name, text in given.items() if name not in parameters]
+    return None if not found else found[0] if len(found) == 1 else Every(tuple(found))
+
+
+def pinned(given: Mapping[str, str]) -> list[str]:
+    """What must stay from page to page. A cursor holds the instant itself."""
+    return [
+        f"{name}={text}" for name, text in sorted(given.items()) if name not in ("limit", "as_of", "count")
+    ]
 
 
 @lru_cache(maxsize=512)
@@ -145,7 +150,7 @@ def _before_cursor(query: bytes) -> str:
     return quote(query, safe=_IN_LINKS) + "&" if query else ""
 
 
-def _without_cursor(query: bytes) -> tuple[bytes, str | None]:
+def without_cursor(query: bytes) -> tuple[bytes, str | None]:
     """The query string without its cursor, so that all pages of a query are one entry in what is remembered."""
     parts = query.split(b"&")
     cursors = [part[7:] for part in parts if part.startswith(b"cursor=")]
@@ -155,19 +160,19 @@ def _without_cursor(query: bytes) -> tuple[bytes, str | None]:
     return rest, unquote_to_bytes(cursors[0]).decode("ascii", "replace") if cursors else None
 
 
-def _parameters(collection: str, query: bytes) -> dict[str, str]:
-    """The address's parameters, each once, each known."""
+def read_parameters(collection: str, query: bytes, parameters: Sequence[str] = PARAMETERS) -> dict[str, str]:
+    """The address's parameters, each once, each known: one of `parameters`, or a field."""
     entity = entity_of(collection)
     found = each_once(query)
     for name in found:
-        if name not in PARAMETERS:
+        if name not in parameters:
             head = name.partition(".")[0]
             if entity.field(head) is None and head not in entity.relations:
-                known = (*PARAMETERS, *entity.fields, *entity.relations)
+                known = (*parameters, *entity.fields, *entity.relations)
                 raise NameUnknown(
                     f"`{name[:60]}` is neither a parameter nor a field of {entity.collection}",
                     parameter=name[:60],
-                    hint=did_you_mean(head, known) or f"Parameters are {', '.join(PARAMETERS)}.",
+                    hint=did_you_mean(head, known) or f"Parameters are {', '.join(parameters)}.",
                 )
     return found
 
@@ -217,8 +222,16 @@ def _equality(name: str, text: str) -> Condition:
     return Compare(path, "=" if len(values) == 1 else "in", tuple(values))
 
 
-def _as_of(given: dict[str, str]) -> AsOf | None:
+def as_of(given: Mapping[str, str]) -> AsOf | None:
     return parse_as_of(given["as_of"]) if "as_of" in given else None
+
+
+def read_flag(given: Mapping[str, str], name: str) -> bool:
+    """Raises QueryInvalid for what is neither true nor false."""
+    text = given.get(name, "false")
+    if text not in ("true", "false"):
+        raise QueryInvalid(f"`{name}` is true or false", position=0, parameter=name, text=text)
+    return text == "true"
 
 
 def read_limit(text: str | None) -> int:

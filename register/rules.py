@@ -18,11 +18,12 @@ from register.errors import QueryInvalid
 from register.ids import derive_id
 from register.query import Query, check, parse_filter
 from register.query.ast import Compare, Origin, Path
-from register.query.check import Exists, Group, Hops, Opposite, Other, Test, mentions_presence
-from register.query.check import Rule as Condition
-from register.query.compile import Builder, Scope
+from register.query.check import mentions_presence
+from register.query.compile import Builder
+from register.query.from_clause import FromClause
 from register.query.names import did_you_mean
-from register.query.values import Moment
+from register.query.plan import Hops, Test, moments, ways
+from register.query.plan import Rule as Condition
 
 _GRAMMAR = "1"
 """Changes when the same rule comes to mean something else: every rule is then looked at from scratch."""
@@ -119,10 +120,10 @@ def check_rule(rule: Rule) -> CheckedRule:
             raise QueryInvalid(f"{_DAYS} stands in `{key}`", parameter=key, hint="Add `for_days: 30`.")
     condition = _checked(entity, rule.condition)
     says = tuple(_template(entity, rule.says))
-    moments = [value for value in _values(condition) if isinstance(value, Moment)]
-    clock = "hour" if any(not m.whole_day for m in moments) else "day" if moments else None
-    ways = {*_ways(condition, ()), *(part[0] for part in says if not isinstance(part, str))}
-    reached = frozenset((entity.name, way[:end]) for way in ways for end in range(1, len(way) + 1))
+    told = list(moments(condition))
+    clock = "hour" if any(not moment.whole_day for moment in told) else "day" if told else None
+    looked_at = {*ways(condition), *(part[0] for part in says if not isinstance(part, str))}
+    reached = frozenset((entity.name, way[:end]) for way in looked_at for end in range(1, len(way) + 1))
     return CheckedRule(rule, entity, condition, says, clock, reached)
 
 
@@ -155,36 +156,6 @@ def _template(entity: Entity, text: str) -> Iterator[str | tuple[Hops, FieldDef]
     yield rest
 
 
-def _values(condition: Condition) -> Iterator[Any]:
-    match condition:
-        case Test(_, _, _, values):
-            yield from values
-        case Group(_, parts):
-            for part in parts:
-                yield from _values(part)
-        case Opposite(part):
-            yield from _values(part)
-        case Exists(_, inner) if inner is not None:
-            yield from _values(inner)
-
-
-def _ways(condition: Condition, before: Hops) -> Iterator[Hops]:
-    """Every way, from the rule's own row, to what the condition looks at."""
-    match condition:
-        case Test(hops, _, _, values):
-            yield before + hops
-            yield from (before + value.hops for value in values if isinstance(value, Other))
-        case Group(_, parts):
-            for part in parts:
-                yield from _ways(part, before)
-        case Opposite(part):
-            yield from _ways(part, before)
-        case Exists(hops, inner):
-            yield before + hops
-            if inner is not None:
-                yield from _ways(inner, before + hops)
-
-
 class Look(NamedTuple):
     """A statement that opens and closes findings: returns how many were opened or told anew, and closed."""
 
@@ -200,15 +171,15 @@ def compile_look(checked: CheckedRule, since: int | None, upto: int) -> Look:
     changed = (
         "" if since is None else _changed(checked, builder.bind(since, "int8"), builder.bind(upto, "int8"))
     )
-    scope = Scope(builder, entity, "e")
-    condition = scope.rule(checked.condition)
+    rows = FromClause(builder, entity, "e")
+    condition = rows.rule(checked.condition)
     shown = builder.visible(entity, "e", any_presence=mentions_presence(checked.condition, entity))
     message = " || ".join(
-        builder.bind(part, "text") if isinstance(part, str) else _as_text(scope.field(*part), part[1])
+        builder.bind(part, "text") if isinstance(part, str) else _as_text(rows.field(*part), part[1])
         for part in checked.says
     )
     field = entity.field(rule.field) if rule.field else None
-    value = f"left({_as_text(scope.field((), field), field, empty=False)}, 300)" if field else "NULL::text"
+    value = f"left({_as_text(rows.field((), field), field, empty=False)}, 300)" if field else "NULL::text"
     owners = [f"e.{name}" for name in _OWNERS if name in entity.fields]
     project = _PROJECT.get(entity.name, "project_id")
     columns = {
@@ -235,7 +206,7 @@ def compile_look(checked: CheckedRule, since: int | None, upto: int) -> Look:
     sql = f"""
     WITH {changed}faulty AS MATERIALIZED (
       SELECT {", ".join(f"{what} AS {name}" for name, what in columns.items())}
-      FROM "{entity.name}" e{touched}{scope.joins} WHERE {" AND ".join([*shown, condition])}
+      FROM "{entity.name}" e{touched}{rows.joins} WHERE {" AND ".join([*shown, condition])}
     ), closed AS (
       UPDATE finding f SET closed_at = now()
       WHERE f.rule_id = {rule_id} AND f.closed_at IS NULL{among}

@@ -7,8 +7,9 @@ past                          as_of        another table, an instant  the same q
 read, cursor                  running it   Statement → Answer        bytes passed through
 """
 
-from register.query.ast import DEFAULT_LIMIT, MAX_LIMIT, Query
-from register.query.check import Level, check, entity_of
+from register.query.ast import DEFAULT_LIMIT, MAX_LIMIT, Aggregate, Query
+from register.query.check import check, entity_of
+from register.query.check_groups import check_groups
 from register.query.cursor import shape_of
 from register.query.diff import read_diff
 from register.query.errors import (
@@ -22,16 +23,19 @@ from register.query.errors import (
 )
 from register.query.lanes import Lanes
 from register.query.one_row import find_row
+from register.query.parse_aggregate import parse_keys, parse_measures
 from register.query.parse_fields import parse_fields
 from register.query.parse_filter import parse_filter, parse_order
 from register.query.past import AsOf, parse_as_of
-from register.query.read import Answer, Prepared, read_page, read_row
+from register.query.plan import Level
+from register.query.read import Answer, Prepared, PreparedGroups, read_page, read_row
 from register.query.scope import RowScope
 from register.query.versions import read_changes, read_history
 
 __all__ = [
     "DEFAULT_LIMIT",
     "MAX_LIMIT",
+    "Aggregate",
     "Answer",
     "AsOf",
     "CollectionUnknown",
@@ -41,17 +45,21 @@ __all__ = [
     "NameUnknown",
     "PastUnknown",
     "Prepared",
+    "PreparedGroups",
     "Query",
     "QueryTooLarge",
     "QueryTooSlow",
     "RowAmbiguous",
     "RowScope",
     "check",
+    "check_groups",
     "entity_of",
     "find_row",
     "parse_as_of",
     "parse_fields",
     "parse_filter",
+    "parse_keys",
+    "parse_measures",
     "parse_order",
     "read_changes",
     "read_diff",

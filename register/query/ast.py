@@ -65,6 +65,32 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A function of fields and values: `year(due_on)`."""
+
+    name: str
+    arguments: tuple[Operand, ...]
+    at: int
+    origin: Origin
+    text: str
+    """As it was written."""
+
+
+Operand = Path | Value | Call
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A comparison in which something is worked out. With "null", `right` is empty: nothing comes of `left`."""
+
+    left: Operand
+    operator: Operator
+    right: Operand | None
+    at: int
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class Compare:
     path: Path
     operator: Operator
@@ -100,7 +126,7 @@ class Not:
     part: Condition
 
 
-Condition = Compare | Some | Every | Either | Not
+Condition = Compare | Computed | Some | Every | Either | Not
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,3 +161,41 @@ class Query:
     filter: Condition | None = None
     order: tuple[Term, ...] = ()
     limit: int = DEFAULT_LIMIT
+    count: bool = False
+    """Whether to say how many rows there are on all pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Something worked out of rows, under the name it gets in the answer."""
+
+    name: str
+    operand: Operand
+    at: int
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """Something worked out of each group: `hours:sum(remaining_hours)`. `condition` belongs to `count_if`."""
+
+    name: str
+    function: str
+    operand: Operand | None
+    condition: Condition | None
+    at: int
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """A request for groups of rows of one collection. `having` and `order` speak of the names in the answer."""
+
+    collection: str
+    keys: tuple[Named, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    filter: Condition | None = None
+    having: Condition | None = None
+    order: tuple[Term, ...] = ()
+    limit: int = DEFAULT_LIMIT
+    totals: bool = False

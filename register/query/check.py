@@ -6,25 +6,26 @@ Everything a caller can get wrong is found here; what comes out can be compiled 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
-from typing import Literal as Word
 
-from register.catalog import Entity, FieldDef, Kind, Relation, catalog, collections
+from register.catalog import Entity, FieldDef, Kind, catalog, collections
 from register.errors import QueryInvalid
 from register.query.ast import (
     DEFAULT_NESTED_LIMIT,
-    MAX_COMPARISONS,
     MAX_DEPTH,
     MAX_LIMIT,
     MAX_NESTED_LIMIT,
-    MAX_RELATIONS,
+    Call,
     Compare,
+    Computed,
     Condition,
     Either,
     Every,
     Not,
+    Operand,
     Operator,
+    Origin,
     Path,
     Query,
     Selected,
@@ -33,10 +34,27 @@ from register.query.ast import (
     Value,
 )
 from register.query.errors import CollectionUnknown, NameUnknown, QueryTooLarge
+from register.query.functions import FUNCTIONS, Function
+from register.query.lookup import Names, in_path, unknown, wrong
 from register.query.names import did_you_mean
-from register.query.values import Known, read_value
-
-Hops = tuple[Relation, ...]
+from register.query.plan import (
+    Applied,
+    Branch,
+    Comparison,
+    Exists,
+    Expression,
+    Fixed,
+    Group,
+    Level,
+    Opposite,
+    OrderBy,
+    Other,
+    Rule,
+    Tally,
+    Test,
+    kind_of,
+)
+from register.query.values import read_value
 
 _USUAL = (
     *("id", "key", "title", "code", "type", "kind", "stage", "status", "state", "rag_reported", "score"),
@@ -60,76 +78,9 @@ _NEWEST_FIRST = {
     "waiver": "waived_at",
 }
 _PRESENCE = {"finding": ("state", "closed_at")}
-_ORDERED = frozenset({Kind.TEXT, Kind.DATE, Kind.INSTANT, Kind.NUMBER, Kind.INTEGER})
-_COMPARED = _ORDERED | {Kind.BOOLEAN, Kind.ID}
+ORDERED = frozenset({Kind.TEXT, Kind.DATE, Kind.INSTANT, Kind.NUMBER, Kind.INTEGER})
+COMPARED = ORDERED | {Kind.BOOLEAN, Kind.ID}
 _ALIKE = {Kind.INTEGER: Kind.NUMBER}
-
-
-@dataclass(frozen=True, slots=True)
-class Other:
-    """Another field of the same row, reached over to-one relations: what a field is compared with."""
-
-    hops: Hops
-    field: FieldDef
-
-
-@dataclass(frozen=True, slots=True)
-class Test:
-    """A comparison of one field, reached over to-one relations."""
-
-    hops: Hops
-    field: FieldDef
-    operator: Operator
-    values: tuple[Known | Other, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Exists:
-    """At least one row at the end of the relations."""
-
-    hops: Hops
-    rule: Rule | None
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    word: Word["AND", "OR"]
-    parts: tuple[Rule, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Opposite:
-    part: Rule
-
-
-Rule = Test | Exists | Group | Opposite
-
-
-@dataclass(frozen=True, slots=True)
-class OrderBy:
-    hops: Hops
-    field: FieldDef
-    descending: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """Rows below a row."""
-
-    relation: Relation
-    level: Level
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """Rows of one entity, as one SELECT: what to show of them, which, in what order, how many."""
-
-    entity: Entity
-    items: tuple[tuple[str, FieldDef | Branch], ...]
-    rule: Rule | None
-    order: tuple[OrderBy, ...]
-    """Ends with the id, so that no two rows stand in the same place."""
-    limit: int
 
 
 def entity_of(collection: str) -> Entity:
@@ -146,16 +97,22 @@ def entity_of(collection: str) -> Entity:
 def check(query: Query) -> Level:
     """The plan of a query. Raises QueryInvalid or a child of it, pointing at the character."""
     entity = entity_of(query.collection)
-    if not 1 <= query.limit <= MAX_LIMIT:
-        raise QueryTooLarge(f"`limit` is from 1 to {MAX_LIMIT:,}", parameter="limit")
-    checker = _Checker()
+    check_limit(query.limit)
+    checker = Checker()
     return Level(
         entity=entity,
         items=checker.items(entity, query.fields, 0),
         rule=checker.rule(entity, query.filter, 0) if query.filter else None,
         order=checker.order(entity, query.order),
         limit=query.limit,
+        count=query.count,
     )
+
+
+def check_limit(limit: int) -> None:
+    """Raises QueryTooLarge."""
+    if not 1 <= limit <= MAX_LIMIT:
+        raise QueryTooLarge(f"`limit` is from 1 to {MAX_LIMIT:,}", parameter="limit")
 
 
 def mentions_presence(rule: Rule | None, entity: Entity) -> bool:
@@ -168,6 +125,12 @@ def mentions_presence(rule: Rule | None, entity: Entity) -> bool:
             return any(mentions_presence(part, entity) for part in parts)
         case Opposite(part):
             return mentions_presence(part, entity)
+        case Comparison(left, _, right):
+            named = _PRESENCE.get(entity.name, ("presence",))
+            return any(
+                isinstance(side, Other) and not side.hops and side.field.name in named
+                for side in (left, right)
+            )
     return False
 
 
@@ -191,12 +154,8 @@ def usual_order(entity: str) -> tuple[OrderBy, ...]:
     return (OrderBy((), fields["key"], False), last) if "key" in fields else (last,)
 
 
-class _Checker:
-    """Counts what a request uses while it looks names up."""
-
-    def __init__(self) -> None:
-        self._relations: set[object] = set()
-        self._comparisons = 0
+class Checker(Names):
+    """Checks a request, part by part."""
 
     def items(
         self, entity: Entity, selected: Iterable[Selected], depth: int
@@ -212,7 +171,7 @@ class _Checker:
             return field
         relation = entity.relations.get(item.name)
         if relation is None:
-            raise _unknown(entity, item.name, item.at, item.origin.parameter, item.origin.text)
+            return self._tallied(entity, item, depth)
         if depth == MAX_DEPTH:
             raise _at(item, QueryTooLarge, f"relations are nested deeper than {MAX_DEPTH} levels")
         if item.arguments and not relation.many:
@@ -222,7 +181,7 @@ class _Checker:
         limit = DEFAULT_NESTED_LIMIT if item.limit is None else item.limit
         if not 1 <= limit <= MAX_NESTED_LIMIT:
             raise _at(item, QueryTooLarge, f"the limit of a nested list is from 1 to {MAX_NESTED_LIMIT}")
-        self._use_relation(object(), item.at, item.origin.parameter, item.origin.text)
+        self.use_relation(object(), item.at, item.origin.parameter, item.origin.text)
         target = catalog()[relation.target]
         return Branch(
             relation,
@@ -234,6 +193,18 @@ class _Checker:
                 limit=limit,
             ),
         )
+
+    def _tallied(self, entity: Entity, item: Selected, depth: int) -> Tally:
+        """`risks_count(filter: "…")`."""
+        tally = self.tally(entity, item.name, item.at, item.origin)
+        if tally is None:
+            raise unknown(entity, item.name, item.at, item.origin.parameter, item.origin.text)
+        if item.children is not None or set(item.arguments) - {"filter"}:
+            raise _at(item, QueryInvalid, f"`{item.name}` is a number: it takes a filter and nothing else")
+        if item.filter is None:
+            return tally
+        target = catalog()[tally.relation.target]
+        return replace(tally, rule=self.rule(target, item.filter, depth + 1))
 
     def rule(self, entity: Entity, condition: Condition, depth: int) -> Rule:
         match condition:
@@ -247,6 +218,8 @@ class _Checker:
                 return self._exists(entity, path, inner, depth)
             case Compare():
                 return self._test(entity, condition)
+            case Computed():
+                return self._comparison(entity, condition)
 
     def _exists(self, entity: Entity, path: Path, inner: Condition | None, depth: int) -> Exists:
         hops = []
@@ -255,33 +228,29 @@ class _Checker:
             relation = target.relations.get(name)
             if relation is None:
                 if name in target.fields:
-                    raise _in_path(
+                    raise in_path(
                         path, index, QueryInvalid, f"`{name}` is a field; any and none take a relation"
                     )
-                raise _unknown(target, name, path.at_name(index), path.origin.parameter, path.origin.text)
-            self._use_relation(object(), path.at_name(index), path.origin.parameter, path.origin.text)
+                raise unknown(target, name, path.at_name(index), path.origin.parameter, path.origin.text)
+            self.use_relation(object(), path.at_name(index), path.origin.parameter, path.origin.text)
             hops.append(relation)
             target = catalog()[relation.target]
         if depth + len(hops) > MAX_DEPTH:
-            raise _in_path(path, 0, QueryTooLarge, f"relations are nested deeper than {MAX_DEPTH} levels")
+            raise in_path(path, 0, QueryTooLarge, f"relations are nested deeper than {MAX_DEPTH} levels")
         return Exists(tuple(hops), self.rule(target, inner, depth + len(hops)) if inner else None)
 
     def _test(self, entity: Entity, compare: Compare) -> Test:
-        self._comparisons += 1
         path = compare.path
-        if self._comparisons > MAX_COMPARISONS:
-            raise _in_path(path, 0, QueryTooLarge, f"the request has more than {MAX_COMPARISONS} comparisons")
-        hops, field = self._reach(entity, path)
+        self.use_comparison(path.at, path.origin)
+        hops, field = self.reach(entity, path)
         last = len(path.names) - 1
         operator = compare.operator
         if operator == "~" and field.kind not in (Kind.TEXT, Kind.TEXTS):
-            raise _in_path(
-                path, last, QueryInvalid, f"`~` looks into text; `{field.name}` holds {field.kind}"
-            )
-        if operator in ("<", "<=", ">", ">=") and field.kind not in _ORDERED:
-            raise _in_path(path, last, QueryInvalid, f"`{field.name}` holds {field.kind}, which has no order")
+            raise in_path(path, last, QueryInvalid, f"`~` looks into text; `{field.name}` holds {field.kind}")
+        if operator in ("<", "<=", ">", ">=") and field.kind not in ORDERED:
+            raise in_path(path, last, QueryInvalid, f"`{field.name}` holds {field.kind}, which has no order")
         if operator != "null" and field.kind is Kind.DOCUMENT:
-            raise _in_path(
+            raise in_path(
                 path, last, QueryInvalid, f"`{field.name}` holds free JSON; only IS NULL can be asked of it"
             )
         values = [
@@ -292,11 +261,93 @@ class _Checker:
         ]
         return Test(hops, field, operator, tuple(values))
 
+    def _comparison(self, entity: Entity, computed: Computed) -> Comparison:
+        operator, at, origin = computed.operator, computed.at, computed.origin
+        self.use_comparison(at, origin)
+        left, right = computed.left, computed.right
+        if right is None:
+            return Comparison(self.expression(entity, left), operator, None)
+        if isinstance(left, Value):
+            if isinstance(right, Value):
+                raise wrong(origin, at, "two values are compared: one side is a field or a function")
+            other = self.expression(entity, right)
+            return Comparison(self._value(left, (kind_of(other),), origin), operator, other)
+        first = self.expression(entity, left)
+        kind = kind_of(first)
+        if isinstance(right, Value):
+            if right.kind == "boolean" and kind is not Kind.BOOLEAN and right.at == computed.at:
+                raise wrong(
+                    origin,
+                    at,
+                    f"this holds {kind}: it is no condition by itself",
+                    "Compare it with something.",
+                )
+            return Comparison(first, operator, self._value(right, (kind,), origin))
+        second = self.expression(entity, right)
+        kinds = {_ALIKE.get(one, one) for one in (kind, kind_of(second))}
+        if len(kinds) > 1 or not kinds <= COMPARED or (operator not in ("=", "!=") and not kinds <= ORDERED):
+            raise wrong(origin, at, f"{kind} cannot be compared with {kind_of(second)} by {operator}")
+        return Comparison(first, operator, second)
+
+    def expression(self, entity: Entity, operand: Operand, wanted: tuple[Kind, ...] = ()) -> Expression:
+        """An operand whose kind is one of `wanted`, or of any; it is no bare value then."""
+        if isinstance(operand, Value):
+            raise AssertionError("a value has no kind of its own")
+        if isinstance(operand, Path):
+            hops, field = self.reach(entity, operand)
+            if wanted and field.kind not in wanted:
+                last = len(operand.names) - 1
+                shown = " or ".join(wanted)
+                raise in_path(
+                    operand, last, QueryInvalid, f"{shown} is expected; `{field.name}` holds {field.kind}"
+                )
+            return Other(hops, field)
+        function = self._function(operand)
+        if wanted and function.gives not in wanted:
+            shown = " or ".join(wanted)
+            raise wrong(
+                operand.origin, operand.at, f"{shown} is expected; `{operand.name}` gives {function.gives}"
+            )
+        found = [
+            self._value(argument, kinds, operand.origin)
+            if isinstance(argument, Value)
+            else self.expression(entity, argument, kinds)
+            for argument, kinds in zip(operand.arguments, function.takes, strict=True)
+        ]
+        return Applied(function, tuple(found))
+
+    def _function(self, call: Call) -> Function:
+        function = FUNCTIONS.get(call.name)
+        if function is None:
+            hint = did_you_mean(call.name, FUNCTIONS) or f"There are {', '.join(FUNCTIONS)}."
+            raise NameUnknown(
+                f"there is no function `{call.name[:60]}`",
+                position=call.at,
+                parameter=call.origin.parameter,
+                text=call.origin.text,
+                hint=hint,
+            )
+        if len(call.arguments) != len(function.takes):
+            count = len(function.takes)
+            raise wrong(
+                call.origin, call.at, f"`{call.name}` takes {count} argument{'' if count == 1 else 's'}"
+            )
+        return function
+
+    def _value(self, value: Value, kinds: tuple[Kind, ...], origin: Origin) -> Fixed:
+        kind = kinds[0]
+        if Kind.INSTANT in kinds and (value.kind == "now" or len(value.text) > len("2026-11-30")):
+            kind = Kind.INSTANT
+        elif Kind.NUMBER in kinds:
+            kind = Kind.NUMBER
+        place = Path(("value",), value.at, origin)
+        return Fixed(read_value(FieldDef("value", kind, ""), "=", value, place), kind)
+
     def _other(self, entity: Entity, field: FieldDef, operator: Operator, value: Value, path: Path) -> Other:
         """The field that stands where a value might. Who forgot the quotes around a text is told so."""
         named = Path(tuple(value.text.split(".")), value.at, path.origin)
         try:
-            hops, other = self._reach(entity, named)
+            hops, other = self.reach(entity, named)
         except NameUnknown as error:
             raise QueryInvalid(
                 f"`{value.text[:60]}` is neither a value nor a field",
@@ -306,7 +357,7 @@ class _Checker:
                 hint=f"Put text in single quotes: '{value.text[:40]}'. {error.hint}",
             ) from None
         kinds = {_ALIKE.get(known.kind, known.kind) for known in (field, other)}
-        if operator == "~" or len(kinds) > 1 or not kinds <= _COMPARED:
+        if operator == "~" or len(kinds) > 1 or not kinds <= COMPARED:
             raise QueryInvalid(
                 f"`{field.name}`, which holds {field.kind}, cannot be compared by {operator} "
                 f"with `{other.name}`, which holds {other.kind}",
@@ -319,9 +370,9 @@ class _Checker:
     def order(self, entity: Entity, terms: Iterable[Term]) -> tuple[OrderBy, ...]:
         found: list[OrderBy] = []
         for term in terms:
-            hops, field = self._reach(entity, term.path)
-            if field.kind not in _COMPARED:
-                raise _in_path(
+            hops, field = self.reach(entity, term.path)
+            if field.kind not in COMPARED:
+                raise in_path(
                     term.path,
                     len(hops),
                     QueryInvalid,
@@ -333,73 +384,6 @@ class _Checker:
                 return tuple(found)
         return (*found, OrderBy((), entity.fields["id"], False)) if found else usual_order(entity.name)
 
-    def _reach(self, entity: Entity, path: Path) -> tuple[Hops, FieldDef]:
-        hops: list[Relation] = []
-        target = entity
-        for index, name in enumerate(path.names[:-1]):
-            relation = target.relations.get(name)
-            if relation is None:
-                if name in target.fields:
-                    raise _in_path(path, index, QueryInvalid, f"`{name}` is a field: nothing is below it")
-                raise _unknown(target, name, path.at_name(index), path.origin.parameter, path.origin.text)
-            if relation.many:
-                raise _in_path(
-                    path,
-                    index,
-                    QueryInvalid,
-                    f"`{name}` is a list",
-                    f"Write any({name}, …) or none({name}, …).",
-                )
-            hops.append(relation)
-            if index == MAX_DEPTH:
-                raise _in_path(path, index, QueryTooLarge, f"a path may have {MAX_DEPTH} relations")
-            self._use_relation(
-                (entity.name, tuple(hops)), path.at_name(index), path.origin.parameter, path.origin.text
-            )
-            target = catalog()[relation.target]
-        name = path.names[-1]
-        field = target.field(name)
-        if field is None:
-            at = len(path.names) - 1
-            relation = target.relations.get(name)
-            if relation is not None:
-                hint = f"any({path.text}, …)" if relation.many else f"{path.text}.key or {path.text}_id"
-                raise _in_path(
-                    path, at, QueryInvalid, f"`{name}` is a relation, not a field", f"Write {hint}."
-                )
-            raise _unknown(target, name, path.at_name(at), path.origin.parameter, path.origin.text)
-        return tuple(hops), field
-
-    def _use_relation(self, which: object, at: int, parameter: str, text: str) -> None:
-        self._relations.add(which)
-        if len(self._relations) > MAX_RELATIONS:
-            raise QueryTooLarge(
-                f"the request uses more than {MAX_RELATIONS} relations",
-                position=at,
-                parameter=parameter,
-                text=text,
-            )
-
-
-def _unknown(entity: Entity, name: str, at: int, parameter: str, text: str) -> NameUnknown:
-    return NameUnknown(
-        f"{entity.collection} have no field or relation `{name[:60]}`",
-        position=at,
-        parameter=parameter,
-        text=text,
-        hint=did_you_mean(name, (*entity.fields, *entity.relations)) or "GET /api/v1/schema lists them.",
-    )
-
 
 def _at(item: Selected, error: type[QueryInvalid], message: str) -> QueryInvalid:
     return error(message, position=item.at, parameter=item.origin.parameter, text=item.origin.text)
-
-
-def _in_path(path: Path, index: int, error: type[QueryInvalid], message: str, hint: str = "") -> QueryInvalid:
-    return error(
-        message,
-        position=path.at_name(index),
-        parameter=path.origin.parameter,
-        text=path.origin.text,
-        hint=hint,
-    )

@@ -8,41 +8,18 @@ catalog, except aliases, which the GraphQL grammar holds to letters, digits and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
-from register.catalog import Entity, FieldDef, Kind, Relation, catalog
-from register.query.check import (
-    Branch,
-    Exists,
-    Group,
-    Hops,
-    Level,
-    Opposite,
-    OrderBy,
-    Other,
-    Rule,
-    Test,
-    mentions_presence,
-)
+from register.catalog import Entity, FieldDef, catalog
+from register.query.check import mentions_presence
+from register.query.from_clause import CASTS, FromClause, joined, quoted
 from register.query.past import INSTANT, every_version, past_meta, shown_at
+from register.query.plan import Branch, Level, OrderBy, Tally
 from register.query.scope import Part, RowScope, implied, permitted
-from register.query.values import Known, Moment
 
-_CASTS = {
-    Kind.TEXT: "text",
-    Kind.TEXTS: "text",
-    Kind.DATE: "date",
-    Kind.INSTANT: "timestamptz",
-    Kind.NUMBER: "numeric",
-    Kind.INTEGER: "int8",
-    Kind.BOOLEAN: "boolean",
-    Kind.ID: "uuid",
-    Kind.IDS: "uuid",
-}
 _META = (
     "(SELECT json_object_agg(s.key, s.fresh_at) FROM source s WHERE s.configured) AS freshness, "
     "to_json(now()) AS as_of"
@@ -60,6 +37,10 @@ class Statement:
     def arguments(self, scope: RowScope | None) -> Sequence[Any]:
         """What to bind, for this caller."""
         return self.parameters if scope is None else scope.arguments(self.parameters)
+
+    def place(self, row: Mapping[str, Any]) -> list[str | None]:
+        """The order values of a page's last row, for a cursor."""
+        return [row[f"_o{at}"] for at in range(self.places)]
 
     def at(self, instant: datetime | None) -> str:
         """The SQL; of a statement about the past, for this instant of it.
@@ -82,7 +63,8 @@ def compile_page(
     until: str | None = None,
     scoped: bool = False,
 ) -> Statement:
-    """One page: columns data (json), more, freshness (json), as_of (json), then the last row's order values as text.
+    """One page: columns data (json), more, freshness (json), as_of (json), then the last row's order values as text,
+    and total where the level counts.
 
     `after` holds such values: the page starts behind that row. With `past`, the instant at which the register is
     looked at is left open (`Statement.at`); `until` is a key behind which no row is looked for (`register.query.near`).
@@ -94,9 +76,10 @@ def compile_page(
     last = "".join(
         f", min(r._o{i}::text) FILTER (WHERE r._n = {level.limit}) AS _o{i}" for i in range(len(level.order))
     )
+    total = f", {builder.count(level)} AS total" if level.count else ""
     sql = (
         f"SELECT json_agg(t ORDER BY r._n) FILTER (WHERE r._n <= {level.limit}) AS data, "
-        f"max(r._n) > {level.limit} AS more, {builder.meta}{last} "
+        f"max(r._n) > {level.limit} AS more, {builder.meta}{last}{total} "
         f"FROM ({rows}) r CROSS JOIN LATERAL (SELECT {builder.shown(level, 'r')}) t"
     )
     return Statement(sql, tuple(builder.parameters), len(level.order))
@@ -123,7 +106,7 @@ class Builder:
     # what a caller may see is one condition more. Nothing below reads a table in any other way.
 
     def table(self, entity: Entity) -> str:
-        return _quoted(entity.table.name) if self.instant is None else every_version(entity.name)
+        return quoted(entity.table.name) if self.instant is None else every_version(entity.name)
 
     def visible(
         self, entity: Entity, alias: str, *, any_presence: bool, then: bool = True, permitted: bool = False
@@ -160,18 +143,48 @@ class Builder:
     def shown(self, level: Level, owner: str) -> str:
         """The output columns of a row, in the order asked for."""
         return ", ".join(
-            f"{self._shown(level.entity, item, owner)} AS {_quoted(alias)}" for alias, item in level.items
+            f"{self._shown(level.entity, item, owner)} AS {quoted(alias)}" for alias, item in level.items
         )
 
+    def count(self, level: Level) -> str:
+        """How many rows there are on all pages."""
+        rows = FromClause(self, level.entity, self.alias())
+        presence = mentions_presence(level.rule, level.entity)
+        conditions = self.visible(level.entity, rows.alias, any_presence=presence)
+        if level.rule is not None:
+            conditions.append(rows.rule(level.rule))
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        return f"(SELECT count(*) FROM {self.table(level.entity)} {rows.alias}{rows.joins}{where})"
+
+    def tally(self, tally: Tally, owner: str, entity: str) -> str:
+        """How many rows lie below a row."""
+        relation = tally.relation
+        target = catalog()[relation.target]
+        rows = FromClause(self, target, self.alias())
+        conditions = [
+            joined(relation, owner, rows.alias),
+            *self.visible(
+                target,
+                rows.alias,
+                any_presence=mentions_presence(tally.rule, target),
+                permitted=implied(relation, catalog()[entity]),
+            ),
+        ]
+        if tally.rule is not None:
+            conditions.append(rows.rule(tally.rule))
+        return f"(SELECT count(*) FROM {self.table(target)} {rows.alias}{rows.joins} WHERE {' AND '.join(conditions)})"
+
     def _shown(self, entity: Entity, item: FieldDef | Branch, owner: str) -> str:
+        if isinstance(item, Tally):
+            return self.tally(item, owner, entity.name)
         if isinstance(item, FieldDef):
-            return f"{owner}.{_quoted(item.name)}"
+            return f"{owner}.{quoted(item.name)}"
         relation, level = item.relation, item.level
         known = implied(relation, entity)
         if not relation.many:
             one = self.alias()
             conditions = [
-                _joined(relation, owner, one),
+                joined(relation, owner, one),
                 *self.visible(level.entity, one, any_presence=True, then=False, permitted=known),
             ]
             parts = [
@@ -186,9 +199,9 @@ class Builder:
                 source = f"({every} LIMIT 1) {one}"
             return f"(SELECT row_to_json(t) FROM (SELECT {self.shown(level, one)} FROM {source}) t)"
         rows = self.alias()
-        order = ", ".join(_order(f"{rows}._o{i}", by.descending) for i, by in enumerate(level.order))
+        order = ", ".join(direction(f"{rows}._o{i}", by.descending) for i, by in enumerate(level.order))
         many = self.alias()
-        inner = self.rows(level, _joined(relation, owner, many), None, table_alias=many, permitted=known)
+        inner = self.rows(level, joined(relation, owner, many), None, table_alias=many, permitted=known)
         return (
             f"(SELECT coalesce(json_agg(t ORDER BY {order}), '[]'::json) FROM ({inner}) {rows} "
             f"CROSS JOIN LATERAL (SELECT {self.shown(level, rows)}) t)"
@@ -198,16 +211,16 @@ class Builder:
         """The table's columns that `shown` will ask for."""
         names = {"id": None}
         for _, item in level.items:
-            if isinstance(item, FieldDef):
+            if isinstance(item, FieldDef) and not isinstance(item, Tally):
                 names[item.name] = None
             elif item.relation.column_on_owner:
                 names[item.relation.column] = None
-        return ", ".join(f"{alias}.{_quoted(name)}" for name in names)
+        return ", ".join(f"{alias}.{quoted(name)}" for name in names)
 
     def rows(
         self,
         level: Level,
-        joined: str,
+        condition: str,
         after: Sequence[str | None] | None,
         *,
         extra: int | None = None,
@@ -216,27 +229,27 @@ class Builder:
     ) -> str:
         """The rows of a level, ordered and limited: their columns and the order values `_o0` …; with `extra` rows
         above the limit (of the outermost level) also their number `_n`."""
-        scope = Scope(self, level.entity, table_alias)
-        terms = [scope.field(by.hops, by.field) for by in level.order]
-        conditions = [joined] if joined != "TRUE" else []
+        rows = FromClause(self, level.entity, table_alias)
+        terms = [rows.field(by.hops, by.field) for by in level.order]
+        conditions = [condition] if condition != "TRUE" else []
         presence = mentions_presence(level.rule, level.entity)
         conditions += self.visible(
             level.entity, table_alias, any_presence=presence, then=False, permitted=permitted
         )
         if level.rule:
-            conditions.append(scope.rule(level.rule))
+            conditions.append(rows.rule(level.rule))
         columns = [self.columns(level, table_alias), *(f"{term} AS _o{i}" for i, term in enumerate(terms))]
         limit = level.limit + (extra or 0)
 
         def select(table: str, more: Iterable[str], orders: Sequence[str], columns: Sequence[str]) -> str:
             where = " AND ".join([*conditions, *more])
             return (
-                f"SELECT {', '.join(columns)} FROM {table} {table_alias}{scope.joins}"
+                f"SELECT {', '.join(columns)} FROM {table} {table_alias}{rows.joins}"
                 f"{' WHERE ' + where if where else ''} ORDER BY {', '.join(orders)} LIMIT {limit}"
             )
 
         orders = [
-            _order(term, by.descending, _nullable(level.entity, by))
+            direction(term, by.descending, may_be_empty(level.entity, by))
             for term, by in zip(terms, level.order, strict=True)
         ]
         tables = self._tables(level.entity, table_alias, apart=extra is not None)
@@ -245,10 +258,10 @@ class Builder:
             number = [] if extra is None else [f"row_number() OVER (ORDER BY {', '.join(orders)}) AS _n"]
             ((table, shown),) = tables
             return select(table, [*shown, *parts[0]], orders, [*columns, *number])
-        outside = [_order(f"u._o{i}", by.descending) for i, by in enumerate(level.order)]
+        outside = [direction(f"u._o{i}", by.descending) for i, by in enumerate(level.order)]
         ordered = [orders]
         if len(parts) > 1:
-            ordered = [[_order(terms[0], level.order[0].descending, False), *orders[1:]], orders[1:]]
+            ordered = [[direction(terms[0], level.order[0].descending, False), *orders[1:]], orders[1:]]
             outside = ["u._s", *outside]
         every = " UNION ALL ".join(
             f"({select(table, [*shown, *part], ordered[at], [*columns, f'{at} AS _s'])})"
@@ -275,12 +288,12 @@ class Builder:
 
     def _apart(self, entity: Entity, alias: str) -> list[tuple[str, list[str]]]:
         """The tables that hold what is looked at, each with a condition; a row is shown by one of them at most."""
-        table = _quoted(entity.table.name)
+        table = quoted(entity.table.name)
         if self.instant is None:
             return [(table, [])]
         return [
             (table, [f"{alias}.valid_from <= {self.instant}"]),
-            (_quoted(f"{entity.table.name}_history"), shown_at(alias, self.instant)),
+            (quoted(f"{entity.table.name}_history"), shown_at(alias, self.instant)),
         ]
 
     def _segments(
@@ -289,147 +302,49 @@ class Builder:
         """Conditions of the parts the page is read from: rows that have the first order value, then rows that lack
         it. Apart, each can walk an index in either direction; as one condition PostgreSQL would read from the start."""
         first, by = terms[0], level.order[0]
-        nullable = _nullable(level.entity, by)
+        nullable = may_be_empty(level.entity, by)
         if after is None:
             return [[f"{first} IS NOT NULL"], [f"{first} IS NULL"]] if nullable and by.descending else [[]]
         bound = [
-            None if value is None else f"{self.bind(value, 'text')}::{_CASTS[order.field.kind]}"
+            None if value is None else f"{self.bind(value, 'text')}::{CASTS[order.field.kind]}"
             for value, order in zip(after, level.order, strict=True)
         ]
-        rest = self._behind(level, terms, bound, 1)
+        rest = behind(
+            [
+                (term, order.descending, may_be_empty(level.entity, order))
+                for term, order in zip(terms, level.order, strict=True)
+            ],
+            bound,
+            1,
+        )
         if bound[0] is None:
             return [[f"{first} IS NULL", rest]]
         sign = "<" if by.descending else ">"
         here = [f"{first} {sign}= {bound[0]}", f"({first} {sign} {bound[0]} OR {rest})"]
         return [here, [f"{first} IS NULL"]] if nullable else [here]
 
-    def _behind(self, level: Level, terms: Sequence[str], bound: Sequence[str | None], start: int) -> str:
-        """The rows behind the cursor's place, looking at the terms from `start` on. Empty values come last."""
-        if start == len(terms):
-            return "false"
-        term, value, by = terms[start], bound[start], level.order[start]
-        rest = self._behind(level, terms, bound, start + 1)
-        if value is None:
-            return f"({term} IS NULL AND {rest})"
-        empty = f" OR {term} IS NULL" if _nullable(level.entity, by) else ""
-        return f"({term} {'<' if by.descending else '>'} {value}{empty} OR ({term} = {value} AND {rest}))"
+
+def behind(terms: Sequence[tuple[str, bool, bool]], bound: Sequence[str | None], start: int = 0) -> str:
+    """What stands behind the cursor's place, looking at the terms from `start` on: each with whether it goes down and
+    whether it may be empty. Empty values come last."""
+    if start == len(terms):
+        return "false"
+    (term, descending, nullable), value = terms[start], bound[start]
+    rest = behind(terms, bound, start + 1)
+    if value is None:
+        return f"({term} IS NULL AND {rest})"
+    empty = f" OR {term} IS NULL" if nullable else ""
+    return f"({term} {'<' if descending else '>'} {value}{empty} OR ({term} = {value} AND {rest}))"
 
 
-class Scope:
-    """One FROM: a table and the to-one relations that its conditions and order go over, each joined once."""
-
-    def __init__(self, builder: Builder, entity: Entity, alias: str) -> None:
-        self._builder = builder
-        self._entity = entity
-        self._reached: dict[Hops, str] = {(): alias}
-        self.joins = ""
-
-    def field(self, hops: Hops, field: FieldDef) -> str:
-        return f"{self._reach(hops)}.{_quoted(field.name)}"
-
-    def _reach(self, hops: Hops) -> str:
-        found = self._reached.get(hops)
-        if found is None:
-            owner = self._reach(hops[:-1])
-            found = self._reached[hops] = self._builder.alias()
-            target = catalog()[hops[-1].target]
-            before = catalog()[hops[-2].target] if len(hops) > 1 else self._entity
-            on = [
-                _joined(hops[-1], owner, found),
-                *self._builder.visible(target, found, any_presence=True, permitted=implied(hops[-1], before)),
-            ]
-            self.joins += f" LEFT JOIN {self._builder.table(target)} {found} ON {' AND '.join(on)}"
-        return found
-
-    def rule(self, rule: Rule) -> str:
-        match rule:
-            case Group(word, parts):
-                return "(" + f" {word} ".join(self.rule(part) for part in parts) + ")"
-            case Opposite(part):
-                return f"({self.rule(part)}) IS NOT TRUE"
-            case Exists(hops, inner):
-                return self._exists(self._entity, self._reached[()], hops, inner)
-            case Test(hops, field, operator, values):
-                return self._test(self.field(hops, field), field, operator, values)
-
-    def _exists(self, entity: Entity, owner: str, hops: Hops, inner: Rule | None) -> str:
-        relation, rest = hops[0], hops[1:]
-        target = catalog()[relation.target]
-        alias = self._builder.alias()
-        scope = Scope(self._builder, target, alias)
-        free = not relation.many or (not rest and mentions_presence(inner, target))
-        conditions = [
-            _joined(relation, owner, alias),
-            *self._builder.visible(target, alias, any_presence=free, permitted=implied(relation, entity)),
-        ]
-        if rest:
-            conditions.append(scope._exists(target, alias, rest, inner))
-        elif inner is not None:
-            conditions.append(scope.rule(inner))
-        source = f"{self._builder.table(target)} {alias}{scope.joins}"
-        return f"EXISTS (SELECT FROM {source} WHERE {' AND '.join(conditions)})"
-
-    def _test(self, column: str, field: FieldDef, operator: str, values: Sequence[Known | Other]) -> str:
-        lists = field.kind in (Kind.TEXTS, Kind.IDS)
-        cast = _CASTS.get(field.kind, "text")
-        if operator == "null":
-            return f"coalesce(cardinality({column}), 0) = 0" if lists else f"{column} IS NULL"
-        if operator == "~":
-            pattern = self._builder.bind(f"%{_escaped(str(values[0]))}%", "text")
-            if lists:
-                return f"EXISTS (SELECT FROM unnest({column}) x WHERE x ILIKE {pattern})"
-            return f"{column} ILIKE {pattern}"
-        if operator == "in" and not any(isinstance(value, Moment) for value in values):
-            if any(isinstance(value, Decimal) for value in values):
-                cast, values = "numeric", [Decimal(str(value)) for value in values]
-            bound = self._builder.bind(list(values), f"{cast}[]")
-            return f"{column} && {bound}" if lists else f"{column} = ANY({bound})"
-        if operator == "in":
-            return "(" + " OR ".join(f"{column} = {self._value(value, cast)}" for value in values) + ")"
-        bound = self._value(values[0], cast)
-        if lists:
-            held = f"{column} @> ARRAY[{bound}]"
-            return held if operator == "=" else f"({held}) IS NOT TRUE"
-        return f"{column} IS DISTINCT FROM {bound}" if operator == "!=" else f"{column} {operator} {bound}"
-
-    def _value(self, value: Known | Other, cast: str) -> str:
-        if isinstance(value, Other):
-            return self.field(value.hops, value.field)
-        if isinstance(value, Moment):
-            now = self._builder.instant or "now()"
-            start = f"({now} AT TIME ZONE 'UTC')::date" if value.whole_day else now
-            moved = f"({start} + make_interval({value.unit} => {self._builder.bind(value.amount, 'int4')}))"
-            if not value.whole_day:
-                return moved
-            return f"{moved}::date" if cast == "date" else f"({moved} AT TIME ZONE 'UTC')"
-        if isinstance(value, Decimal):
-            cast = "numeric"
-        assert not isinstance(value, datetime) or value.tzinfo is not None
-        return self._builder.bind(value, cast)
-
-
-def _joined(relation: Relation, owner: str, target: str) -> str:
-    column = _quoted(relation.column)
-    if relation.column_on_owner:
-        return f"{target}.id = ANY({owner}.{column})" if relation.array else f"{target}.id = {owner}.{column}"
-    # A containment, because an index on a list can answer that and not `= ANY`.
-    return f"{target}.{column} @> ARRAY[{owner}.id]" if relation.array else f"{target}.{column} = {owner}.id"
-
-
-def _nullable(entity: Entity, by: OrderBy) -> bool:
+def may_be_empty(entity: Entity, by: OrderBy) -> bool:
+    if isinstance(by.field, Tally):
+        return bool(by.hops)
     return bool(by.hops or entity.table.c[by.field.name].nullable)
 
 
-def _order(term: str, descending: bool, nullable: bool = True) -> str:
+def direction(term: str, descending: bool, nullable: bool = True) -> str:
     # Ascending, PostgreSQL puts empty values last by itself.
     if not descending:
         return term
     return f"{term} DESC NULLS LAST" if nullable else f"{term} DESC"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

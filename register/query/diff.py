@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from register.errors import QueryInvalid
-from register.query.check import Exists, Group, Level, Opposite, Other, Rule, Test, mentions_presence
-from register.query.compile import Builder, Scope
+from register.query.check import mentions_presence
+from register.query.compile import Builder
 from register.query.cursor import another_query, read_cursor, write_cursor
+from register.query.from_clause import FromClause
 from register.query.lanes import Lanes
 from register.query.past import AsOf, every_version, require_history, shown_at
+from register.query.plan import Level, moments, ways
 from register.query.read import Answer, answer_of
 from register.query.scope import RowScope
-from register.query.values import Moment
 from register.query.versions import differences, without_stamps
 
 
@@ -101,29 +102,16 @@ def _side(builder: Builder, level: Level, instant: str) -> str:
     """The rows of the list at an instant, by id, version and key."""
     entity = level.entity
     builder.instant = instant
-    scope = Scope(builder, entity, "e")
+    rows = FromClause(builder, entity, "e")
     conditions = builder.visible(entity, "e", any_presence=mentions_presence(level.rule, entity))
     if level.rule is not None:
-        conditions.append(scope.rule(level.rule))
-    if level.rule is None or _of_the_row_alone(level.rule):
+        conditions.append(rows.rule(level.rule))
+    elsewhere = level.rule is not None and (any(ways(level.rule)) or any(True for _ in moments(level.rule)))
+    if not elsewhere:
         # Only a row that got another version meanwhile can have come, gone or changed.
         conditions.append(
             f"e.id IN (SELECT entity_id FROM event WHERE entity = '{entity.name}' "
             "AND at > $1::timestamptz - interval '1 day' AND at <= $2::timestamptz)"
         )
     table = builder.table(entity)
-    return f"SELECT e.id, e.version, e.key FROM {table} e{scope.joins} WHERE {' AND '.join(conditions)}"
-
-
-def _of_the_row_alone(rule: Rule) -> bool:
-    """Whether the rule looks at nothing but the row's own fields: neither at other rows nor at the clock."""
-    match rule:
-        case Test(hops, _, _, values):
-            elsewhere = (isinstance(v, Moment) or (isinstance(v, Other) and v.hops) for v in values)
-            return not hops and not any(elsewhere)
-        case Group(_, parts):
-            return all(_of_the_row_alone(part) for part in parts)
-        case Opposite(part):
-            return _of_the_row_alone(part)
-        case Exists():
-            return False
+    return f"SELECT e.id, e.version, e.key FROM {table} e{rows.joins} WHERE {' AND '.join(conditions)}"

@@ -12,9 +12,9 @@ from datetime import datetime
 
 import asyncpg
 
-from register.query.check import Level
 from register.query.compile import Statement, compile_page
 from register.query.lanes import Lanes
+from register.query.plan import Level
 from register.query.scope import RowScope
 
 AHEAD = 3

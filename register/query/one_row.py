@@ -8,11 +8,11 @@ from uuid import UUID
 
 from register.catalog import Entity, Kind
 from register.errors import RowNotFound
-from register.query.check import Level
 from register.query.compile import Builder, Statement
 from register.query.errors import RowAmbiguous
 from register.query.lanes import Lanes
 from register.query.past import every_version, shown_at
+from register.query.plan import Level
 from register.query.scope import RowScope
 
 MOST = 50

@@ -21,10 +21,9 @@ from register.errors import QueryInvalid
 from register.query.ast import MAX_DEPTH, Condition, Origin, Selected, Term
 from register.query.errors import QueryTooLarge
 from register.query.names import did_you_mean
-from register.query.parse_filter import check_text, parse_filter, parse_order
+from register.query.parse_filter import MAX_ALIAS, check_text, parse_filter, parse_order
 
 _MAX_TOKENS = 4_000
-_MAX_ALIAS = 60  # PostgreSQL cuts names at 63 bytes; a name cut short would be another name
 _BRACKETS = re.compile(
     r'"""(?:\\"""|(?!""").)*(?:"""|\Z)|"(?:\\.|[^"\\\n])*"?|\#[^\n\r]*|[{}\[\]()]', re.DOTALL
 )
@@ -96,8 +95,8 @@ def _selections(selection_set: SelectionSetNode, origin: Origin) -> tuple[Select
                 origin,
                 f"Give one another name: other:{selected.name}.",
             )
-        if len(selected.alias) > _MAX_ALIAS:
-            raise _invalid(f"a name may have {_MAX_ALIAS} characters", at, origin)
+        if len(selected.alias) > MAX_ALIAS:
+            raise _invalid(f"a name may have {MAX_ALIAS} characters", at, origin)
         chosen[selected.alias] = selected
     return tuple(chosen.values())
 

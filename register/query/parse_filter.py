@@ -3,8 +3,10 @@
     or       := and ("OR" and)*
     and      := not ("AND" not)*
     not      := "NOT"* primary
-    primary  := "(" or ")" | ("any" | "none") "(" path ["," or] ")" | path test
-    test     := operator (value | path) | ["NOT"] "IN" "(" value ("," value)* ")" | "IS" ["NOT"] "NULL"
+    primary  := "(" or ")" | ("any" | "none") "(" path ["," or] ")" | path test | call [test]
+    test     := operator (value | path | call) | ["NOT"] "IN" "(" value ("," value)* ")" | "IS" ["NOT"] "NULL"
+    call     := name "(" [operand ("," operand)*] ")"
+    operand  := value | path | call
     operator := = != <> < <= > >= ~ | eq ne lt le gt ge
     value    := 'text' | number | true | false | null | today([±n d|w|m|y]) | now([±n h|d|w|m|y])
 
@@ -21,11 +23,14 @@ from register.query.ast import (
     MAX_COMPARISONS,
     MAX_TEXT,
     MAX_VALUES,
+    Call,
     Compare,
+    Computed,
     Condition,
     Either,
     Every,
     Not,
+    Operand,
     Operator,
     Origin,
     Path,
@@ -35,6 +40,9 @@ from register.query.ast import (
 )
 from register.query.errors import QueryTooLarge
 
+MAX_ALIAS = 60
+"""Characters of a name in the answer: PostgreSQL cuts names at 63 bytes, and one cut short would be another."""
+
 _MAX_NESTING = 40
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -43,7 +51,7 @@ _TOKEN = re.compile(
     | (?P<number>[+-]?\d{1,40}(?:\.\d{1,40})?(?![\w.]))
     | (?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)
     | (?P<operator><=|>=|!=|<>|=|<|>|~)
-    | (?P<mark>[(),])
+    | (?P<mark>[(),:])
     | (?P<end>\Z)
     )""",
     re.VERBOSE | re.ASCII,
@@ -52,6 +60,7 @@ _OPERATORS: dict[str, Operator] = {
     "=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">=", "~": "~",
     "eq": "=", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=",
 }  # fmt: skip
+_CLOCKS = ("today", "now")
 _PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 
 
@@ -67,7 +76,7 @@ class Token(NamedTuple):
 
 def parse_filter(text: str, origin: Origin | None = None) -> Condition:
     """The condition that `text` says. Raises QueryInvalid at the character that cannot be understood."""
-    return _Reader(text, origin or Origin("filter", text)).condition()
+    return Reader(text, origin or Origin("filter", text)).condition()
 
 
 def parse_order(text: str, origin: Origin | None = None) -> tuple[Term, ...]:
@@ -111,7 +120,7 @@ def check_text(text: str, origin: Origin) -> None:
             )
 
 
-class _Reader:
+class Reader:
     """Recursive descent over the tokens; how deep it may go is bounded."""
 
     def __init__(self, text: str, origin: Origin) -> None:
@@ -169,7 +178,56 @@ class _Reader:
         head = self._advance()
         if head.word in ("any", "none") and self._token.text == "(":
             return self._some(head)
+        if self._token.text == "(":
+            return self._computed(self._call(head))
         return self._test(self._path(head))
+
+    def _call(self, head: Token) -> Call:
+        """Behind the name of a function."""
+        self._count()
+        self._depth += 1
+        if self._depth > _MAX_NESTING:
+            self._too_large(f"the filter is nested deeper than {_MAX_NESTING} levels")
+        self._expect("(")
+        found: list[Operand] = []
+        while self._token.text != ")":
+            if found:
+                self._expect(",")
+            found.append(self._operand())
+        end = self._token.at + 1
+        self._advance()
+        self._depth -= 1
+        at = self._origin.at(head.at)
+        return Call(head.word, tuple(found), at, self._origin, self._text[head.at : end])
+
+    def _operand(self) -> Operand:
+        if self._token.kind != "name" or self._token.word in (*_CLOCKS, "true", "false", "null"):
+            return self._value()
+        head = self._advance()
+        return self._call(head) if self._token.text == "(" else self._path(head)
+
+    def _computed(self, left: Path | Call) -> Condition:
+        """Behind a call, or a path that is compared with one."""
+        at = self._origin.at(self._token.at)
+        if self._accept("is"):
+            negated = self._accept("not")
+            if not self._accept("null"):
+                self._fail(f"NULL is expected, not {self._shown()}", "Write IS NULL or IS NOT NULL.")
+            return _negate(Computed(left, "null", None, at, self._origin), negated)
+        negated = self._accept("not")
+        if self._accept("in"):
+            found = tuple(Computed(left, "=", value, at, self._origin) for value in self._list())
+            return _negate(found[0] if len(found) == 1 else Either(found), negated)
+        operator = _OPERATORS.get(self._token.word or self._token.text)
+        if negated:
+            self._fail(f"IN is expected, not {self._shown()}", "Write NOT IN (…).")
+        if operator is None:
+            # What is true or false is a condition by itself; the check refuses others.
+            return Computed(left, "=", Value("boolean", "true", left.at), left.at, self._origin)
+        if operator == "~":
+            self._fail("`~` goes with a field", "Write contains(lower(title), 'pay').")
+        self._advance()
+        return Computed(left, operator, self._operand(), at, self._origin)
 
     def _some(self, head: Token) -> Condition:
         self._count()
@@ -208,6 +266,8 @@ class _Reader:
         self._advance()
         if operator in ("=", "!=") and self._accept("null"):
             return _negate(Compare(path, "null", ()), operator == "!=")
+        if self._token.kind == "name" and self._token.word not in _CLOCKS and self._ahead() == "(":
+            return Computed(path, operator, self._operand(), self._origin.at(token.at), self._origin)
         return Compare(path, operator, (self._value(or_field=True),))
 
     def _list(self) -> tuple[Value, ...]:
@@ -233,7 +293,7 @@ class _Reader:
         if token.word in ("true", "false"):
             self._advance()
             return Value("boolean", token.word, at)
-        if token.word in ("today", "now"):
+        if token.word in _CLOCKS:
             self._advance()
             self._expect("(")
             span = self._advance().text.lower() if self._token.kind == "span" else ""
@@ -272,6 +332,10 @@ class _Reader:
         if self._token.text != mark:
             self._fail(f"`{mark}` is expected, not {self._shown()}", "")
         self._advance()
+
+    def _ahead(self) -> str:
+        """The character behind the token."""
+        return self._text[self._next :].lstrip()[:1]
 
     def _advance(self) -> Token:
         token = self._token

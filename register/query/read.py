@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import asyncpg
 
-from register.query.check import Level
 from register.query.compile import Statement, compile_page
+from register.query.compile_groups import compile_groups
 from register.query.cursor import another_query, read_cursor, write_cursor
 from register.query.lanes import Lanes
 from register.query.near import read_near
 from register.query.one_row import compile_named, compile_row, find_row, only_one
 from register.query.past import AsOf, require_history
+from register.query.plan import Groups, Level
 from register.query.scope import RowScope
 
 
@@ -36,6 +39,36 @@ class Prepared:
             require_history(level.entity, as_of.parameter)
         return cls(level, shape, compile_page(level, past=as_of is not None, scoped=scoped), as_of, scoped)
 
+    def behind(self, after: Sequence[str | None], *, past: bool) -> Statement:
+        """The page behind this place."""
+        return compile_page(self.level, after, past=past, scoped=self.scoped)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedGroups:
+    """The same of an aggregate."""
+
+    groups: Groups
+    shape: bytes
+    first: Statement
+    as_of: AsOf | None = None
+    scoped: bool = False
+
+    @classmethod
+    def of(
+        cls, groups: Groups, shape: bytes, as_of: AsOf | None = None, *, scoped: bool = False
+    ) -> PreparedGroups:
+        """Raises PastUnknown where an instant is asked of rows that keep no history."""
+        if as_of is not None:
+            require_history(groups.entity, as_of.parameter)
+        return cls(
+            groups, shape, compile_groups(groups, past=as_of is not None, scoped=scoped), as_of, scoped
+        )
+
+    def behind(self, after: Sequence[str | None], *, past: bool) -> Statement:
+        """The groups behind this place."""
+        return compile_groups(self.groups, after, past=past, scoped=self.scoped)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -48,15 +81,17 @@ class Answer:
 async def read_page(
     lanes: Lanes,
     secret: bytes,
-    prepared: Prepared,
+    prepared: Prepared | PreparedGroups,
     cursor: str | None = None,
     scope: RowScope | None = None,
 ) -> Answer:
-    """`{"data": […], "next": …, "meta": {…}}`. Raises QueryInvalid, QueryTooSlow or RegisterError. What was prepared
-    `scoped` needs a scope.
+    """`{"data": […], "next": …, "meta": {…}}`, with `totals` of groups where they are asked for. Raises QueryInvalid,
+    QueryTooSlow or RegisterError. What was prepared `scoped` needs a scope.
 
     A cursor keeps the instant of the page it comes from: pages of the past are all of one moment.
     """
+    if prepared.scoped is not (scope is not None):
+        raise ValueError("what is prepared for a scope is asked with one")
     after = None
     if cursor is None:
         instant = prepared.as_of.instant(datetime.now(UTC)) if prepared.as_of else None
@@ -64,21 +99,24 @@ async def read_page(
         instant, after = read_cursor(secret, prepared.shape, cursor)
         if prepared.as_of is not None and (instant is None or not prepared.as_of.means(instant)):
             raise another_query("Keep `as_of` as it was, or leave it out: the cursor knows it.")
-    if prepared.scoped is not (scope is not None):
-        raise ValueError("what is prepared for a scope is asked with one")
     row = None
-    if instant is not None:
+    if instant is not None and isinstance(prepared, Prepared) and not prepared.level.count:
         row = await read_near(lanes, prepared.level, after, instant, prepared.near, scope)
     if row is None:
-        statement = prepared.first
-        if after:
-            statement = compile_page(prepared.level, after, past=instant is not None, scoped=prepared.scoped)
+        statement = prepared.behind(after, past=instant is not None) if after else prepared.first
         row = await lanes.fetchrow(statement.at(instant), *statement.arguments(scope))
     next_cursor = None
     if row["more"]:
-        next_cursor = write_cursor(secret, prepared.shape, list(row)[4:], instant)
-    shown = b"null" if next_cursor is None else b'"' + next_cursor.encode() + b'"'
-    return Answer(b'{"data":%b,"next":%b,%b' % (_bytes(row["data"], b"[]"), shown, meta_of(row)), next_cursor)
+        next_cursor = write_cursor(secret, prepared.shape, prepared.first.place(row), instant)
+    return Answer(page_of(row, next_cursor), next_cursor)
+
+
+def page_of(row: Mapping[str, Any], cursor: str | None) -> bytes:
+    """The body of a page."""
+    shown = b"null" if cursor is None else b'"' + cursor.encode() + b'"'
+    totals = row.get("totals")
+    extra = b"" if totals is None else b'"totals":%b,' % _bytes(totals, b"{}")
+    return b'{"data":%b,"next":%b,%b%b' % (_bytes(row["data"], b"[]"), shown, extra, meta_of(row))
 
 
 async def read_row(
@@ -130,10 +168,12 @@ def _one(row: asyncpg.Record) -> Answer:
 
 
 def meta_of(row: asyncpg.Record) -> bytes:
-    """The end of an answer: what it is of, from columns as_of and freshness."""
-    return b'"meta":{"as_of":%b,"freshness":%b}}' % (
+    """The end of an answer: what it is of, from columns as_of, freshness and, where it was counted, total."""
+    total = row.get("total")
+    return b'"meta":{"as_of":%b,"freshness":%b%b}}' % (
         _bytes(row["as_of"], b"null"),
         _bytes(row["freshness"], b"{}"),
+        b"" if total is None else b',"count":%d' % total,
     )
 
 

@@ -16,12 +16,14 @@ from register.catalog import FieldDef, catalog
 from register.errors import QueryInvalid
 from register.models import ENTITIES
 from register.query.ast import Origin, Query
-from register.query.check import Level, check, mentions_presence
-from register.query.compile import Builder, Scope
+from register.query.check import check, mentions_presence
+from register.query.compile import Builder
+from register.query.from_clause import FromClause
 from register.query.names import did_you_mean
 from register.query.parse_fields import parse_fields
 from register.query.parse_filter import parse_filter
 from register.query.past import every_version
+from register.query.plan import Level
 from register.query.scope import RowScope
 
 EVENTS = ("created", "changed")
@@ -121,7 +123,7 @@ def _matching(entity: str, filter_text: str, scoped: bool) -> tuple[str, Sequenc
         conditions = builder.permitted(found, "e")
         rule = _level(entity, filter_text, "").rule
         if rule is not None:
-            rows = Scope(builder, found, "e")
+            rows = FromClause(builder, found, "e")
             if not mentions_presence(rule, found):
                 conditions.append("e.presence = 'present'")
             conditions.append(rows.rule(rule))

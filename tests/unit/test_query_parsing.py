@@ -216,3 +216,9 @@ def test_a_comparison_of_two_fields_counts_their_relations() -> None:
     plan(filter=parse_filter(text.rpartition(" AND ")[0]))
     with pytest.raises(QueryTooLarge):
         plan(filter=parse_filter(f"{text} AND any(risks, score > 1) AND any(issues, due_on < raised_on)"))
+
+
+def test_the_page_of_the_api_lists_every_function() -> None:
+    from scripts.query_functions import table, written
+
+    assert written() == table(), "run: python -m scripts.query_functions --write"
