@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway import aggregate, decide, health, hooks_in, past, problems, rest, schema
+from gateway import aggregate, decide, feed, health, hooks_in, past, problems, rest, schema
 from register.db import Pool, open_pool, open_read_pool
 from register.keys import Keyring
 from register.policy import Policy
@@ -70,6 +70,7 @@ def create_app(
                 name="portbook gateway",
             )
         app.state.lanes = Lanes(opened or pool)
+        app.state.streams = feed.Streams(app.state.lanes)
         app.state.keyring = Keyring(app.state.lanes, remember_s=remember_keys_s)
         # Apart: people who decide may wait for a lock, and notifications of tools must not wait with them.
         writing = keeping = None
@@ -89,6 +90,7 @@ def create_app(
             for opened_too in (writing, keeping):
                 if opened_too is not None:
                     await opened_too.close()
+            await app.state.streams.close()
             await app.state.lanes.close()
             if opened is not None:
                 await opened.close()
@@ -101,16 +103,7 @@ def create_app(
     app.state.metrics = health.Metrics()
     app.collections = health.Counted(problems.Caught(rest.rows), app.state.metrics)
     app.add_middleware(health.Counted, metrics=app.state.metrics)
-    # `schema` before the collections, of which it is none.
-    app.router.routes.extend(
-        [
-            *health.routes,
-            *schema.routes,
-            *hooks_in.routes,
-            *decide.routes,
-            *aggregate.routes,
-            *past.routes,
-            *rest.routes,
-        ]
-    )
+    # `schema` and `changes` before the collections, of which they are none.
+    parts = (health, schema, hooks_in, decide, aggregate, feed, past, rest)
+    app.router.routes.extend([route for part in parts for route in part.routes])
     return app

@@ -1,5 +1,5 @@
-"""What became of rows, and why they are as they are: /{collection}/{id or key}/history and /explain,
-/{collection}/changes and /diff."""
+"""What became of rows, and why they are as they are: /{collection}/{id or key}/history and /explain, and
+/{collection}/diff."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from register.query import (
     entity_of,
     parse_as_of,
     parse_filter,
-    read_changes,
     read_diff,
     read_history,
     shape_of,
@@ -31,20 +30,17 @@ from register.query.ast import Origin
 from register.query.names import did_you_mean
 from register.query.parse_filter import check_text
 
-LONGEST_INSTANT = 40
-"""Characters; a cursor has more."""
-
 
 async def history(request: Request) -> Response:
     caller = await signed_in(request)
-    given = _given(request, "limit", "cursor", "as_of")
+    given = parameters_of(request, "limit", "cursor", "as_of")
     entity = entity_of(request.path_params["collection"])
     reference = request.path_params["reference"]
     check_text(reference, Origin("reference", reference))
     state = request.app.state
     answer = await read_history(
         state.lanes, state.secret, entity, reference,
-        limit=_limit(given), cursor=given.get("cursor"), as_of=_instant(given, "as_of"),
+        limit=limit_in(given), cursor=given.get("cursor"), as_of=instant_in(given, "as_of"),
         scope=caller.rows,
     )  # fmt: skip
     return _response(answer)
@@ -52,40 +48,27 @@ async def history(request: Request) -> Response:
 
 async def explain(request: Request) -> Response:
     caller = await signed_in(request)
-    given = _given(request, "field", "as_of")
+    given = parameters_of(request, "field", "as_of")
     entity = entity_of(request.path_params["collection"])
     reference = request.path_params["reference"]
     check_text(reference, Origin("reference", reference))
     found = await explain_row(
         request.app.state.lanes, entity, reference,
-        field=given.get("field"), as_of=_instant(given, "as_of"), scope=caller.rows,
+        field=given.get("field"), as_of=instant_in(given, "as_of"), scope=caller.rows,
     )  # fmt: skip
     return Response(orjson.dumps(found), media_type="application/json")
 
 
-async def changes(request: Request) -> Response:
-    caller = await signed_in(request)
-    given = _given(request, "since", "limit")
-    entity = entity_of(request.path_params["collection"])
-    text = given.get("since")
-    short = text is not None and len(text) <= LONGEST_INSTANT
-    since = _instant(given, "since") if short else text
-    state = request.app.state
-    return _response(
-        await read_changes(state.lanes, state.secret, entity, since, limit=_limit(given), scope=caller.rows)
-    )
-
-
 async def diff(request: Request) -> Response:
     caller = await signed_in(request)
-    given = _given(request, "from", "to", "filter", "limit", "cursor")
+    given = parameters_of(request, "from", "to", "filter", "limit", "cursor")
     collection = request.path_params["collection"]
     entity_of(collection)
-    first = _instant(given, "from")
+    first = instant_in(given, "from")
     if first is None:
         raise QueryInvalid("`from` is missing", parameter="from", hint="Since when? from=2026-09-30")
     condition = parse_filter(given["filter"]) if "filter" in given else None
-    level = check(Query(collection, filter=condition, limit=_limit(given)))
+    level = check(Query(collection, filter=condition, limit=limit_in(given)))
     shape = shape_of("diff", collection, given.get("filter", ""))
     state = request.app.state
     answer = await read_diff(
@@ -94,14 +77,14 @@ async def diff(request: Request) -> Response:
         level,
         shape,
         first,
-        _instant(given, "to"),
+        instant_in(given, "to"),
         given.get("cursor"),
         caller.rows,
     )
     return _response(answer)
 
 
-def _given(request: Request, *known: str) -> dict[str, str]:
+def parameters_of(request: Request, *known: str) -> dict[str, str]:
     """The address's parameters, each once, each known."""
     given = each_once(request.scope["query_string"])
     for name, text in given.items():
@@ -115,11 +98,11 @@ def _given(request: Request, *known: str) -> dict[str, str]:
     return given
 
 
-def _instant(given: dict[str, str], name: str) -> AsOf | None:
+def instant_in(given: dict[str, str], name: str) -> AsOf | None:
     return parse_as_of(given[name], name) if name in given else None
 
 
-def _limit(given: dict[str, str]) -> int:
+def limit_in(given: dict[str, str]) -> int:
     limit = read_limit(given.get("limit"))
     if not 1 <= limit <= MAX_LIMIT:
         raise QueryTooLarge(f"`limit` is from 1 to {MAX_LIMIT:,}", parameter="limit")
@@ -131,7 +114,6 @@ def _response(answer: Answer) -> Response:
 
 
 routes = [
-    Route(PREFIX + "{collection}/changes", changes, methods=["GET"]),
     Route(PREFIX + "{collection}/diff", diff, methods=["GET"]),
     Route(PREFIX + "{collection}/{reference}/history", history, methods=["GET"]),
     Route(PREFIX + "{collection}/{reference}/explain", explain, methods=["GET"]),

@@ -42,7 +42,9 @@ _JSON = (b"content-type", b"application/json")
 PARAMETERS = ("fields", "filter", "order", "limit", "cursor", "as_of", "count")
 _OF_ONE = ("fields", "as_of")
 BELOW = frozenset({"aggregate", "changes", "diff"})
-"""Addresses below a collection that are no row (gateway/aggregate.py, gateway/past.py)."""
+"""Addresses below a collection that are no row (gateway/aggregate.py, gateway/past.py, gateway/feed.py)."""
+BESIDE = frozenset({"changes", "schema"})
+"""Addresses beside the collections that are none."""
 
 
 class Rows:
@@ -104,7 +106,7 @@ def is_ours(scope: Scope) -> bool:
     if scope["method"] != "GET" or not path.startswith(PREFIX) or scope["root_path"]:
         return False
     collection, slash, reference = path[len(PREFIX) :].partition("/")
-    if not collection or collection == "schema":
+    if not collection or collection in BESIDE:
         return False
     return not slash or (reference != "" and "/" not in reference and reference not in BELOW)
 

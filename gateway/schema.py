@@ -35,6 +35,10 @@ _PARAMETERS = {
     "cursor": "`next` of the page before.",
     "as_of": "As the register was then: a date (the end of that day, UTC) or an instant with its zone.",
 }
+_SINCE = (
+    "`next` of before, or a date (its beginning, UTC), an instant, or `now`; from the first when left out. "
+    "With `Accept: text/event-stream` the answer stays open."
+)
 _PAST = ("as_of",)
 """Parameters of collections that keep history."""
 _REFERENCE = {
@@ -69,7 +73,7 @@ _BELOW = (
         "changes",
         "The events of {collection} in the order they were made",
         {
-            "since": "`next` of before, or a date (its beginning, UTC) or an instant; from the first when left out.",
+            "since": _SINCE,
             "limit": _PARAMETERS["limit"],
         },
     ),
@@ -174,6 +178,7 @@ def openapi(version: str) -> dict[str, Any]:
         if open_to_all:
             operation["security"] = []
         paths[path] = {"get": operation}
+    paths["/api/v1/changes"] = {"get": _feed()}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Portbook", "version": version, "description": "One register of every project."},
@@ -241,6 +246,17 @@ def _below(collection: str, entity: Entity, part: _Below) -> dict[str, Any]:
         },
     }
     return _operation(name, part.summary.format(collection=collection), entity, parameters, body)
+
+
+def _feed() -> dict[str, Any]:
+    """The change feed of all collections is none of a collection's."""
+    part = next(part for part in _BELOW if part.path == "changes")
+    told = {**part.parameters, "collections": "Only of these, separated by commas: `projects,risks`."}
+    operation = _below("everything", catalog()["project"], part._replace(parameters=told))
+    return {
+        **operation,
+        "description": "What whoever rebuilds the register elsewhere applies, one after the other.",
+    }
 
 
 def _one(collection: str, entity: Entity, row: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from portbook.wiring import open_door, wire
 from workers.queue import ring
 
 RESTART_AFTER_S = 3.0
+STOP_WITHIN_S = 5
 POOL_SIZE = 8
 
 
@@ -77,7 +78,16 @@ def server(config: Config, stores: Stores) -> uvicorn.Server:
         ring=lambda: ring(stores.redis_url),
         policy=wire(config).policy,
     )
-    return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
+    # Streams of events never end by themselves.
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=STOP_WITHIN_S,
+        )
+    )
 
 
 def cursor_secret(folder: Path) -> bytes | None:

@@ -11,7 +11,7 @@ import orjson
 from register.db import Connection
 from register.deliveries import TEST
 from register.errors import RowNotFound
-from register.query.versions import SEQ_AT
+from register.query.feed import SEQ_AT
 from register.webhooks import Maker, find_webhook
 
 STATES = ("pending", "delivered", "failed")

@@ -21,6 +21,7 @@ from register.query.errors import (
     QueryTooSlow,
     RowAmbiguous,
 )
+from register.query.feed import read_changes
 from register.query.lanes import Lanes
 from register.query.one_row import find_row
 from register.query.parse_aggregate import parse_keys, parse_measures
@@ -30,7 +31,7 @@ from register.query.past import AsOf, parse_as_of
 from register.query.plan import Level
 from register.query.read import Answer, Prepared, PreparedGroups, read_page, read_row
 from register.query.scope import RowScope
-from register.query.versions import read_changes, read_history
+from register.query.versions import read_history
 
 __all__ = [
     "DEFAULT_LIMIT",

@@ -1,6 +1,6 @@
-"""What happened to rows: the versions of one, the events of a collection, what changed in it between two instants.
+"""What happened to one row: its versions, and how two versions differ.
 
-All of it is said as fields with what they were before and after. The fields that count versions say nothing of their
+Both is said as fields with what they were before and after. The fields that count versions say nothing of their
 own and are left out.
 """
 
@@ -114,100 +114,4 @@ def _history_of(entity: str, limit: int, permitted: str) -> str:
     """
 
 
-async def read_changes(
-    lanes: Lanes,
-    secret: bytes,
-    entity: Entity,
-    since: AsOf | str | None,
-    *,
-    limit: int,
-    scope: RowScope | None = None,
-) -> Answer:
-    """The events of a collection behind `since`, in the order in which they were made: `{type, id, version, changed,
-    cause, run, at}`. `next` always says where to go on; nothing that is written later ever comes before it.
-
-    `since` is a `next` of before, or an instant: then events come from a little before it, since what was being
-    written at that moment carries an earlier time.
-
-    A caller with a scope is told of rows in it, on pages that may be short: what leaves it is `out_of_scope`, without
-    values, and what comes into it `created`, with all of them. Where a project leaves or comes, what hangs on it is not
-    told of.
-    """
-    require_history(entity, "changes")
-    shape = shape_of("changes", entity.name)
-    if isinstance(since, str):
-        seq = int(read_cursor(secret, shape, since)[1][0] or 0)
-    elif since is None:
-        seq = 0
-    else:
-        begin = since.instant(datetime.now(UTC), start=True)
-        seq = (await lanes.fetchrow(SEQ_AT, begin))["seq"]
-    # First how far the feed is settled, then the events, which must be looked at later than that.
-    settled = (await lanes.fetchrow("SELECT feed_settled() AS seq"))["seq"]
-    if scope is None:
-        row = await lanes.fetchrow(_EVENTS, entity.name, seq, settled, limit)
-    else:
-        sql, parameters = _events_within(entity)
-        row = await lanes.fetchrow(sql, entity.name, seq, settled, limit, *scope.arguments(parameters))
-    reached = row["last"] if row["more"] else max(seq, settled)
-    place = write_cursor(secret, shape, [str(reached)])
-    return answer_of(row, place, more=bool(row["more"]))
-
-
-SEQ_AT = """
-SELECT coalesce(
-  (SELECT min(seq) FROM (SELECT seq FROM event WHERE at >= $1::timestamptz - interval '10 minutes'
-                         AND at < $1::timestamptz + interval '1 day' OFFSET 0) near),
-  (SELECT min(seq) FROM (SELECT seq FROM event WHERE at >= $1::timestamptz + interval '1 day' OFFSET 0) later),
-  (SELECT last_value + 1 FROM event_seq_seq)
-) - 1 AS seq
-"""
-# OFFSET keeps PostgreSQL from walking the numbers from the first in search of one that is late enough.
-_EVENTS = """
-WITH found AS (
-  SELECT seq, json_build_object('type', type, 'id', entity_id, 'version', version, 'changed', changed, 'cause', cause,
-                                'run', run_id, 'at', at) AS event
-  FROM event WHERE entity = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4::int8
-)
-SELECT json_agg(event ORDER BY seq) AS data, max(seq) AS last, count(*) = $4::int8 AS more, to_json(now()) AS as_of
-FROM found
-"""
-
-_LOOKED_AT = 10_000
-"""Events of a page of which a scope may leave few."""
-
-
-def _events_within(entity: Entity) -> tuple[str, list[Any]]:
-    """The same for a caller with a scope, whose ids follow: what is not permitted now but was, has left."""
-    builder = Builder(scoped=True)
-    builder.parameters = [None] * 4
-    now, before = (" AND ".join(builder.permitted(entity, alias)) or "true" for alias in ("n", "b"))
-    sql = f"""
-    WITH next AS MATERIALIZED (
-      SELECT seq, type, entity_id, version, changed, cause, run_id, at FROM event
-      WHERE entity = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT {_LOOKED_AT}
-    ), found AS (
-      SELECT x.seq, CASE WHEN NOT v.now THEN 'out_of_scope' WHEN v.before THEN x.type ELSE 'created' END AS type,
-             x.entity_id AS id, x.version,
-             CASE WHEN NOT v.now THEN '{{}}'::json WHEN v.before OR x.type = 'created' THEN x.changed::json
-                  ELSE {differences("'{}'::jsonb", "v.row")} END AS changed,
-             x.cause, x.run_id AS run, x.at
-      FROM next x CROSS JOIN LATERAL (
-        SELECT coalesce(({now}), false) AS now, coalesce(b.id IS NOT NULL AND ({before}), false) AS before,
-               {without_stamps("n")} AS row
-        FROM {every_version(entity.name)} n
-        LEFT JOIN {every_version(entity.name)} b ON b.id = n.id AND b.version = n.version - 1
-        WHERE n.id = x.entity_id AND n.version = x.version
-      ) v
-      WHERE v.now OR v.before ORDER BY x.seq LIMIT $4::int8
-    )
-    SELECT json_agg(json_build_object('type', type, 'id', id, 'version', version, 'changed', changed, 'cause', cause,
-                                      'run', run, 'at', at) ORDER BY seq) AS data,
-           CASE WHEN count(*) = $4::int8 THEN max(seq) ELSE (SELECT max(seq) FROM next) END AS last,
-           count(*) = $4::int8 OR (SELECT count(*) FROM next) = {_LOOKED_AT} AS more, to_json(now()) AS as_of
-    FROM found
-    """
-    return sql, builder.parameters[4:]
-
-
-__all__ = ["differences", "read_changes", "read_history", "without_stamps"]
+__all__ = ["differences", "read_history", "without_stamps"]
