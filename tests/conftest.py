@@ -9,6 +9,7 @@ pytest_plugins = [
     "tests.fix_engine",
     "tests.fix_gateway",
     "tests.fix_webhooks",
+    "tests.fix_warm",
 ]
 
 # How long an example takes says how busy the machine is: no property is about that.

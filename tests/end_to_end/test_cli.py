@@ -24,6 +24,7 @@ from portbook.demo_workbook import write_pmo_workbook
 from tests.fakes.azure_devops import FakeAzureDevOps
 from tests.fakes.jira import FakeJira
 from tests.fakes.jira.generate import believable
+from tests.fix_warm import Warm
 
 TOKEN = "a-secret-nobody-must-see"
 PMO_LINE = CONFIG[: CONFIG.index("- name: pmo")].count("\n") + 1
@@ -34,20 +35,25 @@ class Shell:
 
     jira: FakeJira
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], warm: Warm) -> None:
         self.folder = folder
+        self._warm = warm
         self.config = folder / "portbook.yaml"
         self.database = environment["DATABASE_URL"]
         self._environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "200", **environment}
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "portbook", *arguments]
-        done = subprocess.run(
-            command, cwd=self.folder, env=self._environment, capture_output=True, text=True, timeout=120
-        )
+        done = self._warm.run(list(arguments), cwd=self.folder, env=self._environment, timeout=120)
         assert "Traceback" not in done.stderr, done.stderr
         assert TOKEN not in done.stdout + done.stderr
         return done
+
+    def run_cold(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """As people start it."""
+        command = [sys.executable, "-m", "portbook", *arguments]
+        return subprocess.run(
+            command, cwd=self.folder, env=self._environment, capture_output=True, text=True, timeout=120
+        )
 
     def change(self, before: str, after: str) -> int:
         """Edit the configuration; returns the line of the edit, from 1."""
@@ -59,7 +65,7 @@ class Shell:
 
 
 @pytest.fixture
-def shell(database: str, redis_url: str, tmp_path: Path) -> Iterator[Shell]:
+def shell(database: str, redis_url: str, tmp_path: Path, warm: Warm) -> Iterator[Shell]:
     """The demo's folder with its pretended tools running, on the tests' own stores."""
     today = date(2026, 11, 22)
     world = believable(today)
@@ -72,7 +78,7 @@ def shell(database: str, redis_url: str, tmp_path: Path) -> Iterator[Shell]:
     for name in ("jira-token", "boards-token"):
         (tmp_path / name).write_text(TOKEN)
     with FakeJira(world, secret=TOKEN) as jira, FakeAzureDevOps(organisation(today), secret=TOKEN) as boards:
-        found = Shell(tmp_path, {"DATABASE_URL": database, "REDIS_URL": redis_url})
+        found = Shell(tmp_path, {"DATABASE_URL": database, "REDIS_URL": redis_url}, warm)
         found.jira = jira
         ports = {"jira_port": urlsplit(jira.url).port, "boards_port": urlsplit(boards.url).port}
         text = CONFIG.format(gateway_port=0, **ports)
@@ -138,6 +144,13 @@ def test_the_demo_portfolio_is_one_row_a_project_told_by_four_tools(shell: Shell
         JOIN project t ON t.id = d.to_project_id
     """
     assert told(across) >= {("ERP", "WEB"), ("PAY", "DWH")}  # from boards and plan to Jira
+
+
+def test_a_forked_command_says_and_ends_as_one_that_was_started(shell: Shell) -> None:
+    for arguments in (("chek",), ("discover", "pmo")):
+        forked, started = shell.run(*arguments), shell.run_cold(*arguments)
+        assert (forked.returncode, forked.stdout) == (started.returncode, started.stdout), arguments
+        assert forked.stderr == started.stderr, arguments
 
 
 def test_an_unknown_key_names_its_line_and_the_right_word(shell: Shell) -> None:
