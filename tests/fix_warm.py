@@ -35,7 +35,13 @@ class Warm:
         )  # fmt: skip
 
     def start(
-        self, arguments: list[str], *, cwd: Path, env: Mapping[str, str], out: str = os.devnull, err: str = os.devnull
+        self,
+        arguments: list[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        out: str = os.devnull,
+        err: str = os.devnull,
     ) -> Command:
         """`portbook ARGUMENTS`, its output going to these files."""
         order = {"arguments": arguments, "cwd": str(cwd), "env": dict(env), "out": out, "err": err}
@@ -52,7 +58,9 @@ class Warm:
                 code = command.wait(timeout)
             finally:
                 command.kill()
-            return subprocess.CompletedProcess(arguments, code, out.read_text("utf-8"), err.read_text("utf-8"))
+            return subprocess.CompletedProcess(
+                arguments, code, out.read_text("utf-8"), err.read_text("utf-8")
+            )
 
     def ask(self, order: Any) -> Any:
         assert self._process.stdin is not None

@@ -20,6 +20,7 @@ import asyncpg
 import redis.asyncio
 
 from portbook.stores.valkey import program
+from tests.fix_warm import Command, Warm
 
 CONFIG = """\
 register: {{database: {{env: TEST_DATABASE}}, redis: {{env: TEST_REDIS}}}}
@@ -100,18 +101,17 @@ class Door:
 class Worker:
     """`portbook work` in a process of its own."""
 
-    def __init__(self, config: Path, environment: dict[str, str]) -> None:
-        self._command = [sys.executable, "-m", "portbook", "--config", str(config), "work"]
+    def __init__(self, warm: Warm, config: Path, environment: dict[str, str]) -> None:
+        self._warm = warm
+        self._config = config
         self._environment = environment
         self.process = self._start()
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            self._command,
+    def _start(self) -> Command:
+        return self._warm.start(
+            ["--config", str(self._config), "work"],
+            cwd=self._config.parent,
             env={**os.environ, **self._environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
         )
 
     def revive(self) -> bool:
@@ -123,7 +123,6 @@ class Worker:
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait()
 
 
 class Valkey:
@@ -154,7 +153,7 @@ class Valkey:
 
 @contextlib.asynccontextmanager
 async def under_fire(
-    database: str, url: str, token: str, folder: Path, *, page_size: int, workers: int = 2
+    warm: Warm, database: str, url: str, token: str, folder: Path, *, page_size: int, workers: int = 2
 ) -> AsyncIterator[tuple[Door, list[Worker], Valkey]]:
     """Two workers on the register behind the door, and a Valkey of their own."""
     parts = urlsplit(database)
@@ -170,7 +169,7 @@ async def under_fire(
         "TEST_REDIS": valkey.url,
         "TEST_TOKEN": token,
     }
-    started = [Worker(config, environment) for _ in range(workers)]
+    started = [Worker(warm, config, environment) for _ in range(workers)]
     try:
         yield door, started, valkey
     finally:

@@ -20,6 +20,7 @@ from tests.fakes.jira import FakeJira
 from tests.fakes.jira.generate import bulk_world
 from tests.fix_engine import Engine, register_state
 from tests.fix_postgres import ask_postgres, on
+from tests.fix_warm import Warm
 
 SEED = int(os.environ.get("PORTBOOK_SEED", "20261122"))
 
@@ -30,19 +31,20 @@ class Registers(NamedTuple):
     under_fire: Pool
     in_peace: Pool
     database: str
+    warm: Warm
 
 
 _numbers = itertools.count(1)
 
 
 @contextlib.asynccontextmanager
-async def registers(postgres: str, template: str) -> AsyncIterator[Registers]:
+async def registers(postgres: str, template: str, warm: Warm) -> AsyncIterator[Registers]:
     names = [f"fire_{next(_numbers)}" for _ in range(2)]
     for name in names:
         ask_postgres(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
     pools = [await open_pool(on(postgres, name)) for name in names]
     try:
-        yield Registers(pools[0], pools[1], on(postgres, names[0]))
+        yield Registers(pools[0], pools[1], on(postgres, names[0]), warm)
     finally:
         for pool, name in zip(pools, names, strict=True):
             await pool.close()
@@ -56,7 +58,9 @@ async def kills_at_commits(both: Registers, issues: int, *, page_size: int, most
         tempfile.TemporaryDirectory(prefix="fire") as folder,
         FakeJira(bulk_world(issues, projects=4, seed=SEED)) as fake,
     ):
-        async with under_fire(both.database, fake.url, fake.secret, Path(folder), page_size=page_size) as (
+        async with under_fire(
+            both.warm, both.database, fake.url, fake.secret, Path(folder), page_size=page_size
+        ) as (
             door,
             workers,
             _,
@@ -86,7 +90,9 @@ async def kills_at_random(
         tempfile.TemporaryDirectory(prefix="fire") as folder,
         FakeJira(bulk_world(issues, projects=4, seed=SEED)) as fake,
     ):
-        async with under_fire(both.database, fake.url, fake.secret, Path(folder), page_size=page_size) as (
+        async with under_fire(
+            both.warm, both.database, fake.url, fake.secret, Path(folder), page_size=page_size
+        ) as (
             _,
             workers,
             valkey,
@@ -94,7 +100,7 @@ async def kills_at_random(
             done = asyncio.create_task(until_read(both.under_fire, 120 + issues / 20 + 3 * most))
             while not done.done():
                 # From the middle of start-up to the middle of a page.
-                await asyncio.sleep(rng.uniform(0.1, 2.5))
+                await asyncio.sleep(rng.uniform(0.02, 0.4))
                 if killed < most and not done.done():
                     rng.choice(workers).kill()
                     killed += 1
@@ -122,19 +128,25 @@ async def compare(both: Registers, fake: FakeJira) -> None:
         assert found[table] == rows, table
 
 
-async def test_kills_at_commits_leave_the_same_register(postgres: str, migrated_template: str) -> None:
-    async with registers(postgres, migrated_template) as both:
+async def test_kills_at_commits_leave_the_same_register(
+    postgres: str, migrated_template: str, warm: Warm
+) -> None:
+    async with registers(postgres, migrated_template, warm) as both:
         assert await kills_at_commits(both, 400, page_size=20, most=6) == 6
 
 
-async def test_kills_at_random_moments_leave_the_same_register(postgres: str, migrated_template: str) -> None:
-    async with registers(postgres, migrated_template) as both:
+async def test_kills_at_random_moments_leave_the_same_register(
+    postgres: str, migrated_template: str, warm: Warm
+) -> None:
+    async with registers(postgres, migrated_template, warm) as both:
         assert await kills_at_random(both, 600, page_size=10, most=4, rng=random.Random(SEED)) >= 1
 
 
 @pytest.mark.soak
-async def test_twenty_thousand_issues_killed_at_every_commit(postgres: str, migrated_template: str) -> None:
-    async with registers(postgres, migrated_template) as both:
+async def test_twenty_thousand_issues_killed_at_every_commit(
+    postgres: str, migrated_template: str, warm: Warm
+) -> None:
+    async with registers(postgres, migrated_template, warm) as both:
         kills = await kills_at_commits(both, 20_000, page_size=50, most=1_000)
     print(f"{kills} kills at commits")
     assert kills >= 60
@@ -142,12 +154,12 @@ async def test_twenty_thousand_issues_killed_at_every_commit(postgres: str, migr
 
 @pytest.mark.soak
 async def test_twenty_thousand_issues_killed_at_two_hundred_moments(
-    postgres: str, migrated_template: str
+    postgres: str, migrated_template: str, warm: Warm
 ) -> None:
     rng = random.Random(SEED)
     killed = rounds = 0
     while killed < 200:
-        async with registers(postgres, migrated_template) as both:
+        async with registers(postgres, migrated_template, warm) as both:
             killed += await kills_at_random(both, 20_000, page_size=25, most=200 - killed, rng=rng)
         rounds += 1
         print(f"{killed} kills in {rounds} syncs of 20,000 issues, all equal to the fault-free one")
