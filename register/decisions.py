@@ -203,8 +203,7 @@ class Decisions:
             raise RowNotFound(f"there is no pin {pin_id} in force", hint="`portbook pins list` shows them.")
         entity, row_id, field = rows[0]
         await self._note("pin released", f"{entity} {row_id}", {"field": field, "reason": reason})
-        links = await self._links()
-        await self._merge(entity, links.settled.row(row_id))
+        await self._merge(entity, row_id)
 
     async def _two(self, entity: str, one: str, other: str, reason: str) -> str:
         """Both are ids of this entity, and not the same; returns the reason."""
@@ -258,8 +257,10 @@ class Decisions:
         return found
 
     async def _merge(self, entity: str, row_id: str) -> None:
+        """Merge anew the row of a pin, and the one it has become part of."""
         settled = await read_settled(self._connection, Memory())
-        changes = await merge_rows(self._connection, entity, [row_id], self._policy, settled)
+        rows = {row_id, settled.row(row_id)}
+        changes = await merge_rows(self._connection, entity, rows, self._policy, settled)
         await write_events(self._connection, changes, cause="pin", run_id=None)
         self.changed += len(changes)
 

@@ -63,6 +63,9 @@ async def merge_rows(
     # Lock first, read the claims after: what another page committed meanwhile is then seen.
     current = await _current(connection, entity, ids)
     claims = await _claims(connection, entity, ids)
+    unpinned = await _before_pins(
+        connection, entity, {i: row for i, row in current.items() if i not in claims}, settled
+    )
     inserts: list[dict[str, Any]] = []
     updates: list[dict[str, Any]] = []
     changes: list[Change] = []
@@ -72,7 +75,11 @@ async def merge_rows(
         said = claims.get(row_id, [])
         if not said and before is None:
             continue
-        after = _merged(entity, row_id, said, before, policy, settled)
+        if said:
+            after = _merged(entity, row_id, said, policy, settled)
+        else:
+            assert before is not None
+            after = _unsaid(entity, row_id, {**before, **unpinned.get(row_id, {})}, settled)
         conflicts.extend(_conflicts(entity, row_id, said, policy, settled))
         if before is None:
             inserts.append(after)
@@ -161,19 +168,47 @@ async def _current(connection: Connection, entity: str, ids: Collection[str]) ->
     return {row_id: orjson.loads(document) for row_id, document in rows}
 
 
+async def _before_pins(
+    connection: Connection, entity: str, rows: Mapping[str, Mapping[str, Any]], settled: Settled
+) -> dict[str, dict[str, Any]]:
+    """Row → column → what these rows, which nothing is said of any more, showed before a pin that is over: no record
+    is left to ask."""
+    found: dict[str, dict[str, Any]] = {}
+    for row_id, row in rows.items():
+        in_force = {f"pin {pinned.id}" for pinned in settled.pinned(row_id).values()}
+        for column, (_, rule) in (row["chosen"] or {}).items():
+            if rule.startswith("pin ") and rule not in in_force:
+                earlier = await connection.fetchval(
+                    f"""
+                    SELECT jsonb_build_array(to_jsonb(h.{column}), h.chosen->'{column}') FROM {entity}_history h
+                    WHERE h.id = $1 AND coalesce(h.chosen->'{column}'->>1, '') NOT LIKE 'pin %'
+                    ORDER BY h.version DESC LIMIT 1
+                    """,
+                    row_id,
+                )
+                value, chosen = orjson.loads(earlier) if earlier else (None, None)
+                columns = found.setdefault(row_id, {"chosen": dict(row["chosen"])})
+                columns[column] = value
+                del columns["chosen"][column]
+                if chosen is not None:
+                    columns["chosen"][column] = chosen
+    return found
+
+
+def _unsaid(entity: str, row_id: str, known: Mapping[str, Any], settled: Settled) -> dict[str, Any]:
+    """No record mentions it any more; what was known stays readable."""
+    values = {k: v for k, v in known.items() if k not in _STAMPS and v is not None}
+    values["presence"] = "moved" if row_id in settled.shown else "deleted"
+    chosen = dict(values.pop("chosen", {}))
+    for column, pinned in settled.pinned(row_id).items():
+        values[column] = pinned.value
+        chosen[column] = [None, f"pin {pinned.id}"]
+    return derive(entity, values | ({"chosen": chosen} if chosen else {}))
+
+
 def _merged(
-    entity: str,
-    row_id: str,
-    said: list[ClaimRow],
-    before: Mapping[str, Any] | None,
-    policy: Policy,
-    settled: Settled,
+    entity: str, row_id: str, said: list[ClaimRow], policy: Policy, settled: Settled
 ) -> dict[str, Any]:
-    if not said:
-        # No record mentions it any more; what was known stays readable.
-        assert before is not None
-        presence = "moved" if row_id in settled.shown else "deleted"
-        return {**{k: v for k, v in before.items() if k not in _STAMPS}, "presence": presence}
     ranked = _ranked(said, policy.ranking(entity, "default", settled.lapsed))
     first = ranked[0]
     values: dict[str, Any] = {}

@@ -117,7 +117,7 @@ async def _end(connection: Connection, policy: Policy) -> int:
     settled = await read_settled(connection, Memory())
     touched: dict[str, set[str]] = {}
     for entity, row_id in ended:
-        touched.setdefault(entity, set()).add(settled.row(row_id))
+        touched.setdefault(entity, set()).update((row_id, settled.row(row_id)))
     changes = await _merge_all(connection, touched, policy, settled, "pin")
     if turned:
         touched = {entity: await _told_by_several(connection, entity, turned) for entity in policy.precedence}

@@ -9,6 +9,8 @@ from typing import Any
 import orjson
 import pytest
 
+from mapping.apply import Mapped
+from portbook.remap import remap
 from register import runs
 from register.decisions import DecisionInvalid, Decisions, deciding
 from register.errors import RegisterError, RowNotFound
@@ -400,3 +402,45 @@ async def _work(engine: Engine, syncer: Syncer, source: str) -> None:
     for job in await runs.waiting_runs(engine.pool):
         if job.source == source:
             await syncer.work(job)
+
+
+async def test_a_pin_that_is_taken_back_leaves_no_trace_where_nothing_is_said_any_more(
+    engine: Engine,
+) -> None:
+    """The sheet is read no more: no record is left to say what the budget was, but the past is."""
+    one, two = await two_books(engine)
+    async with decide(engine) as decisions:
+        first = await decisions.pin("project", one, "budget", 7, "for now", None)
+        second = await decisions.pin("project", two, "budget", 8, "for now", None)
+        await decisions.pin("project", one, "title", "Pinned", "it stays", None)
+    for name in ("one", "two"):
+        await engine.sync(name)
+    await engine.pool.execute("UPDATE pin SET expires_at = now() + interval '1 hour' WHERE id = $1", second)
+    await remap(engine.pool, dict.fromkeys(("one", "two"), Silent()), engine.policy)  # type: ignore[arg-type]
+    shown = {r["id"]: (r["budget"], r["title"]) for r in await gone_projects(engine)}
+    assert shown == {one: (7, "Pinned"), two: (8, "Payments in two")}
+    async with decide(engine) as decisions:
+        await decisions.release(first, "over")
+    await engine.pool.execute("UPDATE pin SET expires_at = now() - interval '1 second' WHERE id = $1", second)
+    assert await end_what_is_over(engine.pool, engine.policy) == 1
+    rows = {r["id"]: r for r in await gone_projects(engine)}
+    assert {i: (r["budget"], r["title"]) for i, r in rows.items()} == {
+        one: (100, "Pinned"),
+        two: (200, "Payments in two"),
+    }
+    assert list(rows[one]["chosen"]) == ["title"]
+    assert rows[two]["chosen"] is None
+
+
+async def gone_projects(engine: Engine) -> list[dict[str, Any]]:
+    rows = await engine.pool.fetch("SELECT to_jsonb(t) FROM project t WHERE presence = 'deleted'")
+    return [orjson.loads(row[0]) for row in rows]
+
+
+class Silent:
+    """A mapping that reads nothing."""
+
+    version, described, streams = "nothing", ["nothing"], ("projects",)
+
+    def __call__(self, *record: Any) -> Mapped:
+        return Mapped()
