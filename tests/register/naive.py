@@ -7,6 +7,7 @@ from typing import Any
 
 from register.ids import derive_id
 from register.links import DECISION, Edge, _groups, _path
+from tests.register.reading import Reading
 
 SOURCES = ("a", "b", "c")
 ORDERS: tuple[dict[str, tuple[str, ...]], ...] = (
@@ -25,13 +26,16 @@ class Said:
     record: str
     source: str
     values: dict[str, Any]
-    presence: str = "present"
+    presence: str
 
 
 @dataclass
 class Naive:
     """Projects of three tools, what links them, what people decided."""
 
+    written: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
+    """Own id → source and what stands in its record."""
+    presence: dict[str, str] = field(default_factory=dict)
     said: dict[str, Said] = field(default_factory=dict)
     """Own id → what its record says."""
     edges: dict[str, Edge] = field(default_factory=dict)
@@ -42,6 +46,8 @@ class Naive:
     born: dict[str, tuple[int, str]] = field(default_factory=dict)
     """Row → when it was first written."""
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    unpinned: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Row → what it showed last that nobody had pinned."""
     risks: dict[str, str] = field(default_factory=dict)
     """Risk → the own id of its project."""
     order: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -58,11 +64,39 @@ class Naive:
         own_ids = () if row in self.shown else self.members(row)
         return [self.said[own] for own in own_ids if own in self.said]
 
-    def say(self, own: str, record: str, source: str, values: dict[str, Any]) -> None:
+    def say(self, own: str, source: str, written: dict[str, Any], reading: Reading) -> None:
         self.clock += 1
-        self._unite(own, source, values)
-        self.said[own] = Said(record, source, values)
+        self.written[own], self.presence[own] = (source, written), "present"
+        self._read(own, reading)
         self.work_out()
+
+    def _read(self, own: str, reading: Reading) -> None:
+        source, written = self.written[own]
+        values = reading.values(written)
+        if values is None:
+            self.said.pop(own, None)
+            return
+        self._unite(own, source, values)
+        self.said[own] = Said(derive_id("record", own), source, values, self.presence[own])
+
+    def gone(self, own: str, presence: str) -> None:
+        self.presence[own] = presence
+        if own in self.said:
+            self.said[own].presence = presence
+        self.work_out()
+
+    def remap(self, reading: Reading) -> None:
+        """Everything that was written says what it says now, and rules look at all of it again."""
+        for source in SOURCES:
+            for own in sorted(self.written, key=lambda own: derive_id("record", own)):
+                if self.written[own][0] == source:
+                    self.clock += 1
+                    self._read(own, reading)
+                    self.work_out()
+        for own in sorted(self.said, key=lambda own: (SOURCES.index(self.said[own].source), own)):
+            self.clock += 1
+            self._unite(own, self.said[own].source, self.said[own].values)
+            self.work_out()
 
     def _unite(self, own: str, source: str, values: dict[str, Any]) -> None:
         for other, doubtful in self._matches(own, source, values):
@@ -120,7 +154,7 @@ class Naive:
         else:
             self.refused.discard(ends)
         self.work_out()
-        for own in sorted(ends, key=lambda own: (self.said[own].source, own)):
+        for own in sorted(ends & self.said.keys(), key=lambda own: (self.said[own].source, own)):
             self._unite(own, self.said[own].source, self.said[own].values)
         self.work_out()
 
@@ -130,18 +164,20 @@ class Naive:
             self.born.setdefault(row, (self.clock, row))
         for row in self.born:
             said = self.told(row)
-            if not said:
-                self.rows[row]["presence"] = "moved" if row in self.shown else "deleted"
-                continue
-            shown: dict[str, Any] = dict.fromkeys(FIELDS)
-            for name in FIELDS:
-                shown[name] = next(
-                    (s.values[name] for s in self.ranked(said, name) if name in s.values), None
-                )
-            for _, (_, name, value) in self._pinned(row):
-                shown[name] = value
-            first = self.ranked(said, "default")[0]
-            self.rows[row] = {**shown, "presence": first.presence, "source": first.source}
+            pinned = {name: value for _, (_, name, value) in self._pinned(row)}
+            plain = self.unpinned.setdefault(row, dict.fromkeys(FIELDS))
+            for name in FIELDS if said else ():
+                if name not in pinned:
+                    plain[name] = next(
+                        (s.values[name] for s in self.ranked(said, name) if name in s.values), None
+                    )
+            if said:
+                first = self.ranked(said, "default")[0]
+                standing = {"presence": first.presence, "source": first.source}
+            else:
+                presence = "moved" if row in self.shown else "deleted"
+                standing = {"presence": presence, "source": self.rows[row]["source"]}
+            self.rows[row] = {**plain, **pinned, **standing}
 
     def ranked(self, said: list[Said], name: str) -> list[Said]:
         first = self.order.get(name, self.order.get("default", ()))
@@ -214,4 +250,7 @@ class Naive:
         for group in _groups(members, edges):
             if row not in group:
                 born = [own for own in group if own in self.born]
-                self._show(group, min(born, key=self.born.__getitem__) if born else min(group))
+                self._show(
+                    group,
+                    min(born, key=self.born.__getitem__) if born else min(group & self.said.keys() or group),
+                )
