@@ -76,8 +76,7 @@ async def decide_link(request: Request) -> Response:
     """200; the link as it stands now is at its address."""
     actor, body = await _actor(request), await _body(request, Verdict)
     async with _deciding(request, actor) as decisions:
-        link_id = request.path_params["link"]
-        await decisions.verdict(link_id, body.verdict, body.reason)
+        link_id = await decisions.verdict(request.path_params["link"], body.verdict, body.reason)
         return _answer(decisions, 200, id=link_id)
 
 
@@ -95,8 +94,7 @@ async def release_pin(request: Request) -> Response:
     """200; the reason comes as a parameter, since a DELETE has no body."""
     actor, reason = await _actor(request), _reason(request)
     async with _deciding(request, actor) as decisions:
-        pin_id = request.path_params["pin"]
-        await decisions.release(pin_id, reason)
+        pin_id = await decisions.release(request.path_params["pin"], reason)
         return _answer(decisions, 200, id=pin_id)
 
 
@@ -114,7 +112,7 @@ async def end_waivers(request: Request) -> Response:
     actor, reason = await _actor(request), _reason(request)
     finding = request.path_params["finding"]
     async with _writing(request).acquire() as connection, connection.transaction():
-        await end_waivers_of(connection, finding, reason=reason, actor=actor)
+        finding = await end_waivers_of(connection, finding, reason=reason, actor=actor)
     return Response(orjson.dumps({"data": {"id": finding}}), media_type="application/json")
 
 

@@ -192,7 +192,7 @@ def _pair(context: typer.Context, entity: str, one: str, other: str, reason: str
     _act(context, act)
 
 
-def _act(context: typer.Context, act: Callable[[Decisions], Awaitable[None]]) -> None:
+def _act(context: typer.Context, act: Callable[[Decisions], Awaitable[object]]) -> None:
     async def inside(pool: Pool, parts: Parts, stores: Stores) -> int:
         async with deciding(pool, parts.policy, f"{getpass.getuser()} (command line)") as decisions:
             await act(decisions)

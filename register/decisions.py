@@ -3,7 +3,6 @@ why, in the register and in the audit, and can be taken back."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from register.catalog import Entity, catalog
 from register.db import Connection, Pool
 from register.errors import RegisterError, RowNotFound
 from register.identity import Uniter
+from register.ids import find_by_beginning
 from register.links import DECISION, Links
 from register.merge import merge_rows, write_events
 from register.pinned import pin_value
@@ -24,7 +24,6 @@ from register.policy import Policy
 from register.relink import ClaimedRow
 from register.settled import IDENTITY_LOCK, Memory, read_settled
 
-_ID = re.compile(r"[0-9a-f-]{6,36}")
 _PATIENCE_S = 10
 
 
@@ -100,23 +99,22 @@ class Decisions:
         await self._let_rules_decide(links, link["entity"], _ends(link))
         await self._done(links, "decision withdrawn", link["entity"], *_ends(link), reason)
 
-    async def verdict(self, link_id: str, verdict: str, reason: str) -> None:
-        """Decide about a known link: `same`, `different` or `undecided`. Raises RowNotFound."""
-        if verdict == "undecided":
-            await self.undecided(link_id, reason)
-            return
+    async def verdict(self, link_id: str, verdict: str, reason: str) -> str:
+        """Decide about a known link: `same`, `different` or `undecided`. Returns its id. Raises RowNotFound."""
         link = await self.link(link_id)
-        decide = self.same if verdict == "same" else self.different
-        await decide(link["entity"], *_ends(link), reason)
+        if verdict == "undecided":
+            await self.undecided(str(link["id"]), reason)
+        else:
+            decide = self.same if verdict == "same" else self.different
+            await decide(link["entity"], *_ends(link), reason)
+        return str(link["id"])
 
     async def link(self, link_id: str) -> Any:
         """The link of this id, or of the only id that begins so. Raises RowNotFound."""
-        rows = await self._connection.fetch(
-            "SELECT * FROM link WHERE id::text LIKE $1 LIMIT 2", _begins(link_id)
-        )
-        if len(rows) != 1:
+        found = await find_by_beginning(self._connection, "link", link_id)
+        if found is None:
             raise RowNotFound(f"there is no link {link_id}", hint="`portbook links list` shows them.")
-        return rows[0]
+        return found
 
     async def own_id(self, entity: str, word: str) -> str:
         """The own id that a person means: an id, `source:key` as the list of links shows it, or a row's key.
@@ -191,19 +189,16 @@ class Decisions:
         await self._merge(entity, shown)
         return pin_id
 
-    async def release(self, pin_id: str, reason: str) -> None:
-        """Take a pin back, by its id or by how only that id begins: sources are believed again."""
+    async def release(self, pin_id: str, reason: str) -> str:
+        """Take a pin back, by its id or by how only that id begins: sources are believed again. Returns its id."""
         reason = _reason(reason)
-        rows = await self._connection.fetch(
-            "SELECT id FROM pin WHERE released_at IS NULL AND id::text LIKE $1 LIMIT 2", _begins(pin_id)
-        )
-        if len(rows) == 1:
-            rows = await self._release("id = $2", rows[0]["id"])
-        if len(rows) != 1:
+        pin = await find_by_beginning(self._connection, "pin", pin_id, "released_at IS NULL", "id")
+        if pin is None:
             raise RowNotFound(f"there is no pin {pin_id} in force", hint="`portbook pins list` shows them.")
-        entity, row_id, field = rows[0]
+        entity, row_id, field = (await self._release("id = $2", pin["id"]))[0]
         await self._note("pin released", f"{entity} {row_id}", {"field": field, "reason": reason})
         await self._merge(entity, row_id)
+        return str(pin["id"])
 
     async def _two(self, entity: str, one: str, other: str, reason: str) -> str:
         """Both are ids of this entity, and not the same; returns the reason."""
@@ -321,8 +316,3 @@ def _reason(text: str) -> str:
     if not cleaned:
         raise DecisionInvalid("a decision needs a reason", hint="Say why, for those who ask later.")
     return cleaned
-
-
-def _begins(text: str) -> str:
-    """A pattern for ids that begin so. Fewer than six digits could be any."""
-    return f"{text.lower()}%" if _ID.fullmatch(text.lower()) else ""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import orjson
 
 from register.db import Connection, Pool
 from register.errors import RegisterError, RowNotFound
+from register.ids import find_by_beginning
 from register.scores import QUALITY_LOCK, count_findings
 
 
@@ -65,7 +66,8 @@ async def waive(
 async def waive_finding(
     connection: Connection, finding: str, *, reason: str, actor: str, until: datetime
 ) -> str:
-    """Waive this one finding; returns the waiver's id. Raises RowNotFound."""
+    """Waive this one finding, given by its id or by how only that id begins; returns the waiver's id. Raises
+    RowNotFound."""
     found = await _finding(connection, finding)
     if found["closed_at"] is not None:
         raise WaiverInvalid("the finding is closed already", detail=f"finding {finding}")
@@ -75,9 +77,9 @@ async def waive_finding(
     return waiver
 
 
-async def end_waivers_of(connection: Connection, finding: str, *, reason: str, actor: str) -> int:
-    """Take back the waivers of this finding alone. Returns how many. Raises RowNotFound, or WaiverInvalid where it is
-    waived with others."""
+async def end_waivers_of(connection: Connection, finding: str, *, reason: str, actor: str) -> str:
+    """Take back the waivers of this finding alone. Returns the finding's id. Raises RowNotFound, or WaiverInvalid
+    where it is waived with others."""
     found = await _finding(connection, finding)
     ended = await connection.fetch(
         """
@@ -93,21 +95,20 @@ async def end_waivers_of(connection: Connection, finding: str, *, reason: str, a
             hint=f"End waiver {found['waiver_id']}." if found["waiver_id"] else "It is not waived.",
         )
     await _ended(connection, [found["code"]], [row[0] for row in ended], reason, actor)
-    return len(ended)
+    return str(found["id"])
 
 
 async def end_waiver(connection: Connection, waiver: str, *, reason: str, actor: str) -> None:
     """Take a waiver back. Raises RowNotFound."""
-    code = await connection.fetchval(
-        "UPDATE waiver SET ended_at = now(), ended_by = $2 WHERE id = $1 AND ended_at IS NULL RETURNING code",
-        _uuid(waiver, "waiver"),
-        actor,
-    )
-    if code is None:
+    found = await find_by_beginning(connection, "waiver", waiver, "ended_at IS NULL", "id")
+    if found is None:
         raise RowNotFound(
             f"there is no waiver {waiver} in force", hint="`portbook findings waivers` shows them."
         )
-    await _ended(connection, [code], [waiver], reason, actor)
+    code = await connection.fetchval(
+        "UPDATE waiver SET ended_at = now(), ended_by = $2 WHERE id = $1 RETURNING code", found["id"], actor
+    )
+    await _ended(connection, [code], [str(found["id"])], reason, actor)
 
 
 async def end_expired(pool: Pool) -> int:
@@ -152,9 +153,7 @@ async def _ended(
 
 
 async def _finding(connection: Connection, finding: str) -> Any:
-    row = await connection.fetchrow(
-        "SELECT id, code, closed_at, waiver_id FROM finding WHERE id = $1", _uuid(finding, "finding")
-    )
+    row = await find_by_beginning(connection, "finding", finding, columns="id, code, closed_at, waiver_id")
     if row is None:
         raise RowNotFound(f"there is no finding {finding}", hint="GET /api/v1/findings lists them.")
     return row
@@ -167,10 +166,3 @@ async def _note(
         "INSERT INTO audit (actor, action, subject, detail) VALUES ($1, $2, $3, $4)",
         actor, action, subject, orjson.dumps(detail).decode(),
     )  # fmt: skip
-
-
-def _uuid(text: str, what: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise RowNotFound(f"{text[:80]!r} is not the id of a {what}") from None

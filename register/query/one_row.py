@@ -8,6 +8,7 @@ from uuid import UUID
 
 from register.catalog import Entity, Kind
 from register.errors import RowNotFound
+from register.ids import beginning
 from register.query.compile import Builder, Statement
 from register.query.errors import RowAmbiguous
 from register.query.lanes import Lanes
@@ -68,7 +69,10 @@ def compile_named(level: Level, reference: str, *, scoped: bool = False) -> Stat
     builder = Builder(scoped=scoped)
     entity = level.entity
     ways = []
-    if (row_id := as_id(entity, reference)) is not None:
+    ends = None if entity.enveloped or _id_type(entity) != "uuid" else beginning(reference)
+    if ends is not None:  # links, pins and findings have no keys to be called by
+        ways.append(f"e.id BETWEEN {builder.bind(ends[0], 'uuid')} AND {builder.bind(ends[1], 'uuid')}")
+    elif (row_id := as_id(entity, reference)) is not None:
         ways.append(f"e.id = {builder.bind(row_id, _id_type(entity))}")
     if "key" in entity.fields:
         ways.append(f"e.key = {builder.bind(reference, 'text')}")

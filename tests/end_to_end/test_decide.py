@@ -96,6 +96,35 @@ def test_a_value_is_pinned_and_released(desk: httpx.Client) -> None:
     assert_problem(desk.delete(f"/api/v1/pins/{pin}", params={"reason": "over"}), 404, "REG004")
 
 
+def test_ids_are_understood_as_tables_show_them(desk: httpx.Client, register_url: str) -> None:
+    """Cut short, as by the command line, and in capitals; of two that begin so, neither."""
+    body = {"entity": "project", "one": ONE, "other": TWO, "verdict": "different", "reason": "x"}
+    link = desk.post("/api/v1/links", json=body).json()["data"]["id"]
+    said = {"verdict": "undecided", "reason": "x"}
+    assert desk.get(f"/api/v1/links/{link[:8]}").json()["data"]["id"] == link
+    assert desk.post(f"/api/v1/links/{link[:8].upper()}", json=said).json()["data"] == {"id": link}
+    for pin, field in (("abcdef01-0000-4000-8000-000000000001", "budget"), ("abcdef02" + TWO[8:], "title")):
+        execute(
+            register_url,
+            "INSERT INTO pin (id, entity, entity_id, field, value, reason, actor) "
+            f"VALUES ('{pin}', 'project', '{ONE}', '{field}', '1', 'x', 'x')",
+        )
+    assert_problem(desk.delete("/api/v1/pins/abcdef", params={"reason": "x"}), 404, "REG004")
+    assert_problem(desk.get("/api/v1/pins/abcdef"), 409, "REG005")
+    pin = desk.delete("/api/v1/pins/abcdef01-00", params={"reason": "x"}).json()["data"]["id"]
+    assert pin == "abcdef01-0000-4000-8000-000000000001"
+    assert_problem(desk.delete("/api/v1/pins/abcdef010-0", params={"reason": "x"}), 404, "REG004")
+    execute(
+        register_url,
+        "INSERT INTO finding (id, code, severity, message) VALUES "
+        "('fedcba01-0000-4000-8000-000000000001', 'MAP102', 'warning', 'x')",
+    )
+    waiver = {"until": "2999-01-01T00:00:00Z", "reason": "x"}
+    assert desk.post("/api/v1/findings/fedcba01/waive", json=waiver).status_code == 201
+    ended = desk.delete("/api/v1/findings/fedcba01/waive", params={"reason": "x"})
+    assert ended.json()["data"] == {"id": "fedcba01-0000-4000-8000-000000000001"}
+
+
 @pytest.mark.parametrize(
     ("address", "body", "status", "code"),
     [

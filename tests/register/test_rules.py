@@ -394,7 +394,7 @@ async def test_one_finding_is_waived_and_taken_back(pool: Pool) -> None:
     async with pool.acquire() as connection, connection.transaction():
         await waive_finding(connection, finding, reason="agreed", actor="pmo", until=until)
         assert await connection.fetchval("SELECT state FROM finding") == "waived"
-        assert await end_waivers_of(connection, finding, reason="over", actor="pmo") == 1
+        assert await end_waivers_of(connection, finding, reason="over", actor="pmo") == finding
         assert await connection.fetchval("SELECT state FROM finding") == "open"
         with pytest.raises(WaiverInvalid):
             await end_waivers_of(connection, finding, reason="over", actor="pmo")
