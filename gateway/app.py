@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway import aggregate, decide, feed, health, hooks_in, past, problems, rest, schema
+from gateway import aggregate, decide, feed, health, hooks_in, hooks_out, past, problems, rest, schema
 from register.db import Pool, open_pool, open_read_pool
 from register.keys import Keyring
 from register.policy import Policy
@@ -47,6 +47,7 @@ def create_app(
     doors: Mapping[str, hooks_in.Door] | None = None,
     ring: Callable[[], Awaitable[object]] | None = None,
     policy: Policy | None = None,
+    webhooks: hooks_out.Desk | None = None,
 ) -> Gateway:
     """The application for an ASGI server.
 
@@ -54,7 +55,7 @@ def create_app(
     `pool_size` connections when it starts and closes it when it ends. `secret` signs cursors: gateways that answer
     for one another need the same; without one, cursors end with the process. A withdrawn key goes on for at most
     `remember_keys_s`. `doors` let notifications of tools in, by source; `ring` is called when some were kept.
-    With a `policy` people may decide here, as the merge then does.
+    With a `policy` people may decide here, as the merge then does; with `webhooks` they may set these up.
     """
     if (pool is None) == (database_url is None):
         raise ValueError("give a pool or a database_url")
@@ -73,11 +74,16 @@ def create_app(
         app.state.streams = feed.Streams(app.state.lanes)
         app.state.keyring = Keyring(app.state.lanes, remember_s=remember_keys_s)
         # Apart: people who decide may wait for a lock, and notifications of tools must not wait with them.
-        writing = keeping = None
+        writing = keeping = telling = None
         if policy is not None and database_url is not None:
             writing = await open_pool(database_url, size=2, name="portbook decisions")
         if doors and database_url is not None:
             keeping = await open_pool(database_url, size=2, name="portbook hooks")
+        if webhooks is not None and database_url is not None:
+            telling = await open_pool(database_url, size=2, name="portbook webhook desk")
+        app.state.webhooks = webhooks
+        app.state.telling = telling or pool
+        app.state.ring = ring
         app.state.writing = (writing or pool) if policy is not None else None
         app.state.policy = policy
         app.state.doors = doors or {}
@@ -87,7 +93,7 @@ def create_app(
         finally:
             if app.state.hints is not None:
                 await app.state.hints.close()
-            for opened_too in (writing, keeping):
+            for opened_too in (writing, keeping, telling):
                 if opened_too is not None:
                     await opened_too.close()
             await app.state.streams.close()
@@ -103,7 +109,7 @@ def create_app(
     app.state.metrics = health.Metrics()
     app.collections = health.Counted(problems.Caught(rest.rows), app.state.metrics)
     app.add_middleware(health.Counted, metrics=app.state.metrics)
-    # `schema` and `changes` before the collections, of which they are none.
-    parts = (health, schema, hooks_in, decide, aggregate, feed, past, rest)
+    # `schema`, `changes` and `webhooks` before the collections, of which they are none.
+    parts = (health, schema, hooks_in, hooks_out, decide, aggregate, feed, past, rest)
     app.router.routes.extend([route for part in parts for route in part.routes])
     return app

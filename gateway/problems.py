@@ -13,11 +13,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.errors import HttpProblem, NotSignedIn
 from portbook.errors import Problem
+from register.addresses import AddressForbidden
 from register.decisions import DecisionInvalid
 from register.errors import QueryInvalid, RowNotFound, SchemaMismatch
 from register.pinned import PinInvalid
 from register.query import CollectionUnknown, QueryTooSlow, RowAmbiguous
 from register.waivers import WaiverInvalid
+from register.webhooks import WebhookInvalid
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -33,6 +35,8 @@ _STATUS: tuple[tuple[type[Problem], int], ...] = (
     (DecisionInvalid, 400),
     (PinInvalid, 400),
     (WaiverInvalid, 400),
+    (WebhookInvalid, 400),
+    (AddressForbidden, 400),
     (SchemaMismatch, 503),
     (Problem, 503),
 )

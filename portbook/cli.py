@@ -17,7 +17,7 @@ import typer
 from rich.markup import escape
 
 from adapters.errors import SourceError
-from portbook import __version__, decide, explain, findings, hooks, keys, planning
+from portbook import __version__, decide, explain, findings, hooks, keys, planning, webhooks
 from portbook.config import Config, config_schema
 from portbook.errors import Problem, SettingsInvalid
 from portbook.logs import set_up_logs
@@ -50,6 +50,7 @@ app.add_typer(hooks.app, name="hooks")
 app.add_typer(decide.links, name="links")
 app.add_typer(decide.pins, name="pins")
 app.add_typer(findings.app, name="findings")
+app.add_typer(webhooks.app, name="webhooks")
 app.command("plan")(planning.plan_command)
 app.command("remap")(planning.remap_command)
 app.command("prove")(prove_command)
@@ -264,11 +265,13 @@ def work(context: typer.Context) -> None:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        worker = WorkerApp(
-            pool, stores.redis_url, parts.specs, parts.schedule, parts.policy, expected=parts.expected
-        )
-        err.print(f"worker for {', '.join(parts.specs) or 'no source'}; Ctrl-C stops it")
-        await worker.run(stop)
+        async with webhooks.telling(stores.database_url, parts.outbound) as deliverer:
+            worker = WorkerApp(
+                pool, stores.redis_url, parts.specs, parts.schedule, parts.policy,
+                expected=parts.expected, deliverer=deliverer,
+            )  # fmt: skip
+            err.print(f"worker for {', '.join(parts.specs) or 'no source'}; Ctrl-C stops it")
+            await worker.run(stop)
 
     with_register(config, work_until_stopped)
 

@@ -29,7 +29,7 @@ _DAYS = re.compile(r"([1-9]\d{0,4})d", re.ASCII)
 def create(
     context: typer.Context,
     name: str,
-    scope: Annotated[list[str] | None, typer.Option(help="read (default) or admin.")] = None,
+    scope: Annotated[list[str] | None, typer.Option(help="read (default), webhooks or admin.")] = None,
     portfolio: Annotated[
         list[str] | None, typer.Option(help="Show only this portfolio, by key or id. May be repeated.")
     ] = None,

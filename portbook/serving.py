@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -17,10 +15,12 @@ from pathlib import Path
 
 import uvicorn
 
+from gateway import hooks_out
 from gateway.app import create_app
 from portbook import __version__
 from portbook.config import Config
 from portbook.errors import SettingsInvalid
+from portbook.outbound import kept_key, outbound_of
 from portbook.session import embedded, prepare, working_parts
 from portbook.stores import Stores
 from portbook.terminal import err
@@ -68,6 +68,7 @@ async def _introduce(config: Config, stores: Stores) -> None:
 def server(config: Config, stores: Stores) -> uvicorn.Server:
     """The gateway, ready to run."""
     secret = cursor_secret(config.register.data_dir)
+    outbound = outbound_of(config)
     doors = {source.name: door for source in config.sources if (door := open_door(source)) is not None}
     app = create_app(
         database_url=stores.database_url,
@@ -77,6 +78,7 @@ def server(config: Config, stores: Stores) -> uvicorn.Server:
         doors=doors,
         ring=lambda: ring(stores.redis_url),
         policy=wire(config).policy,
+        webhooks=hooks_out.Desk(outbound.sealer, outbound.allowed),
     )
     # Streams of events never end by themselves.
     return uvicorn.Server(
@@ -93,16 +95,7 @@ def server(config: Config, stores: Stores) -> uvicorn.Server:
 def cursor_secret(folder: Path) -> bytes | None:
     """What cursors are signed with, kept below `data_dir` so that they outlive a restart; None, which means a new one
     for each process, where nothing can be kept there."""
-    path = folder / "cursor-secret"
-    with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(secrets.token_bytes(32))
-        found = path.read_bytes()
-        return found if len(found) == 32 else None
-    return None
+    return kept_key(folder / "cursor-secret")
 
 
 @contextlib.contextmanager

@@ -11,12 +11,14 @@ from typing import TypeVar
 import uvloop
 
 from portbook.config import Config, config_path, load_config
+from portbook.outbound import outbound_of
 from portbook.rules import expected_quality
 from portbook.stores import Stores, open_stores
 from portbook.wiring import KINDS, Parts, entities, wire
 from register import runs
 from register.db import Pool, open_pool
 from register.schema import migrate, require_current
+from register.webhooks import register_webhooks
 
 T = TypeVar("T")
 
@@ -26,6 +28,7 @@ def read_config(path: Path | None) -> Config:
     known = {name: list(fields) for name, fields in entities().items()}
     config = load_config(config_path(path), KINDS, known)
     expected_quality(config)
+    outbound_of(config)
     return config
 
 
@@ -65,6 +68,7 @@ async def working_parts(
     try:
         if tell_sources:
             await runs.register_sources(pool, parts.settings)
+            await register_webhooks(pool, parts.outbound.configured)
         yield pool, parts
     finally:
         await pool.close()

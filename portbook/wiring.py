@@ -22,6 +22,7 @@ from mapping.load import Entities, MappingSet, load_mapping
 from mapping.verbs import Locale
 from portbook.config import Config, Source, TrustedUnlessSilent, read_secrets
 from portbook.errors import SettingsInvalid
+from portbook.outbound import Outbound, outbound_of
 from portbook.rules import expected_quality
 from register.catalog import catalog
 from register.ids import derive_id
@@ -108,6 +109,8 @@ class Parts(NamedTuple):
     schedule: Mapping[str, Due]
     policy: Policy
     settings: list[SourceSetting]
+    outbound: Outbound
+    """Who is told of events, and where that may lead."""
     expected: Expected = Expected()
     """Of the data: rules, and how fresh it must be."""
 
@@ -139,6 +142,7 @@ def wire(config: Config) -> Parts:
             )
             for s in config.sources
         ],
+        outbound=outbound_of(config),
         expected=expected_quality(config),
     )
 

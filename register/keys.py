@@ -17,8 +17,8 @@ from register.db import Connection, Pool
 from register.errors import RegisterError
 from register.query.scope import Reader, RowScope, name_scope, resolve_scope
 
-SCOPES = ("read", "admin")
-"""`admin` may do what `read` may."""
+SCOPES = ("read", "webhooks", "admin")
+"""`webhooks` may have webhooks of its own; `admin` may do everything."""
 
 _PREFIX = "pb_"
 _CACHE_S = 5.0

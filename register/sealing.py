@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import secrets
 from base64 import b64decode, b64encode
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Final
 
@@ -26,13 +27,23 @@ class SecretUnreadable(Problem):
 
 
 class Sealer:
-    """Seals and opens with one key. A sealed secret opens in the place that it was sealed for, and nowhere else."""
+    """Seals and opens with one key, which is read when it is first needed. A sealed secret opens in the place that it
+    was sealed for, and nowhere else."""
 
-    def __init__(self, key: bytes) -> None:
-        # Whatever length the key was given in.
-        self._cipher = AESGCM(blake2b(key, digest_size=32, person=b"portbook sealing").digest()[:32])
+    def __init__(self, key: bytes | Callable[[], bytes]) -> None:
+        self._key = key
+        self._made: AESGCM | None = None
+
+    @property
+    def _cipher(self) -> AESGCM:
+        if self._made is None:
+            key = self._key() if callable(self._key) else self._key
+            # Whatever length the key was given in.
+            self._made = AESGCM(blake2b(key, digest_size=32, person=b"portbook sealing").digest())
+        return self._made
 
     def seal(self, secret: bytes, place: str) -> bytes:
+        """Raises what reading the key raises, as does `open`."""
         nonce = secrets.token_bytes(_NONCE)
         return nonce + self._cipher.encrypt(nonce, secret, place.encode())
 

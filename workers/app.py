@@ -24,6 +24,7 @@ from register.db import Pool
 from register.pinned import end_what_is_over
 from register.policy import Policy
 from register.quality import Expected, Quality
+from workers.deliver import Deliverer
 from workers.queue import JOB, QUEUE, decode, encode, redis_settings
 from workers.schedule import Due, request_due_runs, request_hinted_runs
 from workers.sync import SourceSpec, Syncer
@@ -62,6 +63,7 @@ class WorkerApp:
         *,
         watch: Watch | None = None,
         expected: Expected | None = None,
+        deliverer: Deliverer | None = None,
     ) -> None:
         self._pool = pool
         self._redis_url = redis_url
@@ -74,17 +76,21 @@ class WorkerApp:
         self._running: dict[int, asyncio.Task[None]] = {}
         self._quality = Quality(pool, expected) if expected is not None else None
         self._looking: asyncio.Task[None] | None = None
+        self._deliverer = deliverer
+        self._outbound_bell = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Runs under way are cancelled then: their pages are whole, another worker goes on."""
         calm_garbage_collector()
-        listening = asyncio.create_task(self._listen())
+        beside = [asyncio.create_task(self._listen())]
+        if self._deliverer is not None:
+            beside.append(asyncio.create_task(self._deliverer.run(stop, self._outbound_bell)))
         try:
             while not stop.is_set():
                 await self._look()
                 await self._wait(stop)
         finally:
-            tasks = [listening, *self._running.values(), *([self._looking] if self._looking else [])]
+            tasks = [*beside, *self._running.values(), *([self._looking] if self._looking else [])]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -145,6 +151,7 @@ class WorkerApp:
     async def _arq(self) -> AsyncIterator[Worker]:
         async def ring(context: dict[Any, Any], *_: Any, **__: Any) -> None:
             self._bell.set()
+            self._outbound_bell.set()
 
         worker = Worker(
             functions=[func(ring, name=JOB, max_tries=1, keep_result=0)],  # type: ignore[arg-type]  # wants __qualname__

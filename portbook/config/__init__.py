@@ -11,7 +11,9 @@ from portbook.config.model import (
     RuleSettings,
     Source,
     TrustedUnlessSilent,
+    WebhookSettings,
     WrittenRule,
+    WrittenWebhook,
 )
 from portbook.config.schema import config_schema
 from portbook.config.secrets import SecretReference, read_secrets
@@ -31,7 +33,9 @@ __all__ = [
     "SecretReference",
     "Source",
     "TrustedUnlessSilent",
+    "WebhookSettings",
     "WrittenRule",
+    "WrittenWebhook",
     "config_path",
     "config_schema",
     "load_config",

@@ -11,7 +11,16 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from portbook.config.errors import ConfigInvalid, ConfigMissing, Mistake, refused
-from portbook.config.model import Config, ConfigFile, RuleSettings, Source, SourceSettings, WrittenRule
+from portbook.config.model import (
+    Config,
+    ConfigFile,
+    RuleSettings,
+    Source,
+    SourceSettings,
+    WebhookSettings,
+    WrittenRule,
+    WrittenWebhook,
+)
 from portbook.config.shape import BASE_DIR, Shape, absolute
 from portbook.config.suggest import did_you_mean
 from portbook.config.yaml_text import Document, read_yaml
@@ -134,7 +143,24 @@ class _Reader:
                 {entity: MappingProxyType(dict(fields)) for entity, fields in top.precedence.items()}
             ),
             rules=(*rules, *(read_rules(self._absolute(top.rules_file)) if top.rules_file else ())),
+            outbound=top.outbound,
+            webhooks=tuple(self._webhooks(top.webhooks)),
         )
+
+    def _webhooks(self, listed: Iterable[WebhookSettings]) -> Iterable[WrittenWebhook]:
+        """With their places: whether types, filters and fields can be understood only the register's grammar knows."""
+        lines: dict[str, int] = {}
+        for index, settings in enumerate(listed):
+            at: At = ("webhooks", index)
+            line = self._document.where(at)[0]
+            if settings.name in lines:
+                first = f"first in line {lines[settings.name]}"
+                self.shape.wrong((*at, "name"), f"the webhook name {settings.name!r} is used twice", first)
+            lines.setdefault(settings.name, line)
+            written = self._document.data["webhooks"][index]
+            yield WrittenWebhook(
+                settings, line, {key: self._value_place((*at, key), value) for key, value in written.items()}
+            )
 
     def rules(self, listed: Any, at: At) -> tuple[WrittenRule, ...]:
         """A list of rules; whether their conditions can be understood only the register's grammar knows."""

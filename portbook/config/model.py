@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import time, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 from urllib.parse import urlsplit
@@ -97,6 +98,11 @@ class Register(_Strict):
     )
     timezone: str = Field(
         default="UTC", description="Time zone of the times of day in this file, e.g. `Europe/London`."
+    )
+    seal: SecretStr | None = Field(
+        default=None,
+        description="What secrets of webhooks are sealed with in the database, by reference: a long random text. "
+        "Default: a key below `data_dir`, which gateway, workers and commands must then share.",
     )
 
     @field_validator("database", "redis")
@@ -315,6 +321,52 @@ class RuleSettings(_Strict):
     )
 
 
+class Outbound(_Strict):
+    """Where webhooks may lead."""
+
+    allow: tuple[str, ...] = Field(
+        default=(),
+        description="Networks that webhooks may reach beside the internet, as `10.20.0.0/16`; there also by plain "
+        "http. Name no more than receivers are in.",
+    )
+
+    @field_validator("allow")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                ip_network(text)
+            except ValueError:
+                _refuse(f"{text[:60]!r} is no network; write it as 10.20.0.0/16 or 10.20.1.5/32")
+        return value
+
+
+class WebhookSettings(_Strict):
+    """An address that is told of events."""
+
+    name: str = Field(pattern=NAME, description="Your word for it, unique in this file.")
+    url: str = Field(description="Where events are sent to: https://…, without a password.")
+    secret: SecretStr = Field(
+        description="What events are signed with, by reference: `whsec_` and 24 to 64 random bytes in base64."
+    )
+    old_secret: SecretStr | None = Field(
+        default=None, description="The one before, which signs as well while receivers change over."
+    )
+    types: tuple[str, ...] = Field(
+        default=("*",),
+        min_length=1,
+        description="The types of events: `project.changed`, `work_item.*`, `*` for all.",
+    )
+    filter: str | None = Field(
+        default=None,
+        description="Only events of rows that this filter finds, in the grammar of the API: before the event or after.",
+    )
+    fields: str | None = Field(
+        default=None, description="What is sent of the row, as `fields` of the API; default: all its fields."
+    )
+    enabled: bool = Field(default=True, description="`false` sends nothing.")
+
+
 class ConfigFile(_Strict):
     """The sections of the file; `sources` is read by kind."""
 
@@ -333,6 +385,10 @@ class ConfigFile(_Strict):
     rules_file: Path | None = Field(
         default=None, description="A file that holds a list of such rules, relative to this file."
     )
+    outbound: Outbound = Field(default=Outbound(), description="Where webhooks may lead.")
+    webhooks: tuple[WebhookSettings, ...] = Field(
+        default=(), description="Addresses that are told of events; others can be added by command and API."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +397,16 @@ class WrittenRule:
 
     settings: RuleSettings
     file: str
+    line: int
+    places: Mapping[str, tuple[int, int, bool]]
+    """Key → line and column of its value; whether a place in the value is that many columns further."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenWebhook:
+    """A webhook, and where it stands."""
+
+    settings: WebhookSettings
     line: int
     places: Mapping[str, tuple[int, int, bool]]
     """Key → line and column of its value; whether a place in the value is that many columns further."""
@@ -357,7 +423,9 @@ class Config:
     identity: Identity
     precedence: Mapping[str, Mapping[str, tuple[str | TrustedUnlessSilent, ...]]]
     """Entity → field or `default` → names of sources, strongest first."""
+    outbound: Outbound
     rules: tuple[WrittenRule, ...] = ()
+    webhooks: tuple[WrittenWebhook, ...] = ()
 
     def source(self, name: str) -> Source:
         """The source of that name. Raises ConfigInvalid with a suggestion."""
