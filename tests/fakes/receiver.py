@@ -30,6 +30,7 @@ class Receiver:
         self.host = host
         self.calls: list[Received] = []
         self.connections = 0
+        self.open: set[asyncio.Transport] = set()
         self._tls = tls
 
     async def __aenter__(self) -> Self:
@@ -41,6 +42,8 @@ class Receiver:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
+        for transport in list(self.open):
+            transport.abort()
 
     def bodies(self) -> list[dict]:
         return [orjson.loads(call.body) for call in self.calls]
@@ -90,8 +93,13 @@ class _Wire(asyncio.Protocol):
         self._call = Received()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self._receiver.connections += 1
+        self._receiver.open.add(transport)
         self._transport = transport
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._receiver.open.discard(self._transport)
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
