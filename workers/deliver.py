@@ -39,6 +39,8 @@ ANSWER_KEPT = 1_000
 _ANSWER_READ = 64 << 10
 LOOK_EVERY_S = 1.0
 PRUNE_EVERY_S = 3_600.0
+END_WITHIN_S = 2.0
+"""How long a worker that is told to stop waits for answers."""
 _UNUSED_LANES = 600.0
 """Seconds after which connections to a receiver are closed that has nothing to be told."""
 
@@ -73,11 +75,16 @@ class Deliverer:
         self._timeout_s = timeout_s
         self._pools: dict[tuple[str, str], tuple[httpcore.AsyncConnectionPool, float]] = {}
         self._lanes: dict[str, asyncio.Task[None]] = {}
+        self._ending = False
 
     async def __aenter__(self) -> Deliverer:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        # What is under way would be told twice if nobody wrote down what came of it.
+        self._ending = True
+        if self._lanes:
+            await asyncio.wait(self._lanes.values(), timeout=END_WITHIN_S)
         for task in self._lanes.values():
             task.cancel()
         await asyncio.gather(*self._lanes.values(), return_exceptions=True)
@@ -136,7 +143,7 @@ class Deliverer:
     async def _lane(self, lane: Lane) -> None:
         """Until nothing is due, or the receiver is to be left alone."""
         now: Lane | None = lane
-        while now is not None:
+        while now is not None and not self._ending:
             taken = await self._deliveries.take(now.id, 1 if now.failures else BATCH)
             if not taken:
                 return

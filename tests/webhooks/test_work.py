@@ -28,8 +28,8 @@ async def test_a_worker_tells_of_events_as_they_come_though_redis_was_never_ther
                     await asyncio.sleep(0.02)
         stop.set()
         await asyncio.wait_for(task, 10)
-        assert [call.verified(secret)["data"]["key"] for call in receiver.calls] == ["P0", "P1", "P2"]
-        assert {one["state"] for one in await told.delivered(hook)} == {"delivered"}
+    assert [call.verified(secret)["data"]["key"] for call in receiver.calls] == ["P0", "P1", "P2"]
+    assert {one["state"] for one in await told.delivered(hook)} == {"delivered"}
 
 
 async def test_a_lane_that_breaks_ends_nothing_else(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
