@@ -37,6 +37,8 @@ import orjson
 from portbook.stores import open_stores
 from register.db import open_pool
 from register.keys import create_key
+from register.runs import request_run
+from register.schema import migrate
 from tests.fakes.jira import FakeJira
 from tests.fakes.jira.generate import bulk_world
 from tests.fakes.jira.hooks import event, signature
@@ -74,7 +76,7 @@ def main() -> int:
             FakeJira(bulk_world(given.issues, projects=8, seed=1)) as fake,
         ):
             bench = Bench(folder, stores.database_url, stores.redis_url, fake)
-            bench.command("migrate")
+            asyncio.run(migrate(stores.database_url))
             bench.command("sync", "--full")
             fine = bench.visible(given.edits, given.within)
             return 0 if bench.storm(given.storm) and fine else 1
@@ -232,6 +234,13 @@ class Bench:
         finally:
             await connection.close()
 
+    async def _ask_for_a_run(self) -> None:
+        pool = await open_pool(self._database, size=1)
+        try:
+            await request_run(pool, "delivery", "full", requested_by="bench")
+        finally:
+            await pool.close()
+
     async def _key(self) -> str:
         pool = await open_pool(self._database, size=1)
         try:
@@ -242,7 +251,7 @@ class Bench:
     def _keep_reading(self) -> None:
         """A complete run is always under way."""
         if not self._reading():
-            self.command("sync", "--full", "--no-wait")
+            asyncio.run(self._ask_for_a_run())
             for _ in range(100):
                 if self._reading():
                     return

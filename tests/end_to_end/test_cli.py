@@ -147,7 +147,7 @@ def test_the_demo_portfolio_is_one_row_a_project_told_by_four_tools(shell: Shell
 
 
 def test_a_forked_command_says_and_ends_as_one_that_was_started(shell: Shell) -> None:
-    for arguments in (("chek",), ("discover", "pmo")):
+    for arguments in (("chek",), ("schema", "config")):
         forked, started = shell.run(*arguments), shell.run_cold(*arguments)
         assert (forked.returncode, forked.stdout) == (started.returncode, started.stdout), arguments
         assert forked.stderr == started.stderr, arguments

@@ -11,26 +11,30 @@ from pathlib import Path
 
 import httpx
 import psutil
-import pytest
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stopping_the_server_stops_its_worker(tmp_path: Path, number: signal.Signals) -> None:
+def test_stopping_the_server_by_either_signal_stops_its_worker(tmp_path: Path) -> None:
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))
         port = door.getsockname()[1]
     config = tmp_path / "portbook.yaml"
     config.write_text(f"gateway: {{listen: '127.0.0.1:{port}'}}\nsources: []\n")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        _serve_and_stop(config, port, number)
+
+
+def _serve_and_stop(config: Path, port: int, number: signal.Signals) -> None:
+    folder = config.parent
     command = [sys.executable, "-m", "portbook", "--config", str(config), "serve"]
     serving = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _until(lambda: _answers(port), 60)
-        _until(lambda: len(_family(tmp_path)) == 2, 60)
+        _until(lambda: len(_family(folder)) == 2, 60)
         serving.send_signal(number)
         serving.wait(30)
-        _until(lambda: not _family(tmp_path), 30)
+        _until(lambda: not _family(folder), 30)
     finally:
-        for process in _family(tmp_path):
+        for process in _family(folder):
             process.kill()
         serving.wait(10)
 
