@@ -256,7 +256,7 @@ def _changed(checked: CheckedRule, since: str, upto: str) -> str:
     return (
         f"changed AS MATERIALIZED (SELECT entity, entity_id, changed FROM event WHERE entity IN ({watched}) "
         f"AND seq > {since} AND seq <= {upto}), touched AS MATERIALIZED ("
-        f"SELECT id FROM ({' UNION '.join(parts)}) t WHERE id IS NOT NULL), "
+        f"SELECT DISTINCT id FROM ({' UNION ALL '.join(parts)}) t WHERE id IS NOT NULL), "
     )
 
 

@@ -257,6 +257,15 @@ _POINTS = {"programme_id": 1, "manager_id": 2, "project_id": 0, "milestone_ids":
 _KINDS = ("project", "programme", "person", "milestone", "work_item")
 
 
+async def test_a_row_that_changed_twice_since_the_last_look_is_one_finding(pool: Pool) -> None:
+    row_id, mine = uuid4(), rule("presence = 'deleted'", "milestone")
+    quality = await looked(pool, mine)
+    await put(pool, "milestone", row_id, presence="present")
+    await put(pool, "milestone", row_id, presence="deleted")
+    await quality.look(now=True)
+    assert len(await findings(pool)) == 1
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(st.lists(_edits, min_size=1, max_size=4), min_size=1, max_size=5))
 async def test_looking_at_changes_alone_comes_to_the_same_as_looking_at_everything(
