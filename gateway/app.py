@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway import aggregate, decide, feed, health, hooks_in, hooks_out, past, problems, rest, schema
+from gateway import aggregate, decide, export, feed, health, hooks_in, hooks_out, past, problems, rest, schema
 from register.db import Pool, open_pool, open_read_pool
 from register.keys import Keyring
 from register.policy import Policy
 from register.query import Lanes
 
 STATEMENT_TIMEOUT_MS = 5_000
+EXPORT_TIMEOUT_MS = 900_000
 
 
 class Gateway(FastAPI):
@@ -28,7 +29,7 @@ class Gateway(FastAPI):
     collections: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and rest.is_ours(scope):
+        if scope["type"] == "http" and rest.is_ours(scope) and not export.wanted(scope):
             scope["app"] = self
             await self.collections(scope, receive, send)
         else:
@@ -62,44 +63,42 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        opened = None
-        if database_url is not None:
-            opened = await open_read_pool(
-                database_url,
-                size=pool_size,
-                statement_timeout_ms=statement_timeout_ms,
-                name="portbook gateway",
-            )
-        app.state.lanes = Lanes(opened or pool)
-        app.state.streams = feed.Streams(app.state.lanes)
-        app.state.keyring = Keyring(app.state.lanes, remember_s=remember_keys_s)
-        # Apart: people who decide may wait for a lock, and notifications of tools must not wait with them.
-        writing = keeping = telling = None
-        if policy is not None and database_url is not None:
-            writing = await open_pool(database_url, size=2, name="portbook decisions")
-        if doors and database_url is not None:
-            keeping = await open_pool(database_url, size=2, name="portbook hooks")
-        if webhooks is not None and database_url is not None:
-            telling = await open_pool(database_url, size=2, name="portbook webhook desk")
-        app.state.webhooks = webhooks
-        app.state.telling = telling or pool
-        app.state.ring = ring
-        app.state.writing = (writing or pool) if policy is not None else None
-        app.state.policy = policy
-        app.state.doors = doors or {}
-        app.state.hints = hooks_in.HintBox(keeping or pool, ring) if doors else None
-        try:
+        async with AsyncExitStack() as held:
+
+            async def apart(name: str, when: bool = True, **settings: int) -> Pool | None:
+                """A pool for work that may take long, so that nothing else waits with it; the given one for tests."""
+                if not when or database_url is None:
+                    return pool if when else None
+                opened = await open_pool(database_url, size=2, name=f"portbook {name}", **settings)
+                held.push_async_callback(opened.close)
+                return opened
+
+            reading = pool
+            if database_url is not None:
+                reading = await open_read_pool(
+                    database_url,
+                    size=pool_size,
+                    statement_timeout_ms=statement_timeout_ms,
+                    name="portbook gateway",
+                )
+                held.push_async_callback(reading.close)
+            app.state.lanes = Lanes(reading)
+            held.push_async_callback(app.state.lanes.close)
+            app.state.streams = feed.Streams(app.state.lanes)
+            held.push_async_callback(app.state.streams.close)
+            app.state.keyring = Keyring(app.state.lanes, remember_s=remember_keys_s)
+            app.state.exports = await apart("exports", statement_timeout_ms=EXPORT_TIMEOUT_MS)
+            app.state.policy = policy
+            app.state.writing = await apart("decisions", policy is not None)
+            app.state.webhooks = webhooks
+            app.state.telling = await apart("webhook desk", webhooks is not None)
+            app.state.ring = ring
+            app.state.doors = doors or {}
+            app.state.hints = None
+            if doors:
+                app.state.hints = hooks_in.HintBox(await apart("hooks"), ring)
+                held.push_async_callback(app.state.hints.close)
             yield
-        finally:
-            if app.state.hints is not None:
-                await app.state.hints.close()
-            for opened_too in (writing, keeping, telling):
-                if opened_too is not None:
-                    await opened_too.close()
-            await app.state.streams.close()
-            await app.state.lanes.close()
-            if opened is not None:
-                await opened.close()
 
     app = Gateway(
         title="Portbook", version=version, lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
@@ -110,6 +109,6 @@ def create_app(
     app.collections = health.Counted(problems.Caught(rest.rows), app.state.metrics)
     app.add_middleware(health.Counted, metrics=app.state.metrics)
     # `schema`, `changes` and `webhooks` before the collections, of which they are none.
-    parts = (health, schema, hooks_in, hooks_out, decide, aggregate, feed, past, rest)
+    parts = (health, schema, hooks_in, hooks_out, decide, aggregate, feed, past, export, rest)
     app.router.routes.extend([route for part in parts for route in part.routes])
     return app

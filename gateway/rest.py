@@ -39,7 +39,7 @@ from register.query.parse_filter import check_text
 _IN_LINKS = "!$%&'()*+,/:;=?@~"
 PREFIX = "/api/v1/"
 _JSON = (b"content-type", b"application/json")
-PARAMETERS = ("fields", "filter", "order", "limit", "cursor", "as_of", "count")
+PARAMETERS = ("fields", "filter", "order", "limit", "cursor", "as_of", "count", "format")
 _OF_ONE = ("fields", "as_of")
 BELOW = frozenset({"aggregate", "changes", "diff"})
 """Addresses below a collection that are no row (gateway/aggregate.py, gateway/past.py, gateway/feed.py)."""

@@ -22,6 +22,7 @@ from portbook.config import Config, config_schema
 from portbook.errors import Problem, SettingsInvalid
 from portbook.logs import set_up_logs
 from portbook.prove import prove_command
+from portbook.query import query_command
 from portbook.reports import (
     open_findings,
     run_outcomes,
@@ -53,6 +54,7 @@ app.add_typer(findings.app, name="findings")
 app.add_typer(webhooks.app, name="webhooks")
 app.command("plan")(planning.plan_command)
 app.command("remap")(planning.remap_command)
+app.command("query")(query_command)
 app.command("prove")(prove_command)
 app.command("explain")(explain.explain_command)
 app.command("retire")(retire_command)

@@ -179,7 +179,11 @@ class Builder:
             return self.tally(item, owner, entity.name)
         if isinstance(item, FieldDef):
             return f"{owner}.{quoted(item.name)}"
-        relation, level = item.relation, item.level
+        return self.below(entity, item, owner)
+
+    def below(self, entity: Entity, branch: Branch, owner: str) -> str:
+        """What lies below a row, as JSON: an object, or a list of them."""
+        relation, level = branch.relation, branch.level
         known = implied(relation, entity)
         if not relation.many:
             one = self.alias()

@@ -54,7 +54,7 @@ class FromClause:
         self.joins = ""
 
     def field(self, hops: Hops, field: FieldDef) -> str:
-        owner = self._reach(hops)
+        owner = self.reach(hops)
         if isinstance(field, Tally):
             return self._builder.tally(field, owner, hops[-1].target if hops else self._entity.name)
         return f"{owner}.{quoted(field.name)}"
@@ -73,10 +73,11 @@ class FromClause:
         sql = self.expression(expression)
         return f"({sql} AT TIME ZONE 'UTC')" if timed and kind_of(expression) is Kind.INSTANT else sql
 
-    def _reach(self, hops: Hops) -> str:
+    def reach(self, hops: Hops) -> str:
+        """The alias of the row that these to-one relations lead to."""
         found = self._reached.get(hops)
         if found is None:
-            owner = self._reach(hops[:-1])
+            owner = self.reach(hops[:-1])
             found = self._reached[hops] = self._builder.alias()
             target = catalog()[hops[-1].target]
             before = catalog()[hops[-2].target] if len(hops) > 1 else self._entity

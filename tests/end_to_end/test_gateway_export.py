@@ -1,0 +1,177 @@
+"""Lists as files: every row, in the caller's own columns, and nothing that a spreadsheet would run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import httpx
+import openpyxl
+import pytest
+
+from register.keys import create_key
+from tests.fix_gateway import RunningGateway, assert_problem, execute, insert, with_pool
+from tests.fix_postgres import run_apart
+
+PAY, WEB, ANA = UUID(int=1), UUID(int=2), UUID(int=3)
+TITLES = ["=1+1", "+x", "-x", "@x", "\tx", 'a "b", c', "line\nbreak", "back\\slash \\. é 😀", "plain", None]
+FIELDS = "key,title,owner:assignee{title},project{key,budget},due_on,is_blocked,labels,points,project{key}"
+
+
+@pytest.fixture
+def api(gateway: RunningGateway) -> Any:
+    """Ten items with hostile titles, of two projects."""
+    url = gateway.database_url
+    insert(url, "person", [{"id": ANA, "key": "ana", "title": "Ana Díaz"}])
+    insert(url, "project", [{"id": PAY, "key": "PAY", "budget": 10}, {"id": WEB, "key": "WEB"}])
+    insert(
+        url,
+        "work_item",
+        [
+            {"id": UUID(int=100 + n), "key": f"W-{n}", "title": title, "project_id": PAY if n < 7 else WEB,
+             "assignee_id": ANA if n == 5 else None, "due_on": date(2026, 1, 1 + n), "is_blocked": n == 5,
+             "labels": ["a", "=b"] if n == 5 else None, "points": n, "resolved_at": None}
+            for n, title in enumerate(TITLES)
+        ],
+    )  # fmt: skip
+    with gateway.client() as client:
+        yield client
+
+
+def fetched(client: httpx.Client, path: str = "work_items", **parameters: str) -> httpx.Response:
+    response = client.get(f"/api/v1/{path}", params=parameters)
+    assert response.status_code == 200, response.text
+    return response
+
+
+ASKED = "key,title,owner:assignee{title},project{key,budget},due_on,is_blocked,labels,points"
+
+
+def test_csv_has_flat_columns_and_no_formula(api: httpx.Client) -> None:
+    response = fetched(api, format="csv", fields=ASKED)
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    assert response.headers["content-disposition"].startswith('attachment; filename="work_items-20')
+    rows = list(csv.DictReader(io.StringIO(response.content.decode(), newline="")))
+    assert list(rows[0]) == [
+        "key", "title", "owner.title", "project.key", "project.budget", "due_on", "is_blocked", "labels", "points",
+    ]  # fmt: skip
+    assert [row["title"] for row in rows] == [
+        *(f"'{title}" for title in TITLES[:5] if title), *TITLES[5:9], "",
+    ]  # fmt: skip
+    assert rows[5] == {
+        "key": "W-5", "title": 'a "b", c', "owner.title": "Ana Díaz", "project.key": "PAY", "project.budget": "10",
+        "due_on": "2026-01-06", "is_blocked": "true", "labels": '["a","=b"]', "points": "5",
+    }  # fmt: skip
+
+
+def test_ndjson_is_the_api_s_own_rows_to_the_byte(api: httpx.Client) -> None:
+    listed = "key,title,assignee{title},project{key,work_items(limit:2){key}}"
+    lines = fetched(api, format="ndjson", fields=listed).content.decode().splitlines()
+    assert [json.loads(line) for line in lines] == fetched(api, fields=listed).json()["data"]
+
+
+def test_a_workbook_has_dates_numbers_and_texts_as_such(api: httpx.Client) -> None:
+    response = fetched(api, format="xlsx", fields=ASKED)
+    book = openpyxl.load_workbook(io.BytesIO(response.content))
+    sheet = book["work_items"]
+    assert sheet.freeze_panes == "A2"
+    assert sheet.auto_filter.ref == "A1:I11"
+    rows = list(sheet.iter_rows(min_row=2, values_only=True))
+    assert [row[1] for row in rows] == TITLES
+    assert rows[5][4:9] == (10, __import__("datetime").datetime(2026, 1, 6), True, "a, =b", 5)
+    assert {cell.data_type for cell in sheet["B"] if cell.value} == {"s"}
+
+
+def test_parquet_keeps_kinds(api: httpx.Client) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is an extra")
+    table = parquet.read_table(io.BytesIO(fetched(api, format="parquet", fields=ASKED).content))
+    row = table.to_pylist()[5]
+    assert row["due_on"] == date(2026, 1, 6)
+    assert row["labels"] == ["a", "=b"]
+    assert row["is_blocked"] is True
+
+
+def test_a_file_may_be_asked_for_by_accept_and_json_stays_json(api: httpx.Client) -> None:
+    response = api.get("/api/v1/work_items", headers={"Accept": "text/csv"})
+    assert response.headers["content-type"].startswith("text/csv")
+    response = api.get(
+        "/api/v1/work_items", headers={"Accept": "text/html,application/json;q=0.9,text/csv;q=0.8"}
+    )
+    assert response.headers["content-type"] == "application/json"
+    assert fetched(api, format="json").headers["content-type"] == "application/json"
+
+
+def test_filters_orders_limits_and_instants_hold_for_files(
+    api: httpx.Client, gateway: RunningGateway
+) -> None:
+    text = fetched(
+        api,
+        format="csv",
+        fields="key",
+        filter="points > 2 AND contains(key, 'W')",
+        order="-points",
+        limit="2",
+    ).text
+    assert text.splitlines() == ["key", "W-9", "W-8"]
+    assert fetched(api, format="csv", fields="key", **{"project.key": "WEB"}).text.splitlines()[1:] == [
+        "W-7",
+        "W-8",
+        "W-9",
+    ]
+    execute(
+        gateway.database_url,
+        "INSERT INTO work_item_history (id, key, presence, version, valid_from, valid_to) "
+        "SELECT id, 'OLD', 'present', 1, '2026-01-01Z', '2026-02-01Z' FROM work_item WHERE points = 3",
+    )
+    response = fetched(api, format="csv", fields="key", as_of="2026-01-15")
+    assert response.text.splitlines() == ["key", "OLD"]
+    assert '"work_items-2026-01-15.csv"' in response.headers["content-disposition"]
+
+
+def test_a_restricted_key_gets_its_rows_alone_and_exports_are_written_down(
+    api: httpx.Client, gateway: RunningGateway
+) -> None:
+    url = gateway.database_url
+    key = run_apart(with_pool(url, lambda pool: create_key(pool, "web", rows={"projects": ["WEB"]})))
+    with gateway.client(key) as client:
+        for name in ("csv", "ndjson"):
+            text = fetched(client, format=name, fields="key").text
+            assert [n for n in range(10) if f"W-{n}" in text] == [7, 8, 9]
+    noted = execute(url, "SELECT count(*) FROM audit WHERE action = 'exported' AND actor = 'web'")
+    assert noted == 2
+
+
+@pytest.mark.parametrize(
+    ("parameters", "status", "code", "position"),
+    [
+        ({"format": "pdf"}, 400, "QRY008", 0),
+        ({"format": "csv", "cursor": "x"}, 400, "QRY002", None),
+        ({"format": "csv", "count": "true"}, 400, "QRY002", None),
+        ({"format": "csv", "fields": "nothing"}, 400, "QRY002", 0),
+        ({"format": "csv", "limit": "0"}, 400, "QRY001", 0),
+        ({"format": "csv", "as_of": "2999-01-01"}, 400, "QRY001", 0),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_before_anything_is_sent(
+    api: httpx.Client, parameters: dict[str, str], status: int, code: str, position: int | None
+) -> None:
+    body = assert_problem(api.get("/api/v1/work_items", params=parameters), status, code)
+    assert body.get("position") == position
+
+
+def test_an_export_that_is_dropped_half_way_gives_its_connection_back(
+    api: httpx.Client, gateway: RunningGateway
+) -> None:
+    execute(
+        gateway.database_url,
+        "INSERT INTO work_item (id, key, title) SELECT gen_random_uuid(), 'B-' || n, repeat('x', 500) "
+        "FROM generate_series(1, 20000) n",
+    )
+    for _ in range(4):
+        with api.stream("GET", "/api/v1/work_items", params={"format": "csv"}) as response:
+            assert next(response.iter_raw())
+    assert len(fetched(api, format="csv", fields="key").text.splitlines()) == 20_011
