@@ -53,7 +53,7 @@ def compile_export(
     rows = FromClause(builder, level.entity, "e")
     if format_name == "ndjson":
         columns: tuple[Column, ...] = ()
-        # PostgreSQL puts each item of a list on a line of its own; inside texts a line's end is written as two characters.
+        # PostgreSQL puts each item of a list on a line of its own; inside texts a line's end is two characters.
         line = "replace(row_to_json(t)::text, E'\\n', '')" if _has_lists(level) else "row_to_json(t)"
         shown = f"SELECT {line} FROM (SELECT {builder.shown(level, 'e')}"
     else:
