@@ -179,7 +179,7 @@ async def change_webhook(
     maker: Maker,
 ) -> dict[str, Any]:
     """Change what `changes` name; returns the webhook as it is now. One that is enabled again goes on where it stopped,
-    begins to count failures anew, and belongs from then on to the key that enabled it."""
+    begins to count failures anew; where its key is no longer in force it belongs from then on to who enabled it."""
     switch = set(changes) <= {"enabled"}
     before = await find_webhook(connection, which, maker, lock=True, written_too=switch)
     fields = {
@@ -215,8 +215,13 @@ async def change_webhook(
 
 async def _begin_again(connection: Connection, webhook_id: str, maker: Maker) -> None:
     await connection.execute(
-        "UPDATE webhook SET failures = 0, failing_since = NULL, rests_until = NULL, "
-        "key_id = CASE WHEN origin IS NULL THEN $2::uuid END WHERE id = $1::text::uuid",
+        """
+        UPDATE webhook w SET failures = 0, failing_since = NULL, rests_until = NULL,
+          key_id = CASE WHEN EXISTS (
+            SELECT FROM api_key k WHERE k.id = w.key_id AND k.revoked_at IS NULL
+            AND (k.expires_at IS NULL OR k.expires_at > now())) OR origin IS NOT NULL THEN key_id ELSE $2::uuid END
+        WHERE id = $1::text::uuid
+        """,
         webhook_id,
         maker.key_id,
     )
@@ -327,7 +332,11 @@ async def _remove(connection: Connection, webhook_id: str, actor: str) -> None:
         webhook_id,
     )
     await connection.execute(
-        "DELETE FROM delivery WHERE webhook_id = $1::text::uuid AND state <> 'delivered'", webhook_id
+        """
+        WITH gone AS (DELETE FROM delivery WHERE webhook_id = $1::text::uuid AND state <> 'delivered' RETURNING id)
+        DELETE FROM attempt WHERE delivery_id IN (SELECT id FROM gone)
+        """,
+        webhook_id,
     )
     await _note(connection, actor, "webhook deleted", webhook_id, {})
 

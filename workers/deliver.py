@@ -96,10 +96,16 @@ class Deliverer:
         """Until `stop`; looks when `bell` rings, and every second."""
         bell = bell or asyncio.Event()
         pruned = time.monotonic()
+        spreading: asyncio.Task[int] | None = None
         while not stop.is_set():
             bell.clear()
             try:
-                await self._deliveries.spread()
+                if spreading is None or spreading.done():
+                    spreading = asyncio.create_task(self._deliveries.spread())
+                # A filter that takes long must not hold up what is due already.
+                await asyncio.wait((spreading,), timeout=LOOK_EVERY_S / 2)
+                if spreading.done():
+                    spreading.result()
                 for lane in await self._deliveries.lanes():
                     if lane.id not in self._lanes:
                         self._lanes[lane.id] = asyncio.create_task(self._run_lane(lane))
@@ -113,6 +119,9 @@ class Deliverer:
             await asyncio.wait(waits, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
             for task in waits:
                 task.cancel()
+        if spreading is not None:
+            spreading.cancel()
+            await asyncio.gather(spreading, return_exceptions=True)
 
     async def deliver_due(self) -> None:
         """Tell what is due now, each webhook beside the others, and return."""
@@ -157,9 +166,9 @@ class Deliverer:
         try:
             target = usable_target(lane.url, self._allowed)
             signer = Signer(self._secrets_of(lane))
+            bodies = await self._deliveries.bodies(lane, taken)
         except Problem as problem:
             return [Outcome(taken[0], 0, error=_said(problem))], list(taken[1:])
-        bodies = await self._deliveries.bodies(lane, taken)
         pool = self._pool(lane.id, target)
         waiting = deque(taken)
         failed = 0

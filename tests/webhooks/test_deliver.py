@@ -423,6 +423,67 @@ async def test_a_key_that_was_withdrawn_is_told_nothing_more(told: Told) -> None
         assert "withdrawn" in (await told.state(hook))["disabled_reason"]
 
 
+async def test_who_enables_a_webhook_takes_it_over_only_where_its_key_has_ended(told: Told) -> None:
+    await create_key(told.pool, "partner")
+    key_id = await told.pool.fetchval("SELECT id FROM api_key")
+    theirs = Maker("partner", key_id)
+    wanted = Wanted("theirs", "https://hooks.example/x")
+    async with told.pool.acquire() as connection, connection.transaction():
+        hook, _ = await create_webhook(connection, wanted, sealer=SEALER, allowed=HERE, maker=theirs)
+
+    async def on_and_off() -> None:
+        for enabled in (False, True):
+            async with told.pool.acquire() as connection, connection.transaction():
+                await change_webhook(connection, hook, {"enabled": enabled}, allowed=HERE, maker=TESTS)
+
+    await on_and_off()
+    assert (await told.state(hook))["key_id"] == key_id
+    await revoke_key(told.pool, "partner")
+    await on_and_off()
+    assert (await told.state(hook))["key_id"] is None
+
+
+async def test_fields_that_are_no_longer_known_are_an_attempt_that_failed(told: Told) -> None:
+    async with Receiver() as receiver, told.deliverer() as deliverer:
+        hook, _ = await told.hook(receiver.url, "project.*")
+        await told.write("project", "PAY")
+        await told.deliveries.spread()
+        await told.pool.execute("UPDATE webhook SET fields = 'no_such_field'")
+        await deliverer.deliver_due()
+        assert receiver.calls == []
+        assert "no_such_field" in (await told.attempts(hook))[0]["error"]
+        await told.write("project", "MORE")
+        await deliverer.deliver_due()
+        assert "no_such_field" in (await told.state(hook))["disabled_reason"]
+
+
+async def test_a_webhook_that_asks_for_less_drops_what_was_waiting(told: Told) -> None:
+    async with Receiver() as receiver, told.deliverer() as deliverer:
+        hook, _ = await told.hook(receiver.url, "*")
+        await told.write("project", "PAY")
+        await told.write("risk", "R-1")
+        await told.deliveries.spread()
+        await told.pool.execute("UPDATE webhook SET types = '{project.*}', fields = 'budget'")
+        await deliverer.deliver_due()
+        assert [body["type"] for body in receiver.bodies()] == ["project.created"]
+        assert sorted(one["state"] for one in await told.delivered(hook)) == ["delivered", "failed"]
+        assert (await told.state(hook))["failures"] == 0
+
+
+async def test_what_has_ended_is_forgotten_after_a_while(told: Told) -> None:
+    async with Receiver() as receiver, told.deliverer() as deliverer:
+        hook, _ = await told.hook(receiver.url)
+        await told.write("project", "PAY")
+        await deliverer.deliver_due()
+        assert await told.deliveries.prune() == 0
+        await told.later(timedelta(days=31))
+        assert await told.deliveries.prune() == 1
+        assert (await told.delivered(hook), await told.pool.fetchval("SELECT count(*) FROM attempt")) == (
+            [],
+            0,
+        )
+
+
 async def test_a_maker_with_a_row_scope_is_told_of_those_rows_and_that_they_leave(told: Told) -> None:
     async with Receiver() as receiver, told.deliverer() as deliverer:
         erp = await told.write("programme", "ERP")
