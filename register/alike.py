@@ -65,6 +65,9 @@ _ROLE = frozenset(
 _ALIKE = 0.84
 """Similarity (Ratcliff/Obershelp) from which two words are taken for spellings of one: `Jonson` and `Johnson`."""
 
+_CLOSE = 0.7
+"""The same for words of which something else already says that they are one: `Umar` and `Muar`."""
+
 
 def shared_mailbox(address: str) -> bool:
     """Whether the address is a function's: everybody there may answer."""
@@ -80,7 +83,7 @@ def name_words(name: str | None) -> tuple[str, ...]:
     return tuple(sorted(re.findall(r"[^\W\d_]+", "".join(c for c in plain if not unicodedata.combining(c)))))
 
 
-def may_be_one(name: str | None, other: str | None, *, initials: bool = True) -> bool:
+def may_be_one(name: str | None, other: str | None, *, initials: bool = True, alike: float = _ALIKE) -> bool:
     """Whether the two names could be one person's: every word of the shorter one is, or is nearly, a word of the
     longer one, or, where `initials` will do, its first letter. Without one of the names there is nothing to say
     against it."""
@@ -89,14 +92,21 @@ def may_be_one(name: str | None, other: str | None, *, initials: bool = True) ->
         return True
     left = list(long)
     for word in sorted(short, key=len, reverse=True):
-        found = next((w for w in left if _one_word(word, w, initials=initials)), None)
+        found = next((w for w in left if _one_word(word, w, initials, alike)), None)
         if found is None:
             return False
         left.remove(found)
     return True
 
 
-def _one_word(word: str, other: str, *, initials: bool) -> bool:
+def written_in_haste(name: str | None, other: str | None) -> bool:
+    """Whether the names differ no more than by what a hurried hand does: an initial, letters in another order, a blank
+    or a letter too few or too many. Enough where something else says that they are one, and never by itself."""
+    one, two = ("".join(sorted("".join(name_words(given)))) for given in (name, other))
+    return one == two or may_be_one(name, other, alike=_CLOSE)
+
+
+def _one_word(word: str, other: str, initials: bool, alike: float) -> bool:
     if word == other or (initials and 1 in (len(word), len(other)) and word[0] == other[0]):
         return True
-    return min(len(word), len(other)) > 2 and SequenceMatcher(None, word, other).ratio() >= _ALIKE
+    return min(len(word), len(other)) > 2 and SequenceMatcher(None, word, other).ratio() >= alike

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from portbook.text import normal_key
-from register.alike import may_be_one, shared_mailbox
+from register.alike import may_be_one, shared_mailbox, written_in_haste
 from register.db import Connection
 from register.findings import FindingDraft, open_findings
 from register.links import Links
@@ -44,6 +44,8 @@ class _Found(NamedTuple):
     evidence: str
     doubt: str = ""
     """Why a person must judge; empty: it is certain."""
+    confidence: float = 0.4
+    """With a doubt: how likely it is all the same."""
 
 
 class Uniter:
@@ -128,7 +130,7 @@ class Uniter:
         if found.doubt:
             await self._links.note(
                 candidate.entity, candidate.id, found.id, "suggested", found.rule,
-                f"{found.evidence}; but {found.doubt}", confidence=0.4,
+                f"{found.evidence}; but {found.doubt}", confidence=found.confidence,
             )  # fmt: skip
         else:
             await self._links.join(candidate.entity, candidate.id, found.id, found.rule, found.evidence)
@@ -258,16 +260,15 @@ class Uniter:
         if not candidate.values:
             return [] if doubt else [_Found(own, f"match on {column}", value) for _, own, _, _ in rows]
         name = candidate.values.get("title")
-        return [
-            _Found(
-                own,
-                f"match on {column}",
-                value,
-                doubt or _against(candidate.entity, column, value, name, title),
-            )
-            for _, own, told_by, title in rows
-            if told_by != [self._source]  # what a tool tells of as two is two
-        ]
+        found = []
+        for _, own, told_by, title in rows:
+            if told_by != [self._source]:  # what a tool tells of as two is two
+                doubtful: tuple[str, float] | None = doubt, 0.4
+                if candidate.entity == "person" and column == "email":
+                    doubtful = _against(value, name if isinstance(name, str) else None, title, doubt)
+                if doubtful is not None:
+                    found.append(_Found(own, f"match on {column}", value, *doubtful))
+        return found
 
     async def _pointed(self, told: Sequence[_Candidate]) -> Mapping[str, list[_Found]]:
         """Candidate → rows it names in `same_as`, and rows that name it there. One question for the whole page:
@@ -354,16 +355,17 @@ class Uniter:
             await self._connection.execute("UPDATE finding SET closed_at = now() WHERE id = $1", finding_id)
 
 
-def _against(entity: str, column: str, value: str, name: Any, title: str | None) -> str:
-    """What speaks against two people being one although their addresses are equal; empty: nothing."""
-    if entity != "person" or column != "email":
-        return ""
+def _against(value: str, name: str | None, title: str | None, doubt: str) -> tuple[str, float] | None:
+    """What speaks against two people with this address being one, if anything, and how likely they are it all the
+    same; None: nothing worth anybody's look."""
     if shared_mailbox(value):
-        return "the mailbox is a function's, not a person's"
+        doubt = "the mailbox is a function's, not a person's"
+    if doubt:  # who shares a mailbox is one only by name
+        return (doubt, 0.6) if written_in_haste(name, title) else None
     # An address is handed on: J. Smith may have been another one than Jane Smith, who has it now.
-    if not may_be_one(name if isinstance(name, str) else None, title, initials=False):
-        return f"the names differ: {name}, {title}"
-    return ""
+    if may_be_one(name, title, initials=False):
+        return "", 0.4
+    return f"the names differ: {name}, {title}", 0.8 if written_in_haste(name, title) else 0.3
 
 
 def _candidate(row: Any) -> _Candidate:

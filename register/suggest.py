@@ -4,6 +4,7 @@ nothing is ever joined here."""
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -140,26 +141,45 @@ def _together(rows: Sequence[_Row], words: Callable[[_Row], Iterable[Any]]) -> I
 
 
 def _people(rows: Sequence[_Row]) -> Iterator[_Pair]:
-    def local(row: _Row) -> str:
-        address = row.values.get("email") or ""
-        return "" if shared_mailbox(address) else address.partition("@")[0].casefold()
+    crowded = _crowded(rows)
+
+    def mailbox(row: _Row) -> str:
+        """The name of a mailbox that is this person's alone."""
+        address = (row.values.get("email") or "").casefold()
+        return "" if shared_mailbox(address) or address in crowded else str(address.partition("@")[0])
 
     for one, other in _together(
-        rows, lambda row: [("name", w) for w in name_words(_title(row))] + [local(row) or row.id]
+        rows, lambda row: [("name", w) for w in name_words(_title(row))] + [mailbox(row) or row.id]
     ):
         first, second = name_words(_title(one)), name_words(_title(other))
         if min(len(first), len(second)) < 2 or not may_be_one(_title(one), _title(other)):
             continue
         same_name = first == second
-        mail, other_mail = local(one), local(other)
+        mail, other_mail = mailbox(one), mailbox(other)
         if mail and mail == other_mail:
             yield _Pair(one, other, 0.8 if same_name else 0.6, "same name and mailbox name, other domain")
         elif not mail or not other_mail:
-            yield _Pair(
-                one, other, 0.6 if same_name else 0.4, "same name" if same_name else "nearly the same name"
-            )
-        elif same_name:
-            yield _Pair(one, other, 0.3, "same name, but other e-mail addresses")
+            # Of two names of which one has a word more, there are many: Elena Olsen, Elena Horvat-Olsen.
+            if same_name:
+                yield _Pair(one, other, 0.6, "same name")
+            elif len(first) == len(second):
+                yield _Pair(one, other, 0.5, "nearly the same name")
+        # jane.doe and jane.doe2 are how namesakes are told apart.
+        elif same_name and _letters(mail) != _letters(other_mail):
+            yield _Pair(one, other, 0.4, "same name, but other e-mail addresses")
+
+
+def _crowded(rows: Sequence[_Row]) -> set[str]:
+    """Addresses that one tool knows of several people: a function's, whatever they are called."""
+    found = Counter(
+        (source, row.values["email"].casefold())
+        for row in rows if row.values.get("email") for source in row.sources
+    )  # fmt: skip
+    return {address for (_, address), times in found.items() if times > 1}
+
+
+def _letters(mailbox: str) -> str:
+    return "".join(letter for letter in mailbox if letter.isalpha())
 
 
 def _projects(rows: Sequence[_Row]) -> Iterator[_Pair]:

@@ -45,7 +45,7 @@ async def test_people_of_one_name_are_suggested_and_joined_by_nobody_but_a_perso
             0.8,
             "same name and mailbox name, other domain",
         ),
-        ("one:Sam Hill", "two:Sam Hil"): (0.4, "nearly the same name"),
+        ("one:Sam Hill", "two:Sam Hil"): (0.5, "nearly the same name"),
     }
     assert await suggest(engine.pool, engine.policy) == 2
     link = await engine.pool.fetchval("SELECT id::text FROM link WHERE confidence > 0.5")
@@ -53,6 +53,49 @@ async def test_people_of_one_name_are_suggested_and_joined_by_nobody_but_a_perso
         await decisions.verdict(link, "same", "it is her")
     assert await suggest(engine.pool, engine.policy) == 1
     assert await engine.count("person", "presence = 'present'") == 3
+
+
+async def test_a_suggestion_is_no_better_than_its_evidence(engine: Engine) -> None:
+    """A mailbox that one tool knows of several people tells nothing of who they are, a slip of the pen little."""
+    await book(
+        engine,
+        "one",
+        [
+            ["1", "Jane Roe", "hall9@acme.example"],
+            ["2", "Sam Hill", "hall9@acme.example"],
+            ["3", "Umar Ullrich", "umar.ullrich@acme.example"],
+            ["4", "Ana Diaz", "ana.diaz@acme.example"],
+            ["5", "Elena Olsen", ""],
+            ["6", "Ben Wolf", "ben.wolf@acme.example"],
+        ],
+    )
+    await book(
+        engine,
+        "two",
+        [
+            ["1", "Carla Meyer", "hall9@acme.example"],
+            ["2", "Roe, Jane", "hall9@acme.example"],
+            ["3", "Ullrich, mUar", "umar.ullrich@acme.example"],
+            ["4", "Ana Diaz", "ana.diaz2@acme.example"],
+            ["5", "Elena Horvat-Olsen", "elena.horvat-olsen@acme.example"],
+            ["6", "Greta Lang", "ben.wolf@acme.example"],
+        ],
+    )
+    found = {
+        row["first_title"]: (row["second_title"], row["confidence"])
+        for row in await engine.pool.fetch(
+            """
+            SELECT least(a.title, b.title) AS first_title, greatest(a.title, b.title) AS second_title,
+                   confidence::float8
+            FROM link JOIN person a ON a.id = first_id JOIN person b ON b.id = second_id WHERE state = 'suggested'
+            """
+        )
+    }
+    assert found == {
+        "Jane Roe": ("Roe, Jane", 0.6),
+        "Ullrich, mUar": ("Umar Ullrich", 0.8),
+        "Ben Wolf": ("Greta Lang", 0.3),
+    }
 
 
 async def test_a_refused_suggestion_does_not_come_back_and_an_outdated_one_goes(engine: Engine) -> None:
