@@ -20,6 +20,8 @@ from register.policy import Policy
 from register.restate import CAUSE
 from register.write import PageWrite
 
+FIRST = "00000000-0000-0000-0000-000000000000"
+"""Before every id."""
 MATCH_ON = "match on "
 _WHY = "its rule is no longer in the configuration"
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import orjson
 
@@ -18,6 +19,7 @@ from register.merge import merge_rows, write_events
 from register.write import PageWrite, Said
 
 CAUSE = "remap"
+ID_BYTES = 16
 _WHO = ("key", "code", "email", "url", "title", SAME_AS, "custom")
 """What links and match rules look at, whatever the configuration says."""
 
@@ -54,37 +56,41 @@ class Anew(NamedTuple):
         return sorted(finding.id for finding in self.findings if finding.code in PER_VALUE) or None
 
 
-_LEFT = """
-    FROM source_record r WHERE r.source = $1 AND r.id > $4
-    AND (EXISTS (SELECT FROM claim c WHERE c.record_id = r.id AND c.mapping IS DISTINCT FROM $2)
-         OR r.stream = ANY($3::text[]) AND NOT EXISTS (SELECT FROM claim c WHERE c.record_id = r.id))
-"""
-"""Records that say something with another mapping than this, or nothing although a rule may read them."""
-FIRST = "00000000-0000-0000-0000-000000000000"
-
-
-async def count_left(connection: Connection, source: str, version: str, streams: Sequence[str]) -> int:
-    """How many records are to be said anew. Those about which the mapping has nothing to say are always asked."""
-    return int(await connection.fetchval(f"SELECT count(*) {_LEFT}", source, version, list(streams), FIRST))
-
-
-async def left(
-    connection: Connection, source: str, version: str, streams: Sequence[str], *, after: str, most: int
-) -> list[Stored]:
-    """The next of them, by id."""
-    records = await connection.fetch(
-        "SELECT r.id::text, r.stream, r.source_id, r.payload, r.unmapped::text[] "
-        f"{_LEFT} ORDER BY r.id LIMIT {most}",
+async def left(connection: Connection, source: str, version: str, streams: Sequence[str]) -> bytes:
+    """The ids of all records that say something with another mapping than this, or nothing although a rule may read
+    them; 16 bytes each, in order. Those about which the mapping has nothing to say are among them every time."""
+    # All at once: to find the next thousand, PostgreSQL would look at every record of the source again.
+    found = await connection.fetchval(
+        """
+        SELECT string_agg(uuid_send(r.id), ''::bytea ORDER BY r.id)
+        FROM source_record r WHERE r.source = $1
+        AND (EXISTS (SELECT FROM claim c WHERE c.record_id = r.id AND c.mapping IS DISTINCT FROM $2)
+             OR r.stream = ANY($3::text[]) AND NOT EXISTS (SELECT FROM claim c WHERE c.record_id = r.id))
+        """,
         source,
         version,
         list(streams),
-        after,
+    )
+    return found or b""
+
+
+async def stored(connection: Connection, packed: bytes) -> list[Stored]:
+    """These records, as `left` names them."""
+    ids = [UUID(bytes=packed[at : at + ID_BYTES]) for at in range(0, len(packed), ID_BYTES)]
+    records = await connection.fetch(
+        "SELECT id::text, stream, source_id, payload, unmapped::text[] FROM source_record "
+        "WHERE id = ANY($1::uuid[]) ORDER BY id",
+        ids,
     )
     told: dict[str, dict[tuple[str, str], Told]] = {record[0]: {} for record in records}
+    # A look into the index for each, also of a table that was just filled and that PostgreSQL knows nothing of.
     for record_id, entity, own_id, values, mapping in await connection.fetch(
-        "SELECT record_id::text, entity, own_id::text, values, mapping FROM claim "
-        "WHERE record_id = ANY($1::uuid[])",
-        list(told),
+        """
+        SELECT c.* FROM unnest($1::uuid[]) r (id) CROSS JOIN LATERAL (
+            SELECT record_id::text, entity, own_id::text, values, mapping FROM claim WHERE record_id = r.id OFFSET 0
+        ) c
+        """,
+        ids,
     ):
         told[record_id][entity, own_id] = Told(orjson.loads(values), mapping)
     return [
@@ -106,11 +112,7 @@ async def restate(write: PageWrite, said: Sequence[Anew], version: str) -> int:
     rows = {id(row): row for anew in (*changed, *unsettled) for row in anew.rows}
     write.settled = await uniter.unite(rows.values(), as_before=_as_before(changed, unsettled))
     touched = await _write_claims(write, changed, version)
-    await write.connection.execute(
-        "UPDATE claim SET mapping = $2 WHERE record_id = ANY($1::uuid[]) AND mapping IS DISTINCT FROM $2",
-        [anew.record.id for anew in said],
-        version,
-    )
+    await _stamp_claims(write, said, version)
     changes = []
     for entity, ids in sorted(touched.items()):
         changes += await merge_rows(write.connection, entity, ids, write.policy, write.settled)
@@ -244,6 +246,27 @@ async def _write_claims(write: PageWrite, changed: Sequence[Anew], version: str)
         columns = ("record_id", "own_id", "entity", "entity_id", "source", "values", "mapping")
         await copy_in(write.connection, "claim", columns, "".join(lines))
     return touched
+
+
+async def _stamp_claims(write: PageWrite, said: Sequence[Anew], version: str) -> None:
+    """Let the claims that say the same as before be said with this mapping, too."""
+    before = [
+        (anew.record.id, entity, own_id)
+        for anew in said
+        for (entity, own_id), told in anew.record.told.items()
+        if told.mapping != version
+    ]
+    if before:
+        await write.connection.execute(
+            """
+            UPDATE claim c SET mapping = $4
+            FROM unnest($1::uuid[], $2::text[], $3::uuid[]) w (record_id, entity, own_id)
+            WHERE (c.record_id, c.entity, c.own_id) = (w.record_id, w.entity, w.own_id)
+            AND c.mapping IS DISTINCT FROM $4
+            """,
+            *map(list, zip(*before, strict=True)),
+            version,
+        )
 
 
 async def _follow_findings(write: PageWrite, said: Sequence[Anew]) -> None:

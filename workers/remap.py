@@ -20,7 +20,7 @@ from mapping.apply import MappedRow, Mapper
 from register import relink, restate, runs
 from register.findings import close_settled_values
 from register.policy import Policy
-from register.restate import FIRST, Anew, Stored
+from register.restate import ID_BYTES, Anew, Stored
 from register.write import Counts, PageWrite
 from workers.ground import Ground
 from workers.records import YIELD_EVERY, findings_of
@@ -28,6 +28,7 @@ from workers.records import YIELD_EVERY, findings_of
 BATCH_RECORDS = 1_000
 BATCH_LINKS = 100
 BATCH_ROWS = 1_000
+_BATCH_BYTES = BATCH_RECORDS * ID_BYTES
 
 
 class Step(NamedTuple):
@@ -87,7 +88,8 @@ class Remapper:
 
     async def _say_anew(self, source: str, mapper: Mapper) -> None:
         async with self._ground.reading() as connection:
-            total = await restate.count_left(connection, source, mapper.version, mapper.streams)
+            left = await restate.left(connection, source, mapper.version, mapper.streams)
+        total = len(left) // ID_BYTES
         self._watch(Step(source, 0, total))
         await self._ground.write(
             source,
@@ -96,7 +98,7 @@ class Remapper:
         done = 0
         writing: asyncio.Future[None] | None = None
         try:
-            async with contextlib.aclosing(self._fetched(source, mapper)) as fetched:
+            async with contextlib.aclosing(self._fetched(left)) as fetched:
                 async for records in fetched:
                     batch = await _map(source, mapper, records)
                     if writing is not None:
@@ -115,23 +117,22 @@ class Remapper:
         self._records += done
         await self._ground.write(source, lambda write: _finish(write, mapper.version))
 
-    async def _fetched(self, source: str, mapper: Mapper) -> AsyncGenerator[list[Stored], None]:
+    async def _fetched(self, left: bytes) -> AsyncGenerator[list[Stored], None]:
         """The records to be said anew. While one batch is mapped and the one before it written, the next is fetched."""
 
-        async def fetch(after: str) -> list[Stored]:
+        async def fetch(start: int) -> list[Stored]:
             async with self._ground.reading() as connection:
-                return await restate.left(
-                    connection, source, mapper.version, mapper.streams, after=after, most=BATCH_RECORDS
-                )
+                return await restate.stored(connection, left[start : start + _BATCH_BYTES])
 
-        coming = asyncio.ensure_future(fetch(FIRST))
+        coming = asyncio.ensure_future(fetch(0))
         try:
-            while records := await coming:
+            for start in range(0, len(left), _BATCH_BYTES):
+                records = await coming
                 if self._ground.ahead:
-                    coming = asyncio.ensure_future(fetch(records[-1].id))
+                    coming = asyncio.ensure_future(fetch(start + _BATCH_BYTES))
                 yield records
                 if not self._ground.ahead:
-                    coming = asyncio.ensure_future(fetch(records[-1].id))
+                    coming = asyncio.ensure_future(fetch(start + _BATCH_BYTES))
         finally:
             coming.cancel()
             await asyncio.gather(coming, return_exceptions=True)
@@ -161,7 +162,7 @@ class Remapper:
     async def _merge_anew(self) -> None:
         self._add(await self._ground.write("", relink.note_silences, alone=True))
         for entity in sorted(self._policy.merged):
-            after = FIRST
+            after = relink.FIRST
             while True:
                 async with self._ground.reading() as connection:
                     ids = await relink.told_by_several(connection, entity, after=after, most=BATCH_ROWS)
