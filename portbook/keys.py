@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -25,23 +26,28 @@ _COLUMNS = ("name", "prefix", "scopes", "rows", "created_at", "expires_at", "rev
 _DAYS = re.compile(r"([1-9]\d{0,4})d", re.ASCII)
 
 
+Portfolios = Annotated[
+    list[str] | None,
+    typer.Option("--portfolio", help="Show only this portfolio, by key or id. May be repeated."),
+]
+Programmes = Annotated[list[str] | None, typer.Option("--programme", help="Show only this programme.")]
+Projects = Annotated[list[str] | None, typer.Option("--project", help="Show only this project.")]
+
+
 @app.command("create")
 def create(
     context: typer.Context,
     name: str,
     scope: Annotated[list[str] | None, typer.Option(help="read (default), webhooks or admin.")] = None,
-    portfolio: Annotated[
-        list[str] | None, typer.Option(help="Show only this portfolio, by key or id. May be repeated.")
-    ] = None,
-    programme: Annotated[list[str] | None, typer.Option(help="Show only this programme.")] = None,
-    project: Annotated[list[str] | None, typer.Option(help="Show only this project.")] = None,
+    portfolio: Portfolios = None,
+    programme: Programmes = None,
+    project: Projects = None,
     expires: Annotated[
         str | None, typer.Option(help="When it ends: a date (the end of that day, UTC), or 90d.")
     ] = None,
 ) -> None:
     """Make a key for a caller; it is shown once. Restricted to some rows, it shows these and what hangs on them."""
-    given = {"portfolios": portfolio, "programmes": programme, "projects": project}
-    rows = {collection: references for collection, references in given.items() if references}
+    rows = named_rows(portfolio, programme, project)
     until = None if expires is None else _end(expires, datetime.now(UTC))
 
     async def create(pool: Pool, parts: Parts, stores: Stores) -> str:
@@ -91,7 +97,20 @@ def _end(text: str, now: datetime) -> datetime:
     return end
 
 
+def named_rows(
+    portfolios: list[str] | None, programmes: list[str] | None, projects: list[str] | None
+) -> dict[str, list[str]]:
+    """What somebody is restricted to, by collection; empty: to nothing."""
+    given = {"portfolios": portfolios, "programmes": programmes, "projects": projects}
+    return {collection: references for collection, references in given.items() if references}
+
+
+def rows_cell(rows: Mapping[str, list[str]]) -> str:
+    """The same for a table."""
+    return ", ".join(f"{len(ids)} {collection}" for collection, ids in rows.items()) or "all"
+
+
 def _cell(value: Any) -> Any:
     if isinstance(value, dict):
-        return ", ".join(f"{len(ids)} {collection}" for collection, ids in value.items()) or "all"
+        return rows_cell(value)
     return ", ".join(value) if isinstance(value, (list, tuple)) else value

@@ -523,6 +523,21 @@ class ApiKey(SQLModel, table=True):
     revoked_at: datetime | None = at("When it was withdrawn.")
 
 
+class BiLogin(SQLModel, table=True):
+    """A database role that may read the schema `bi`."""
+
+    __tablename__ = "bi_login"
+
+    name: str = Field(
+        sa_type=Text,
+        primary_key=True,
+        description="The role that signs in.",
+        sa_column_kwargs={"comment": "The role that signs in."},
+    )
+    row_scope: dict[str, Any] | None = document("Portfolios, programmes and projects it may see; empty: all.")
+    created_at: datetime | None = at("When it was made.", nullable=False, server_default=NOW)
+
+
 class Audit(SQLModel, table=True):
     """Who changed what in the workings: configuration, keys, decisions. Only ever added to."""
 

@@ -1,0 +1,117 @@
+"""Database roles that may read the schema `bi`: made with a password that is shown once, each with its row scope."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import asyncpg
+import orjson
+
+from register.db import Connection
+from register.errors import RegisterError
+from register.query.scope import name_scope
+
+ROLE = "bi_reader"
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,50}", re.ASCII)
+
+
+class LoginInvalid(RegisterError):
+    """The role cannot be made, or is none that Portbook made."""
+
+    code = "REG013"
+
+
+class Login(NamedTuple):
+    """A role as lists show it: `rows` are ids by collection; empty: it sees everything."""
+
+    name: str
+    rows: Mapping[str, list[str]]
+    created_at: datetime
+
+
+async def create_login(
+    connection: Connection,
+    name: str,
+    *,
+    rows: Mapping[str, Sequence[str]] | None = None,
+    timeout_s: int = 60,
+    actor: str = "command line",
+) -> str:
+    """Make a role that reads `bi` and nothing else; returns its password, which cannot be shown again.
+
+    `connection` is of the register's owner, who must be allowed to make roles. Questions end after `timeout_s` and
+    write nothing, unless the role says otherwise in its session: PostgreSQL knows no harder limit.
+
+    Raises LoginInvalid, RowNotFound or RowAmbiguous.
+    """
+    if not _NAME.fullmatch(name) or name == ROLE:
+        raise LoginInvalid(
+            f"{name[:60]!r} is no name for a role",
+            hint="Use small letters, digits and underscores: tableau_erp.",
+        )
+    password = secrets.token_urlsafe(24)
+    try:
+        async with connection.transaction():
+            kept = await name_scope(connection, rows or {})
+            # A role of this name may belong to somebody else on the server: CREATE refuses it.
+            await connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}' IN ROLE {ROLE}")
+            for setting in (
+                f"statement_timeout = '{int(timeout_s)}s'",
+                "default_transaction_read_only = on",
+                "search_path = bi",
+                "timezone = 'UTC'",
+            ):
+                await connection.execute(f"ALTER ROLE {name} SET {setting}")
+            database = await connection.fetchval("SELECT quote_ident(current_database())")
+            await connection.execute(f"GRANT CONNECT ON DATABASE {database} TO {name}")
+            await connection.execute(
+                "INSERT INTO bi_login (name, row_scope) VALUES ($1, $2::text::jsonb)",
+                name,
+                orjson.dumps(kept).decode() if kept else None,
+            )
+            await _note(connection, actor, "bi login created", name, {"rows": kept, "timeout_s": timeout_s})
+    except asyncpg.DuplicateObjectError:
+        raise LoginInvalid(f"there is a role {name!r} already", hint="Take another name.") from None
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise LoginInvalid(
+            f"the register's own role may not make roles: {error}",
+            hint="Let it: ALTER ROLE … CREATEROLE, or connect as one that may for this command.",
+        ) from None
+    return password
+
+
+async def list_logins(connection: Connection) -> list[Login]:
+    """Every role, by name."""
+    found = await connection.fetch("SELECT name, row_scope::text, created_at FROM bi_login ORDER BY name")
+    return [Login(row[0], orjson.loads(row[1] or "{}"), row[2]) for row in found]
+
+
+async def revoke_login(connection: Connection, name: str, *, actor: str = "command line") -> None:
+    """Take the role away and end its sessions. Raises LoginInvalid where Portbook made none of this name."""
+    async with connection.transaction():
+        gone = await connection.fetchval("DELETE FROM bi_login WHERE name = $1 RETURNING name", name)
+        if gone is None:
+            raise LoginInvalid(f"there is no login {name!r}", hint="`portbook bi list` shows them.")
+        database = await connection.fetchval("SELECT quote_ident(current_database())")
+        await connection.execute(f"REVOKE CONNECT ON DATABASE {database} FROM {gone}")
+        await connection.execute(f"DROP ROLE {gone}")
+        await _note(connection, actor, "bi login revoked", name, {})
+    await connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", name
+    )
+
+
+async def _note(
+    connection: Connection, actor: str, action: str, name: str, detail: Mapping[str, object]
+) -> None:
+    await connection.execute(
+        "INSERT INTO audit (actor, action, subject, detail) VALUES ($1, $2, $3, $4::text::jsonb)",
+        actor,
+        action,
+        f"bi_login {name}",
+        orjson.dumps(detail).decode(),
+    )
