@@ -6,13 +6,15 @@ own ids a row is shown under is chosen once, the one that was shown longest, and
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from register.catalog import Kind, catalog
+import orjson
+
+from register.catalog import FieldDef, Kind, catalog
 from register.db import Connection
 from register.ids import derive_id
-from register.merge import Change, merge_rows, write_events
+from register.merge import NEXT_VERSION, Change, merge_rows, write_events
 from register.policy import Policy
 from register.settled import Settled
 
@@ -76,6 +78,7 @@ class Links:
         )
         if moved or self.settled.pinned(kept):
             await self._merge(entity, [gone, kept])
+        await self._redirect(entity, gone, kept)
         await self._repoint(entity, gone)
         return True
 
@@ -204,21 +207,45 @@ class Links:
 
     async def _repoint(self, entity: str, row: str) -> None:
         """Recompute every row that refers to this one."""
-        for other in catalog().values():
-            for column in other.fields.values() if other.enveloped else ():
-                if column.ref != entity:
-                    continue
-                test = (
-                    f"$1::uuid = ANY({column.name})"
-                    if column.kind is Kind.IDS
-                    else f"{column.name} = $1::uuid"
+        for other, columns in _referring(entity):
+            test = " OR ".join(_refers(column) for column in columns)
+            found = await self._connection.fetch(f"SELECT id::text FROM {other} e WHERE {test}", row)
+            ids = [r[0] for r in found]
+            for at in range(0, len(ids), _REPOINT_ROWS):
+                self.changes += await merge_rows(
+                    self._connection, other, ids[at : at + _REPOINT_ROWS], self._policy, self.settled
                 )
-                found = await self._connection.fetch(f"SELECT id::text FROM {other.name} WHERE {test}", row)
-                ids = [r[0] for r in found]
-                for at in range(0, len(ids), _REPOINT_ROWS):
-                    self.changes += await merge_rows(
-                        self._connection, other.name, ids[at : at + _REPOINT_ROWS], self._policy, self.settled
-                    )
+
+    async def _redirect(self, entity: str, gone: str, kept: str) -> None:
+        """Let rows that refer to the one refer to the other, as merging them would: tens of thousands may, while
+        every page waits. That holds where one source tells of a row: its value stays the same claim's. Where several
+        do, their conflict may end, and where none does, nothing changes: those are left to `_repoint`."""
+        for other, columns in _referring(entity):
+            hit = " OR ".join(_refers(column) for column in columns)
+            news = ", ".join(f"{c.name} = {_redirected(c)}" for c in columns)
+            differs = " || ".join(
+                f"CASE WHEN {_refers(c, 'was')} "
+                f"THEN jsonb_build_object('{c.name}', jsonb_build_array(was.{c.name}, e.{c.name})) ELSE '{{}}' END"
+                for c in columns
+            )
+            rows = await self._connection.fetch(
+                f"""
+                WITH was AS MATERIALIZED (
+                  SELECT id, {", ".join(c.name for c in columns)} FROM {other} e
+                  WHERE ({hit}) AND 1 = (SELECT count(DISTINCT c.source) FROM claim c
+                                         WHERE c.entity_id = e.id AND c.entity = '{other}')
+                  FOR UPDATE
+                )
+                UPDATE {other} e SET {news}, {NEXT_VERSION} FROM was WHERE e.id = was.id
+                RETURNING e.id::text, e.version, ({differs})::text
+                """,
+                gone,
+                kept,
+            )
+            self.changes += [
+                Change(other, row_id, version, orjson.loads(changed))
+                for row_id, version, changed in sorted(rows)
+            ]
 
     async def _older(self, entity: str, one: str, other: str) -> tuple[str, str]:
         """(the one to keep, the one to absorb): what has been in the register for longer is better known."""
@@ -258,6 +285,33 @@ class Links:
             entity, own_id,
         )  # fmt: skip
         return found
+
+
+def _referring(entity: str) -> Iterator[tuple[str, list[FieldDef]]]:
+    """Entities whose rows refer to those of this one, with the columns that do."""
+    for other in catalog().values():
+        columns = [field for field in other.fields.values() if field.ref == entity]
+        if columns and other.enveloped:
+            yield other.name, columns
+
+
+def _refers(column: FieldDef, row: str = "e") -> str:
+    """Whether the column refers to $1."""
+    if column.kind is Kind.IDS:
+        return f"{row}.{column.name} @> ARRAY[$1::uuid]"
+    return f"{row}.{column.name} = $1::uuid"
+
+
+def _redirected(column: FieldDef) -> str:
+    """The column's value with $2 for $1; in a list each id once, where it first stood."""
+    if column.kind is not Kind.IDS:
+        return f"CASE WHEN {_refers(column)} THEN $2::uuid ELSE e.{column.name} END"
+    return f"""CASE WHEN {_refers(column)} THEN (
+        SELECT array_agg(id ORDER BY place) FROM (
+          SELECT id, min(place) AS place
+          FROM unnest(array_replace(e.{column.name}, $1::uuid, $2::uuid)) WITH ORDINALITY AS u (id, place) GROUP BY id
+        ) each_once
+      ) ELSE e.{column.name} END"""
 
 
 def _path(edges: Iterable[Edge], one: str, other: str) -> list[Edge]:

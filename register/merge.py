@@ -21,6 +21,9 @@ from register.policy import Policy, Ranking
 from register.settled import Settled
 
 _STAMPS = ("version", "valid_from", "synced_at")
+NEXT_VERSION = """version = e.version + 1, synced_at = now(),
+    valid_from = greatest(clock_timestamp(), e.valid_from + interval '1 microsecond')"""
+"""What an UPDATE of a row `e` sets beside its values."""
 # Each tool has its own of these; that they differ is no disagreement.
 _NO_CONFLICT = {
     "url",
@@ -278,9 +281,7 @@ async def _update_rows(
     settings = ", ".join(f"{name} = n.{name}" for name in columns)
     await connection.execute(
         f"""
-        UPDATE {entity} e
-        SET {settings}, version = e.version + 1, synced_at = now(),
-            valid_from = greatest(clock_timestamp(), e.valid_from + interval '1 microsecond')
+        UPDATE {entity} e SET {settings}, {NEXT_VERSION}
         FROM json_populate_recordset(NULL::{entity}, $1) n WHERE e.id = n.id
         """,
         json.dumps([{name: row.get(name) for name in ("id", *columns)} for row in rows]),
