@@ -138,7 +138,8 @@ def disable(context: typer.Context, which: Which) -> None:
 @app.command("remove")
 def remove(context: typer.Context, which: Which) -> None:
     """Remove a webhook, and what it was still to be told."""
-    _run(context, lambda connection, _: delete_webhook(connection, which, maker=_maker()))
+    # Untold of the configuration, which may have one of this very name now.
+    _run(context, lambda connection, _: delete_webhook(connection, which, maker=_maker()), tell_sources=False)
     out.print("removed")
 
 
@@ -293,12 +294,14 @@ def _switch(context: typer.Context, which: str, *, enabled: bool) -> None:
     out.print(f"{escape(hook['name'])} is {'enabled' if hook['enabled'] else 'disabled'}")
 
 
-def _run(context: typer.Context, work: Callable[[Connection, Parts], Awaitable[T]]) -> T:
+def _run(
+    context: typer.Context, work: Callable[[Connection, Parts], Awaitable[T]], *, tell_sources: bool = True
+) -> T:
     async def inside(pool: Pool, parts: Parts, stores: Stores) -> T:
         async with pool.acquire() as connection, connection.transaction():
             return await work(connection, parts)
 
-    return with_register(read_config(context.obj), inside)
+    return with_register(read_config(context.obj), inside, tell_sources=tell_sources)
 
 
 def _maker() -> Maker:

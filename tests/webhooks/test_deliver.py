@@ -17,8 +17,10 @@ from register.webhooks import (
     Configured,
     Maker,
     Wanted,
+    WebhookInvalid,
     change_webhook,
     create_webhook,
+    delete_webhook,
     register_webhooks,
     rotate_secret,
 )
@@ -376,6 +378,25 @@ async def test_a_webhook_of_the_configuration_signs_with_its_secrets_there(told:
         assert len(receiver.calls) == 1
         actions = [r[0] for r in await told.pool.fetch("SELECT action FROM audit ORDER BY seq")]
         assert actions == ["webhook created", "webhook deleted"]
+
+
+async def test_a_name_is_the_configurations_or_somebody_elses(told: Told) -> None:
+    hook, _ = await told.hook("https://hooks.example/x", name="bi")
+    each = Configured(Wanted("bi", "https://hooks.example/x"), "portbook.yaml:9")
+    with pytest.raises(WebhookInvalid, match="already, made through the API"):
+        await register_webhooks(told.pool, [each])
+    async with told.pool.acquire() as connection, connection.transaction():
+        await delete_webhook(connection, hook, maker=TESTS)
+    await register_webhooks(told.pool, [each])
+    async with told.pool.acquire() as connection, connection.transaction():
+        with pytest.raises(WebhookInvalid, match="written in the configuration"):
+            await change_webhook(connection, "bi", {"types": ["project.*"]}, allowed=HERE, maker=TESTS)
+        await change_webhook(connection, "bi", {"enabled": False}, allowed=HERE, maker=TESTS)
+    await register_webhooks(told.pool, [each])
+    assert not (await told.state(each.id))["enabled"]  # who disabled it had a reason
+    await register_webhooks(told.pool, [])
+    await register_webhooks(told.pool, [each])
+    assert (await told.state(each.id))["deleted_at"] is None
 
 
 async def test_failed_ones_can_be_told_anew_and_one_and_all_since_the_beginning(told: Told) -> None:
