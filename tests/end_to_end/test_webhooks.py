@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import orjson
 import pytest
-from standardwebhooks import Webhook, WebhookVerificationError
+from standardwebhooks import Webhook
 
 from gateway.app import create_app
 from gateway.hooks_out import Desk
 from register.deliveries import Deliveries
 from register.keys import create_key
-from tests.fakes.receiver import Receiver
+from tests.fakes.receiver import Received, Receiver
 from tests.fix_gateway import Server, assert_problem, execute, with_pool
 from tests.fix_postgres import run_apart
+from tests.fix_warm import Warm
 from tests.fix_webhooks import HERE, SEALER, write_row
 from workers.deliver import Deliverer
 
@@ -217,33 +215,41 @@ webhooks:
 SECRET = "whsec_" + "QUJD" * 10
 
 
-def test_webhooks_by_command(database: str, valkey: str, tmp_path: Path) -> None:
-    async def work() -> list[Any]:
+def test_webhooks_by_command(database: str, valkey: str, tmp_path: Path, warm: Warm) -> None:
+    environment = {**os.environ, "DB": database, "HOOK_SECRET": SECRET}
+
+    def run(*words: str, code: int = 0) -> str:
+        done = warm.run(["webhooks", *words], cwd=tmp_path, env=environment, timeout=60)
+        assert done.returncode == code, (done.stdout, done.stderr)
+        return done.stdout if code == 0 else done.stdout + done.stderr
+
+    async def commands() -> list[Received]:
         async with Receiver() as receiver:
             (tmp_path / "portbook.yaml").write_text(CONFIG.format(redis=valkey, url=receiver.url))
+            await asyncio.to_thread(one_after_the_other, receiver.url)
+            return receiver.calls
 
-            async def run(*words: str, code: int = 0) -> str:
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "portbook", "webhooks", *words,
-                    cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                    env={**os.environ, "DB": database, "HOOK_SECRET": SECRET},
-                )  # fmt: skip
-                out, err = await process.communicate()
-                assert process.returncode == code, (out, err)
-                return out.decode()
+    keys: list[str] = []
 
-            secret = (await run("add", "mine", receiver.url, "--type", "risk.*")).strip()
-            found = orjson.loads(await run("list", "--json"))
-            assert [(hook["name"], hook["origin"]) for hook in found] == [
-                ("mine", None), ("written", "portbook.yaml:6"),
-            ]  # fmt: skip
-            tried = await asyncio.gather(*(run("test", name) for name in ("mine", "written")))
-            assert all("arrived" in said for said in tried)
-            return [(call, key) for call in receiver.calls for key in (secret, SECRET)]
+    def one_after_the_other(url: str) -> None:
+        keys.append(run("add", "mine", url, "--type", "risk.*").strip())
+        found = orjson.loads(run("list", "--json"))
+        assert [(hook["name"], hook["origin"]) for hook in found] == [
+            ("mine", None),
+            ("written", "portbook.yaml:6"),
+        ]
+        assert "arrived" in run("test", "mine")
+        assert "arrived" in run("test", "written")
+        (first,) = orjson.loads(run("deliveries", "mine", "--json"))
+        assert (first["state"], first["status"]) == ("delivered", 204)
+        assert "204" in run("attempts", "mine", str(first["id"]))
+        assert "sent again" in run("replay", "mine", "--delivery", str(first["id"]))
+        run("disable", "mine")
+        assert "disabled" in run("list", code=1)
+        run("remove", "mine")
+        assert "WHK001" in run("rotate", "written", code=1)
 
-    verified = 0
-    for call, secret in run_apart(work()):
-        with suppress(WebhookVerificationError):
-            verified += call.verified(secret)["type"] == "webhook.test"
-    assert verified == 2
+    calls = run_apart(commands())
+    for call, secret in zip(calls, (*keys, SECRET), strict=True):
+        assert call.verified(secret)["type"] == "webhook.test"
     assert (tmp_path / "data" / "seal-key").stat().st_mode & 0o777 == 0o600
