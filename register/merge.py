@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from register.catalog import catalog
-from register.copy import NULL, copy_in, entity_rows, text
+from register.copy import NULL, big_integer, copy_in, document, entity_rows, integer, one_row, text, uuid
 from register.db import Connection
 from register.derive import derive
 from register.ids import derive_id
@@ -105,24 +105,31 @@ async def merge_rows(
 async def insert_rows(connection: Connection, entity: str, rows: Iterable[dict[str, Any]]) -> None:
     """COPY new rows in. Computed fields are set here, as everywhere."""
     encoder = entity_rows(entity)
-    lines = "".join([encoder.encode(derive(entity, values)) for values in rows])
-    await copy_in(connection, entity, encoder.columns, lines)
+    encoded = [encoder.encode(derive(entity, values)) for values in rows]
+    await copy_in(connection, entity, encoder.columns, encoded)
 
 
 async def write_events(
     connection: Connection, changes: Iterable[Change], *, cause: str, run_id: int | None
 ) -> None:
     """One event for each change, in the order given."""
-    run = NULL if run_id is None else str(run_id)
-    tail = f"\t{text(cause)}\t{run}\n"
-    lines = "".join(
-        f"{'created' if c.changed is None else 'changed'}\t{c.entity}\t{c.id}\t{c.version}\t"
-        f"{NULL if c.changed is None else text(orjson.dumps(c.changed).decode())}{tail}"
+    why, run = text(cause), NULL if run_id is None else big_integer(run_id)
+    created, changed = text("created"), text("changed")
+    events = [
+        one_row(
+            created if c.changed is None else changed,
+            text(c.entity),
+            uuid(c.id),
+            integer(c.version),
+            NULL if c.changed is None else document(c.changed),
+            why,
+            run,
+        )
         for c in changes
-    )
-    if lines:
+    ]
+    if events:
         columns = ("type", "entity", "entity_id", "version", "changed", "cause", "run_id")
-        await copy_in(connection, "event", columns, lines)
+        await copy_in(connection, "event", columns, events)
 
 
 def resolve_references(entity: str, values: dict[str, Any], links: Mapping[str, str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import orjson
 
-from register.copy import copy_in, text
+from register.claims import Claimed, copy_claims
 from register.db import Connection
 from register.findings import PER_VALUE, FindingDraft, open_findings
 from register.identity import SAME_AS, NeedsIdentity, Uniter, values_at
@@ -205,8 +205,7 @@ async def _write_claims(write: PageWrite, changed: Sequence[Anew], version: str)
     touched: dict[str, set[str]] = {}
     gone: list[tuple[str, str, str]] = []
     replaced: list[tuple[str, str, str, str]] = []
-    lines: list[str] = []
-    tail = f"\t{text(write.source)}\t"
+    new: list[Claimed] = []
     for anew in changed:
         record, says = anew.record, {(row.entity, row.id): row for row in anew.rows}
         for entity, own_id in record.told.keys() - says.keys():
@@ -217,13 +216,10 @@ async def _write_claims(write: PageWrite, changed: Sequence[Anew], version: str)
             if before is not None and same(before.values, row.values):
                 continue
             touched.setdefault(entity, set()).add(write.settled.row(own_id))
-            values = orjson.dumps(row.values).decode()
             if before is not None:
-                replaced.append((record.id, entity, own_id, values))
+                replaced.append((record.id, entity, own_id, orjson.dumps(row.values).decode()))
             else:
-                lines.append(
-                    f"{record.id}\t{own_id}\t{entity}\t{write.settled.row(own_id)}{tail}{text(values)}\t{version}\n"
-                )
+                new.append(Claimed(record.id, own_id, entity, write.settled.row(own_id), row.values))
     if gone:
         await write.connection.execute(
             """
@@ -242,9 +238,7 @@ async def _write_claims(write: PageWrite, changed: Sequence[Anew], version: str)
             *map(list, zip(*replaced, strict=True)),
             version,
         )
-    if lines:
-        columns = ("record_id", "own_id", "entity", "entity_id", "source", "values", "mapping")
-        await copy_in(write.connection, "claim", columns, "".join(lines))
+    await copy_claims(write.connection, new, write.source, version)
     return touched
 
 

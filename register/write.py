@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from register.copy import copy_in, text
+from register.claims import Claimed, copy_claims
+from register.copy import NULL, big_integer, blob, copy_in, moment, one_row, text, uuid, uuids
 from register.db import Connection, Pool
 from register.findings import PER_VALUE, FindingDraft, close_findings, close_findings_of, open_findings
 from register.identity import Uniter
@@ -304,34 +305,25 @@ class PageWrite:
         self.settled = await uniter.unite(rows)
 
     async def _insert_records(self, records: Sequence[Incoming]) -> None:
-        done = await self.connection.copy_records_to_table(
-            "source_record",
-            records=[
-                (
-                    r.id,
-                    self.source,
-                    r.stream,
-                    r.source_id,
-                    r.content_hash,
-                    r.updated_at,
-                    self.run_id,
-                    r.unmapped,
-                    r.payload,
-                )
-                for r in records
-            ],
-            columns=(
-                "id",
-                "source",
-                "stream",
-                "source_id",
-                "content_hash",
-                "updated_at",
-                "run_id",
-                "unmapped",
-                "payload",
-            ),
-        )
+        source, run = text(self.source), NULL if self.run_id is None else big_integer(self.run_id)
+        rows = [
+            one_row(
+                uuid(r.id),
+                source,
+                text(r.stream),
+                text(r.source_id),
+                blob(r.content_hash),
+                NULL if r.updated_at is None else moment(r.updated_at),
+                run,
+                NULL if (unmapped := r.unmapped) is None else uuids(unmapped),
+                blob(r.payload),
+            )
+            for r in records
+        ]
+        columns = (
+            "id", "source", "stream", "source_id", "content_hash", "updated_at", "run_id", "unmapped", "payload",
+        )  # fmt: skip
+        done = await copy_in(self.connection, "source_record", columns, rows)
         self.counts.stored += _rows(done)
 
     async def _update_records(self, records: Sequence[Incoming]) -> None:
@@ -367,44 +359,31 @@ class PageWrite:
     ) -> dict[str, set[str]]:
         """Store what the records say. Returns the rows to merge: entity → ids."""
         touched: dict[str, set[str]] = {}
-        lines: list[str] = []
-        tail = f"\t{text(self.source)}\t"
+        claims = [
+            Claimed(record.id, said.id, said.entity, self._entity_id(said), said.values)
+            for record in (*new, *changed)
+            for said in record.rows
+        ]
         for record in new:
-            for row in record.rows:
-                entity_id = self._entity_id(row)
-                lines.append(
-                    f"{record.id}\t{row.id}\t{row.entity}\t{entity_id}{tail}"
-                    f"{text(orjson.dumps(row.values).decode())}\t{mapping_version}\n"
-                )
-                if not self._fresh(row):
-                    touched.setdefault(row.entity, set()).add(entity_id)
+            for said in record.rows:
+                if not self._fresh(said):
+                    touched.setdefault(said.entity, set()).add(self._entity_id(said))
         if changed:
-            lines += await self._replace_claims(changed, tail, mapping_version, touched)
-        if lines:
-            columns = ("record_id", "own_id", "entity", "entity_id", "source", "values", "mapping")
-            await copy_in(self.connection, "claim", columns, "".join(lines))
+            await self._take_claims_back(changed, touched)
+        await copy_claims(self.connection, claims, self.source, mapping_version)
         return touched
 
-    async def _replace_claims(
-        self, changed: Sequence[Incoming], tail: str, mapping_version: str, touched: dict[str, set[str]]
-    ) -> list[str]:
-        """Take back what changed records said before; returns the COPY lines of what they say now."""
+    async def _take_claims_back(self, changed: Sequence[Incoming], touched: dict[str, set[str]]) -> None:
+        """Remove what changed records said before; adds the rows they told of, and tell of now, to `touched`."""
         gone = await self.connection.fetch(
             "DELETE FROM claim WHERE record_id = ANY($1::uuid[]) RETURNING entity, entity_id::text",
             [record.id for record in changed],
         )
         for entity, entity_id in gone:
             touched.setdefault(entity, set()).add(entity_id)
-        lines = []
         for record in changed:
-            for row in record.rows:
-                entity_id = self._entity_id(row)
-                touched.setdefault(row.entity, set()).add(entity_id)
-                lines.append(
-                    f"{record.id}\t{row.id}\t{row.entity}\t{entity_id}{tail}"
-                    f"{text(orjson.dumps(row.values).decode())}\t{mapping_version}\n"
-                )
-        return lines
+            for said in record.rows:
+                touched.setdefault(said.entity, set()).add(self._entity_id(said))
 
     async def _insert_fresh_rows(self, new: Sequence[Incoming]) -> list[Change]:
         """The fast path of a first load: rows that can only be new are copied in without looking."""

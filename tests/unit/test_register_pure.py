@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -155,3 +155,59 @@ async def test_any_value_comes_back_as_it_went_in_by_copy_and_by_update(
         )
         assert floats({name: kept[name] for name in said}) == floats(said)
         await connection.execute("UPDATE source_record SET source_id = id::text WHERE id = $1", record_id)
+
+
+@settings(
+    max_examples=30,
+    deadline=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    numbers=st.lists(NUMBERS, min_size=1, max_size=10),
+    days=st.lists(st.dates(), min_size=1, max_size=5),
+    moments=st.lists(st.datetimes(timezones=st.timezones()), min_size=1, max_size=5),
+    level=st.integers(-(2**31), 2**31 - 1),
+    refs=st.lists(st.uuids().map(str), max_size=3),
+)
+async def test_copy_brings_what_postgresql_reads_from_the_same_text(
+    engine: Engine,
+    numbers: list[float],
+    days: list[date],
+    moments: list[datetime],
+    level: int,
+    refs: list[str],
+) -> None:
+    # Of UTC beyond the years that Python knows nothing can be said.
+    written = [m.isoformat() for m in moments if 1 < m.year < 9999] or ["2026-11-22T08:00:00Z"]
+    said = [
+        {
+            "points": numbers[at % len(numbers)],
+            "due_on": days[at % len(days)].isoformat(),
+            "resolved_at": written[at % len(written)],
+            "is_blocked": at % 2 == 0,
+            "level": level,
+            "iteration_ids": refs,
+            "labels": [f"{n}" for n in range(at % 3)],
+            **({"project_id": refs[0]} if refs else {}),
+        }
+        for at in range(10)
+    ]
+    rows = [
+        {**values, "id": derive_id("copied", str(at)), "source": "a", "source_id": "1", "presence": "present"}
+        for at, values in enumerate(said)
+    ]
+    async with engine.pool.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        await insert_rows(connection, "work_item", rows)
+        shown = await connection.fetch(
+            """
+            SELECT to_jsonb(w) - 'valid_from' - 'synced_at', to_jsonb(r) - 'valid_from' - 'synced_at'
+            FROM work_item w JOIN json_populate_recordset(NULL::work_item, $1) r ON r.id = w.id
+            """,
+            orjson.dumps([{**row, "version": 1} for row in rows]).decode(),
+        )
+        await transaction.rollback()
+    assert len(shown) == 10
+    assert all(copied == read for copied, read in shown)
