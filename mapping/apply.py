@@ -1,7 +1,7 @@
 """A record × its rules → what it says of the register's entities. Pure: no clock, no network, no order.
 
-Rules are compiled to one closure per field: a mapping fills some thirty fields of every record, and a first load
-maps millions of records.
+Rules are compiled: a mapping fills some thirty fields of every record, most of them from few objects in it, and a
+first load maps millions of records.
 """
 
 from __future__ import annotations
@@ -58,26 +58,37 @@ class Mapped:
     problems: list[tuple[FieldUnmapped, FieldRule, Any]] = field(default_factory=list)
 
 
+_Convert = Callable[[Any, Locale], Any]
+"""(value, locale) → result or None; raises one of _UNCONVERTIBLE."""
+_Refer = Callable[[Any, dict[str, Any], list[Reference], Mapped], None]
+"""Fills a field that points to other rows: (value, values to fill, references to add to, problems to add to)."""
+
+
 class _Value(NamedTuple):
     """A field that takes a value."""
 
+    member: str
     column: str
-    get: Getter
-    convert: Callable[[Any], Any]
+    convert: _Convert
     default: Any
     rule: FieldRule
 
 
-_Refer = Callable[[Any, Any, dict[str, Any], list[Reference], Mapped], None]
-"""A field that points to other rows: (element, record, values to fill, references to add to, problems to add to)"""
+class _Object(NamedTuple):
+    """A part of the record, and the fields that are filled from its members."""
+
+    find: Getter
+    values: list[_Value]
+    references: list[tuple[str, _Refer]]
 
 
 class _Fields(NamedTuple):
-    """What fills the columns of a row, or its custom fields. Values come first: most fields are values."""
+    """What fills the columns of a row, or its custom fields."""
 
     constants: dict[str, Any]
-    values: list[_Value]
+    objects: list[_Object]
     references: list[_Refer]
+    """Of fields that name the same row in every record."""
 
 
 class _Compiled(NamedTuple):
@@ -85,6 +96,7 @@ class _Compiled(NamedTuple):
     each: Getter | None
     id: Getter | None
     when: Getter | None
+    locale: Locale
     fields: _Fields
     custom: _Fields
 
@@ -173,47 +185,55 @@ def _row(
     shared: bool,
 ) -> MappedRow:
     references: list[Reference] = []
-    values = _filled(compiled.fields, element, record, references, mapped)
+    values = _filled(compiled.fields, compiled.locale, element, record, references, mapped)
     key = values.get("key")
     if type(key) is str and len(key) > KEY_MOST:
         del values["key"]
         rule = compiled.rule.fields["key"]
         mapped.problems.append((_too_long(rule, key), rule, key))
     if any(compiled.custom):
-        custom = _filled(compiled.custom, element, record, references, mapped)
+        custom = _filled(compiled.custom, compiled.locale, element, record, references, mapped)
         if custom:
             values["custom"] = custom
     return MappedRow(compiled.rule.into, row_id, source_id, values, references, shared)
 
 
 def _filled(
-    fields: _Fields, element: Any, record: Any, references: list[Reference], mapped: Mapped
+    fields: _Fields, locale: Locale, element: Any, record: Any, references: list[Reference], mapped: Mapped
 ) -> dict[str, Any]:
-    # One loop rather than a closure for each field: this is where a first load spends its time.
+    # Two loops rather than a closure for each field: this is where a first load spends its time.
     values = fields.constants.copy()
-    for column, get, convert, default, rule in fields.values:
-        value = get(element, record)
-        if value is None:
-            if default is not None:
-                values[column] = default
-            continue
-        try:
-            result = convert(value)
-        except _UNCONVERTIBLE as error:
-            mapped.problems.append((_problem(rule, value, error), rule, value))
-            continue
-        if result is None:
-            continue
-        kind = type(result)
-        if (kind is str and "\x00" in result) or kind is list or kind is dict:
-            cleaned = _without_nul(result)
-            if cleaned is not result:
-                mapped.problems.append((_repaired(rule), rule, value))
-            result = cleaned
-        values[column] = result
+    for find, members, pointers in fields.objects:
+        found = find(element, record)
+        get = found.get if type(found) is dict else _NOTHING.get
+        for member, column, convert, default, rule in members:
+            value = get(member)
+            if value is None:
+                if default is not None:
+                    values[column] = default
+                continue
+            try:
+                result = convert(value, locale)
+            except _UNCONVERTIBLE as error:
+                mapped.problems.append((_problem(rule, value, error), rule, value))
+                continue
+            if result is None:
+                continue
+            kind = type(result)
+            if (kind is str and "\x00" in result) or kind is list or kind is dict:
+                cleaned = _without_nul(result)
+                if cleaned is not result:
+                    mapped.problems.append((_repaired(rule), rule, value))
+                result = cleaned
+            values[column] = result
+        for member, refer in pointers:
+            refer(get(member), values, references, mapped)
     for refer in fields.references:
-        refer(element, record, values, references, mapped)
+        refer(None, values, references, mapped)
     return values
+
+
+_NOTHING: dict[str, Any] = {}
 
 
 def _compile(
@@ -223,34 +243,42 @@ def _compile(
         return None if written is None else compile_path(written, aliases)
 
     def fields(rules: Iterable[FieldRule]) -> _Fields:
-        compiled = _Fields({}, [], [])
+        constants: dict[str, Any] = {}
+        objects: dict[tuple[str, ...], _Object] = {}
+        fixed: list[_Refer] = []
         for found in rules:
-            if found.ref is not None:
-                stream = found.ref_stream or mapping.stream_of(found.ref)
-                compiled.references.append(_reference(found, stream, derive_id, locale))
-            elif found.get is None:
-                compiled.constants[found.column] = found.const
+            place = found.place
+            if place is None:
+                if found.ref is None:
+                    constants[found.column] = found.const
+                else:
+                    fixed.append(_reference(found, mapping, derive_id, locale))
+                continue
+            holder = objects.setdefault(place.object, _Object(place.find, [], []))
+            if found.ref is None:
+                value = _Value(place.member, found.column, _converter(found), found.default, found)
+                holder.values.append(value)
             else:
-                value = _Value(found.column, found.get, _converter(found, locale), found.default, found)
-                compiled.values.append(value)
-        return compiled
+                holder.references.append((place.member, _reference(found, mapping, derive_id, locale)))
+        return _Fields(constants, list(objects.values()), fixed)
 
     return _Compiled(
         rule,
         path(rule.each),
         path(rule.id),
         path(rule.when),
+        locale,
         fields(rule.fields.values()),
         fields(rule.custom.values()),
     )
 
 
-def _reference(rule: FieldRule, stream: str, derive_id: DeriveId, locale: Locale) -> _Refer:
-    column, entity, default = rule.column, rule.ref, rule.default
-    get = rule.get or (lambda element, record: rule.const)
+def _reference(rule: FieldRule, mapping: MappingSet, derive_id: DeriveId, locale: Locale) -> _Refer:
+    column, entity, many = rule.column, rule.ref, rule.many
     assert entity is not None
-    convert = _converter(rule, locale)
-    many = rule.many
+    stream = rule.ref_stream or mapping.stream_of(entity)
+    convert = _converter(rule)
+    default = rule.default
     memo: dict[str, Reference] = {}
 
     def refer(word: Any) -> Reference:
@@ -262,15 +290,12 @@ def _reference(rule: FieldRule, stream: str, derive_id: DeriveId, locale: Locale
             found = memo[written] = Reference(column, entity, derive_id(stream, written), written)
         return found
 
-    def fill(
-        element: Any, record: Any, values: dict[str, Any], references: list[Reference], mapped: Mapped
-    ) -> None:
-        value = get(element, record)
+    def fill(value: Any, values: dict[str, Any], references: list[Reference], mapped: Mapped) -> None:
         if value is None:
             value = default
         else:
             try:
-                value = convert(value)
+                value = convert(value, locale)
                 if type(value) is not str and not _names(value, many=many):
                     raise ValueError("not a name, key or id")
             except _UNCONVERTIBLE as error:
@@ -288,6 +313,8 @@ def _reference(rule: FieldRule, stream: str, derive_id: DeriveId, locale: Locale
             references.extend(several)
             values[column] = [found.id for found in several]
 
+    if rule.place is None:
+        return lambda value, values, references, mapped: fill(rule.const, values, references, mapped)
     return fill
 
 
@@ -300,16 +327,15 @@ def _names(value: Any, *, many: bool) -> bool:
 _UNCONVERTIBLE = (FieldUnmapped, ValueError, TypeError, OverflowError, AttributeError)
 
 
-def _converter(rule: FieldRule, locale: Locale) -> Callable[[Any], Any]:
-    """value → result or None; raises one of _UNCONVERTIBLE."""
+def _converter(rule: FieldRule) -> _Convert:
     if rule.lookup is not None:
         return _looked_up(rule, rule.lookup)
     verb: Verb = VERBS[rule.verb]
     if not rule.choices:
-        return lambda value: verb(value, locale)
+        return verb
     choices = rule.choices
 
-    def chosen(value: Any) -> Any:
+    def chosen(value: Any, locale: Locale) -> Any:
         result = verb(value, locale)
         if result is not None and result not in choices:
             raise ValueUnknown(
@@ -322,10 +348,10 @@ def _converter(rule: FieldRule, locale: Locale) -> Callable[[Any], Any]:
     return chosen
 
 
-def _looked_up(rule: FieldRule, table: Mapping[str, Any]) -> Callable[[Any], Any]:
+def _looked_up(rule: FieldRule, table: Mapping[str, Any]) -> _Convert:
     memo: dict[str, Any] = {}  # a tool's words are few and come again and again
 
-    def look_up(value: Any) -> Any:
+    def look_up(value: Any, locale: Locale) -> Any:
         if type(value) is str and value in memo:
             return memo[value]
         if isinstance(value, (list, dict)):

@@ -20,7 +20,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError
 
 from mapping.errors import MappingInvalid
-from mapping.paths import Getter, PathInvalid, compile_path
+from mapping.paths import PathInvalid, Place, compile_place
 from mapping.verbs import VERBS, Locale, utc_text
 from portbook.text import nearest
 
@@ -83,7 +83,7 @@ class FieldRule:
     many: bool = False
     default: Any = None
     choices: tuple[str, ...] = ()
-    get: Getter | None = None
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,7 +336,7 @@ class _Reader:
                     f"{value!r} is not one of {', '.join(shape.choices)}{_meant(str(value), shape.choices)}",
                 )
         path = None if spec.get("from") is None else str(spec["from"])
-        getter = self._path(spec, "from", path) if path is not None else None
+        place = self._path(spec, "from", path) if path is not None else None
         return FieldRule(
             name=name,
             column=shape.name if shape else name,
@@ -351,7 +351,7 @@ class _Reader:
             many=bool(shape and shape.kind == "ids"),
             default=default,
             choices=shape.choices if shape else (),
-            get=getter,
+            place=place,
         )
 
     def _lookup(self, spec: CommentedMap, shape: FieldShape | None) -> Mapping[str, Any] | None:
@@ -372,9 +372,9 @@ class _Reader:
                     )
         return table
 
-    def _path(self, node: CommentedMap, key: str, path: str) -> Getter | None:
+    def _path(self, node: CommentedMap, key: str, path: str) -> Place | None:
         try:
-            return compile_path(path, self._aliases)
+            return compile_place(path, self._aliases)
         except PathInvalid as error:
             self.mistake(node, key, str(error))
             return None

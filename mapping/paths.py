@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jmespath
 from jmespath.exceptions import JMESPathError
@@ -28,6 +28,17 @@ _CUSTOM = re.compile(r'\bcustom\.("(?:[^"\\]|\\.)+"|[A-Za-z_][A-Za-z0-9_]*)')
 _RECORD = "record."
 
 
+class Place(NamedTuple):
+    """Where a value lies: the member of an object. Most of a mapping's values lie in few objects, each of which needs
+    to be found once for a record."""
+
+    object: tuple[str, ...]
+    """The way to the object; what has the same lies together."""
+    find: Getter
+    """Gives the object, or anything else where there is none."""
+    member: str
+
+
 class PathInvalid(ValueError):
     """The path is not JMESPath, or names a custom field that is not there."""
 
@@ -44,6 +55,17 @@ def compile_path(path: str, aliases: Mapping[str, str]) -> Getter:
     if whole:
         return lambda element, record: search(record)
     return lambda element, record: search(element)
+
+
+def compile_place(path: str, aliases: Mapping[str, str]) -> Place:
+    """Where `path` leads. What takes an expression to find is the only member of an object of its own."""
+    written = _CUSTOM.sub(lambda found: _alias(found[1].strip('"'), aliases), path.strip())
+    whole = written.startswith(_RECORD)
+    if _DOTTED.fullmatch(written.removeprefix(_RECORD)):
+        *steps, member = _steps(written.removeprefix(_RECORD))
+        return Place((_RECORD if whole else "", *steps), _walk(steps, whole), member)
+    get = compile_path(path, aliases)
+    return Place(("expression", written), lambda element, record: {"": get(element, record)}, "")
 
 
 def _search(path: str) -> Callable[[Any], Any]:
@@ -72,6 +94,8 @@ def _walk(steps: list[str], whole: bool) -> Getter:
     if whole:
         inner = _walk(steps, False)
         return lambda element, record: inner(record, record)
+    if not steps:
+        return lambda element, record: element
     if len(steps) == 1:
         (only,) = steps
         return lambda element, record: element.get(only) if type(element) is dict else None

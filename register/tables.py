@@ -46,11 +46,23 @@ def complete(metadata: MetaData) -> MetaData:
                 continue
             column, past = table.c[field.name], twin.c[field.name]
             if field.kind is Kind.IDS:
-                Index(f"{name}_{field.name}_ix", column, postgresql_using="gin")
+                Index(
+                    f"{name}_{field.name}_ix",
+                    column,
+                    postgresql_using="gin",
+                    postgresql_where=column.is_not(None),
+                )
                 Index(f"{twin.name}_{field.name}_ix", past, postgresql_using="gin")
             else:
-                # With the key behind it: the nested lists of a page come out in key order, few at a time.
-                Index(f"{name}_{field.name}_ix", column, table.c.key, table.c.valid_from)
+                # With the key behind it: the nested lists of a page come out in key order, few at a time. Without
+                # the rows that refer to nothing: each entry costs a load as much as a column does.
+                Index(
+                    f"{name}_{field.name}_ix",
+                    column,
+                    table.c.key,
+                    table.c.valid_from,
+                    postgresql_where=column.is_not(None),
+                )
                 Index(
                     f"{twin.name}_{field.name}_ix",
                     past,

@@ -111,3 +111,23 @@ async def test_the_application_can_add_to_the_past_but_not_rewrite_it(app: async
     for statement in forbidden:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await app.execute(statement)
+
+
+async def test_what_refers_to_nothing_is_in_no_index_by_what_is_referred_to(app: asyncpg.Connection) -> None:
+    # `compare_metadata` does not look at what an index leaves out.
+    declared = {
+        str(index.name)
+        for name in ENTITIES
+        for index in METADATA.tables[name].indexes
+        if index.dialect_options["postgresql"]["where"] is not None
+    }
+    found = await app.fetch(
+        """
+        SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        JOIN pg_class t ON t.oid = i.indrelid AND t.relname = ANY($1::text[])
+        WHERE pg_get_expr(i.indpred, i.indrelid) LIKE '(% IS NOT NULL)'
+        """,
+        list(ENTITIES),
+    )
+    assert {row[0] for row in found} == declared
+    assert len(declared) > 40
