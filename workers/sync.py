@@ -41,7 +41,7 @@ from workers.streams import streams_to_sweep
 from workers.sweep import Held, sweep
 from workers.writer import Fetched, Watch, Writer
 
-QUEUE_PAGES = 3
+QUEUE_PAGES = 5
 """Pages read ahead of the writer; the readers wait beyond that."""
 MAX_ATTEMPTS = 5
 
@@ -214,6 +214,7 @@ class Syncer:
                 )
                 async for found in _pages(adapter, partition, cursor, full=job.mode == "full"):
                     await queue.put(Fetched(partition, found))
+                    del found  # megabytes, until the next page has come
                 await queue.put(Fetched(partition, None))
 
         async def read_all() -> None:
@@ -258,6 +259,7 @@ async def _pages(adapter: Adapter, partition: Partition, cursor: Any, *, full: b
             if found is None:
                 return
             yield found
+            del found
 
 
 def _foremost(several: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -60,6 +60,7 @@ class Issues:
                     break
                 coming = asyncio.create_task(fetch(search, scan.place))
                 yield Page(records, scan.cursor(), expected if rows.total is None else _total(scan, rows))
+                del rows, records  # megabytes, until the next page has come
         finally:
             # Also when it has failed already: a problem that nobody heard of would be reported at some odd moment.
             coming.cancel()
