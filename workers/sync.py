@@ -41,7 +41,7 @@ from workers.streams import streams_to_sweep
 from workers.sweep import Held, sweep
 from workers.writer import Fetched, Watch, Writer
 
-QUEUE_PAGES = 5
+QUEUE_PAGES = 3
 """Pages read ahead of the writer; the readers wait beyond that."""
 MAX_ATTEMPTS = 5
 
