@@ -4,10 +4,10 @@ from pathlib import Path
 
 from register.migrations import run_script
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 
 
 def upgrade() -> None:
     """The same indexes under the same names, smaller."""
-    run_script((Path(__file__).parent / "0005_references.sql").read_text("utf-8"))
+    run_script((Path(__file__).parent / "0006_references.sql").read_text("utf-8"))
