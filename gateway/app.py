@@ -9,7 +9,20 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway import aggregate, decide, export, feed, health, hooks_in, hooks_out, past, problems, rest, schema
+from gateway import (
+    aggregate,
+    decide,
+    export,
+    feed,
+    health,
+    hooks_in,
+    hooks_out,
+    past,
+    problems,
+    query,
+    rest,
+    schema,
+)
 from register.db import Pool, open_pool, open_read_pool
 from register.keys import Keyring
 from register.policy import Policy
@@ -109,6 +122,6 @@ def create_app(
     app.collections = health.Counted(problems.Caught(rest.rows), app.state.metrics)
     app.add_middleware(health.Counted, metrics=app.state.metrics)
     # `schema`, `changes` and `webhooks` before the collections, of which they are none.
-    parts = (health, schema, hooks_in, hooks_out, decide, aggregate, feed, past, export, rest)
+    parts = (health, schema, hooks_in, hooks_out, decide, aggregate, query, feed, past, export, rest)
     app.router.routes.extend([route for part in parts for route in part.routes])
     return app

@@ -12,7 +12,7 @@ from register.query.check import mentions_presence
 from register.query.compile import Builder, Statement, direction, may_be_empty
 from register.query.from_clause import FromClause, quoted
 from register.query.past import require_history
-from register.query.plan import Branch, Hops, Level
+from register.query.plan import Branch, Constant, Hops, Level
 from register.query.scope import RowScope
 
 
@@ -87,7 +87,9 @@ def _has_lists(level: Level) -> bool:
 def _columns(builder: Builder, rows: FromClause, level: Level, hops: Hops, prefix: str) -> Iterator[Column]:
     for alias, item in level.items:
         name = prefix + alias
-        if isinstance(item, FieldDef):
+        if isinstance(item, Constant):
+            yield Column(name, f"'{item.text}'::text", item.kind)
+        elif isinstance(item, FieldDef):
             yield Column(name, rows.field(hops, item), item.kind)
         elif item.relation.many:
             yield Column(name, _list(builder, rows, level, item, hops), Kind.DOCUMENT)

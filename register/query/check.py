@@ -41,6 +41,7 @@ from register.query.plan import (
     Applied,
     Branch,
     Comparison,
+    Constant,
     Exists,
     Expression,
     Fixed,
@@ -134,6 +135,11 @@ def mentions_presence(rule: Rule | None, entity: Entity) -> bool:
     return False
 
 
+def type_name(entity: str) -> str:
+    """`work_item` → `WorkItem`: what GraphQL and OData call its type."""
+    return "".join(word.capitalize() for word in entity.split("_"))
+
+
 @cache
 def usual_fields(entity: str) -> tuple[FieldDef, ...]:
     """What a row shows when nobody says what to show."""
@@ -165,6 +171,8 @@ class Checker(Names):
 
     def _item(self, entity: Entity, item: Selected, depth: int) -> FieldDef | Branch:
         field = entity.field(item.name)
+        if item.name == "__typename":
+            field = Constant(item.name, Kind.TEXT, "", text=type_name(entity.name))
         if field is not None:
             if item.children is not None or item.arguments:
                 raise _at(item, QueryInvalid, f"`{item.name}` is a field: it has nothing below it")

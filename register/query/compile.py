@@ -17,7 +17,7 @@ from register.catalog import Entity, FieldDef, catalog
 from register.query.check import mentions_presence
 from register.query.from_clause import CASTS, FromClause, joined, quoted
 from register.query.past import INSTANT, every_version, past_meta, shown_at
-from register.query.plan import Branch, Level, OrderBy, Tally
+from register.query.plan import Branch, Constant, Level, OrderBy, Tally
 from register.query.scope import Part, RowScope, implied, permitted
 
 _META = (
@@ -177,6 +177,8 @@ class Builder:
     def _shown(self, entity: Entity, item: FieldDef | Branch, owner: str) -> str:
         if isinstance(item, Tally):
             return self.tally(item, owner, entity.name)
+        if isinstance(item, Constant):
+            return f"'{item.text}'::text"
         if isinstance(item, FieldDef):
             return f"{owner}.{quoted(item.name)}"
         return self.below(entity, item, owner)
@@ -215,6 +217,8 @@ class Builder:
         """The table's columns that `shown` will ask for."""
         names = {"id": None}
         for _, item in level.items:
+            if isinstance(item, Constant):
+                continue
             if isinstance(item, FieldDef) and not isinstance(item, Tally):
                 names[item.name] = None
             elif item.relation.column_on_owner:

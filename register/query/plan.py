@@ -22,6 +22,13 @@ class Tally(FieldDef):
     rule: Rule | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constant(FieldDef):
+    """The same text for every row: GraphQL's `__typename`."""
+
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Other:
     """Another field of the same row, reached over to-one relations: what a field is compared with."""

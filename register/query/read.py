@@ -92,13 +92,7 @@ async def read_page(
     """
     if prepared.scoped is not (scope is not None):
         raise ValueError("what is prepared for a scope is asked with one")
-    after = None
-    if cursor is None:
-        instant = prepared.as_of.instant(datetime.now(UTC)) if prepared.as_of else None
-    else:
-        instant, after = read_cursor(secret, prepared.shape, cursor)
-        if prepared.as_of is not None and (instant is None or not prepared.as_of.means(instant)):
-            raise another_query("Keep `as_of` as it was, or leave it out: the cursor knows it.")
+    instant, after = place_of(secret, prepared, cursor, datetime.now(UTC))
     row = None
     if instant is not None and isinstance(prepared, Prepared) and not prepared.level.count:
         row = await read_near(lanes, prepared.level, after, instant, prepared.near, scope)
@@ -111,12 +105,24 @@ async def read_page(
     return Answer(page_of(row, next_cursor), next_cursor)
 
 
+def place_of(
+    secret: bytes, prepared: Prepared | PreparedGroups, cursor: str | None, now: datetime
+) -> tuple[datetime | None, list[str | None] | None]:
+    """The instant that is looked at, unless it is now, and the place to go on behind. Raises CursorInvalid."""
+    if cursor is None:
+        return prepared.as_of.instant(now) if prepared.as_of else None, None
+    instant, after = read_cursor(secret, prepared.shape, cursor)
+    if prepared.as_of is not None and (instant is None or not prepared.as_of.means(instant)):
+        raise another_query("Keep `as_of` as it was, or leave it out: the cursor knows it.")
+    return instant, after
+
+
 def page_of(row: Mapping[str, Any], cursor: str | None) -> bytes:
     """The body of a page."""
     shown = b"null" if cursor is None else b'"' + cursor.encode() + b'"'
     totals = row.get("totals")
-    extra = b"" if totals is None else b'"totals":%b,' % _bytes(totals, b"{}")
-    return b'{"data":%b,"next":%b,%b%b' % (_bytes(row["data"], b"[]"), shown, extra, meta_of(row))
+    extra = b"" if totals is None else b'"totals":%b,' % bytes_of(totals, b"{}")
+    return b'{"data":%b,"next":%b,%b%b' % (bytes_of(row["data"], b"[]"), shown, extra, meta_of(row))
 
 
 async def read_row(
@@ -155,29 +161,30 @@ async def _fetch(
 def answer_of(row: asyncpg.Record, place: str | None, *, more: bool | None = None) -> Answer:
     """A list from columns data and as_of, and, where the answer is about a span, since."""
     shown = b"null" if place is None else b'"' + place.encode() + b'"'
-    since = b',"from":' + _bytes(row["since"], b"null") if "since" in row.keys() else b""  # noqa: SIM118
+    since = b',"from":' + bytes_of(row["since"], b"null") if "since" in row.keys() else b""  # noqa: SIM118
     ahead = b"" if more is None else b',"more":' + (b"true" if more else b"false")
     body = b'{"data":%b,"next":%b,"meta":{"as_of":%b%b%b}}' % (
-        _bytes(row["data"], b"[]"), shown, _bytes(row["as_of"], b"null"), since, ahead,
+        bytes_of(row["data"], b"[]"), shown, bytes_of(row["as_of"], b"null"), since, ahead,
     )  # fmt: skip
     return Answer(body, place)
 
 
 def _one(row: asyncpg.Record) -> Answer:
-    return Answer(b'{"data":%b,%b' % (_bytes(row["data"], b"null"), meta_of(row)))
+    return Answer(b'{"data":%b,%b' % (bytes_of(row["data"], b"null"), meta_of(row)))
 
 
 def meta_of(row: asyncpg.Record) -> bytes:
     """The end of an answer: what it is of, from columns as_of, freshness and, where it was counted, total."""
     total = row.get("total")
     return b'"meta":{"as_of":%b,"freshness":%b%b}}' % (
-        _bytes(row["as_of"], b"null"),
-        _bytes(row["freshness"], b"{}"),
+        bytes_of(row["as_of"], b"null"),
+        bytes_of(row["freshness"], b"{}"),
         b"" if total is None else b',"count":%d' % total,
     )
 
 
-def _bytes(value: bytes | str | None, empty: bytes) -> bytes:
+def bytes_of(value: bytes | str | None, empty: bytes) -> bytes:
+    """JSON as it came from the database, or what stands for nothing."""
     if value is None:
         return empty
     return value if isinstance(value, bytes) else value.encode()

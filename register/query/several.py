@@ -1,0 +1,107 @@
+"""Several questions in one statement: they are answered from one moment, and for one way to the database."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from register.query.compile import Statement
+from register.query.cursor import write_cursor
+from register.query.lanes import Lanes
+from register.query.read import Prepared, PreparedGroups, bytes_of, place_of
+from register.query.scope import RowScope
+
+MOST = 10
+"""Questions in one request."""
+_PARAMETER = re.compile(r"\$(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The answer to one question, as JSON. `data` is a list, or for `One` an object or null."""
+
+    data: bytes
+    next: str | None = None
+    totals: bytes | None = None
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class One:
+    """A question for one row, compiled by `compile_row`; None: there is no such row."""
+
+    statement: Statement | None
+    instant: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question for a page, and the cursor it goes on from."""
+
+    prepared: Prepared | PreparedGroups
+    cursor: str | None = None
+
+
+async def read_several(
+    lanes: Lanes, secret: bytes, asked: Mapping[str, Asked | One], scope: RowScope | None = None
+) -> tuple[dict[str, Part], bytes, bytes]:
+    """The answers by name, in the order asked, then `as_of` and `freshness` as JSON. Raises what `read_page` does."""
+    now = datetime.now(UTC)
+    selects = ["to_json(now()) AS _now", f"{_FRESH} AS _fresh"]
+    froms: list[str] = []
+    parameters: list[Any] = []
+    kept: dict[str, tuple[int, Asked | One, datetime | None]] = {}
+    for at, (name, one) in enumerate(asked.items()):
+        if isinstance(one, One):
+            instant, statement = one.instant, one.statement
+        else:
+            instant, after = place_of(secret, one.prepared, one.cursor, now)
+            statement = one.prepared.first
+            if after is not None:
+                statement = one.prepared.behind(after, past=instant is not None)
+        kept[name] = (at, one, instant)
+        if statement is None:
+            continue
+        sql = _renumbered(statement.at(instant), len(parameters))
+        parameters += statement.arguments(scope)
+        selects.append(f"q{at}.data AS data{at}")
+        if isinstance(one, Asked):
+            selects.append(f"q{at}.more AS more{at}")
+            selects += [f"q{at}._o{i} AS o{at}_{i}" for i in range(statement.places)]
+            if isinstance(one.prepared, PreparedGroups):
+                selects.append(f"q{at}.totals AS totals{at}")
+            elif one.prepared.level.count:
+                selects.append(f"q{at}.total AS total{at}")
+        froms.append(f"({sql}) q{at}")
+    source = f" FROM {' CROSS JOIN '.join(froms)}" if froms else ""
+    row = await lanes.fetchrow(f"SELECT {', '.join(selects)}{source}", *parameters)
+    parts = {name: _part(row, secret, at, one, instant) for name, (at, one, instant) in kept.items()}
+    return parts, bytes_of(row["_now"], b"null"), bytes_of(row["_fresh"], b"{}")
+
+
+def _renumbered(sql: str, offset: int) -> str:
+    """The statement with its parameters behind `offset` others. Nothing else in our SQL has a dollar sign: values are
+    bound, and names are letters, digits and underscores."""
+    return _PARAMETER.sub(lambda found: f"${int(found[1]) + offset}", sql)
+
+
+_FRESH = "(SELECT json_object_agg(s.key, s.fresh_at) FROM source s WHERE s.configured)"
+
+
+def _part(row: Mapping[str, Any], secret: bytes, at: int, one: Asked | One, instant: datetime | None) -> Part:
+    if isinstance(one, One):
+        return Part(bytes_of(row.get(f"data{at}"), b"null"))
+    cursor = None
+    if row[f"more{at}"]:
+        values = [row[f"o{at}_{i}"] for i in range(one.prepared.first.places)]
+        cursor = write_cursor(secret, one.prepared.shape, values, instant)
+    totals = row.get(f"totals{at}")
+    return Part(
+        bytes_of(row[f"data{at}"], b"[]"),
+        cursor,
+        None if totals is None else bytes_of(totals, b"{}"),
+        row.get(f"total{at}"),
+    )
