@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from register.derive import computed_fields
 from register.errors import RegisterError
 from register.merge import Change, merge_rows, write_events
 from register.policy import Policy
-from register.settled import IDENTITY_LOCK, Memory, Settled, read_settled
+from register.settled import IDENTITY_LOCK, Memory, read_settled
 
 _MERGE_ROWS = 2_000
 _GREATEST = 2**53
@@ -95,15 +95,16 @@ async def all_pins(pool: Pool, *, ended: bool) -> list[dict[str, Any]]:
 async def end_what_is_over(pool: Pool, policy: Policy) -> int:
     """End pins whose time is over, let sources that have been silent for too long lose their rank and those that
     spoke again have it back, and merge what that concerns. Returns the number of rows written. Asked every few
-    seconds: looks first, and takes the lock only where there is something to do."""
+    seconds: looks first, and takes the lock alone only where there is something to do, never for a whole register."""
+    written = 0
     async with pool.acquire() as connection:
-        if not await _over(connection) and await _silent(connection, policy) == await _lapsed(
-            connection, policy
-        ):
-            return 0
-        async with connection.transaction():
-            await connection.execute(f"SELECT pg_advisory_xact_lock({IDENTITY_LOCK})")
-            return await _end(connection, policy)
+        if await _over(connection) or await _silent(connection, policy) != await _lapsed(connection, policy):
+            async with connection.transaction():
+                await connection.execute(f"SELECT pg_advisory_xact_lock({IDENTITY_LOCK})")
+                written += await _end(connection, policy)
+        while (batch := await _merge_due(connection, policy)) is not None:
+            written += batch
+    return written
 
 
 async def _end(connection: Connection, policy: Policy) -> int:
@@ -113,37 +114,68 @@ async def _end(connection: Connection, policy: Policy) -> int:
         WHERE released_at IS NULL AND expires_at <= clock_timestamp() RETURNING entity, entity_id::text
         """
     )
-    turned = await note_silences(connection, policy)
+    await note_silences(connection, policy)
     settled = await read_settled(connection, Memory())
     touched: dict[str, set[str]] = {}
     for entity, row_id in ended:
         touched.setdefault(entity, set()).update((row_id, settled.row(row_id)))
-    changes = await _merge_all(connection, touched, policy, settled, "pin")
-    if turned:
-        touched = {entity: await _told_by_several(connection, entity, turned) for entity in policy.precedence}
-        changes += await _merge_all(connection, touched, policy, settled, "silence")
+    changes: list[Change] = []
+    for entity, ids in sorted(touched.items()):
+        changes += await merge_rows(connection, entity, ids, policy, settled)
+    await write_events(connection, changes, cause="pin", run_id=None)
     return len(changes)
 
 
-async def note_silences(connection: Connection, policy: Policy) -> set[str]:
-    """Write down which sources have been silent for too long, by the policy; returns those of which that has changed.
-    Called under the identity lock."""
+async def note_silences(connection: Connection, policy: Policy) -> None:
+    """Write down which sources have been silent for too long, by the policy, and that rows are to be merged anew where
+    that has changed. Called under the identity lock."""
     before, now = await _lapsed(connection, policy), await _silent(connection, policy)
+    if before == now:
+        return
     await connection.executemany("DELETE FROM lapse WHERE source = $1 AND after_s = $2", sorted(before - now))
     await connection.executemany("INSERT INTO lapse (source, after_s) VALUES ($1, $2)", sorted(now - before))
-    return {source for source, _ in before ^ now}
+    await connection.execute(
+        """
+        INSERT INTO merge_due (entity, cause) SELECT unnest($1::text[]), 'silence'
+        ON CONFLICT (entity) DO UPDATE SET after = DEFAULT
+        """,
+        sorted(policy.precedence),
+    )
 
 
-async def _merge_all(
-    connection: Connection, touched: dict[str, set[str]], policy: Policy, settled: Settled, cause: str
-) -> list[Change]:
-    changes: list[Change] = []
-    for entity, ids in sorted(touched.items()):
-        ordered = sorted(ids)
-        for at in range(0, len(ordered), _MERGE_ROWS):
-            changes += await merge_rows(connection, entity, ordered[at : at + _MERGE_ROWS], policy, settled)
-    await write_events(connection, changes, cause=cause, run_id=None)
-    return changes
+async def _merge_due(connection: Connection, policy: Policy) -> int | None:
+    """Merge the next rows of which several sources tell, as a page does: beside other pages. Returns how many were
+    written; None where nothing is due, or another worker is at it."""
+    async with connection.transaction():
+        await connection.execute(f"SELECT pg_advisory_xact_lock_shared({IDENTITY_LOCK})")
+        due = await connection.fetchrow(
+            "SELECT entity, after::text, cause FROM merge_due ORDER BY entity LIMIT 1 FOR UPDATE SKIP LOCKED"
+        )
+        if due is None:
+            return None
+        entity, after, cause = due
+        ids = await told_by_several(connection, entity, after=after, most=_MERGE_ROWS)
+        if not ids:
+            await connection.execute("DELETE FROM merge_due WHERE entity = $1", entity)
+            return 0
+        settled = await read_settled(connection, Memory())
+        changes = await merge_rows(connection, entity, ids, policy, settled)
+        await write_events(connection, changes, cause=cause, run_id=None)
+        await connection.execute("UPDATE merge_due SET after = $2 WHERE entity = $1", entity, ids[-1])
+        return len(changes)
+
+
+async def told_by_several(connection: Connection, entity: str, *, after: str, most: int) -> list[str]:
+    """The next rows of which several sources tell, by id."""
+    rows = await connection.fetch(
+        f"""
+        SELECT entity_id::text FROM claim WHERE entity = $1 AND entity_id > $2 GROUP BY entity_id
+        HAVING count(DISTINCT source) > 1 ORDER BY entity_id LIMIT {most}
+        """,
+        entity,
+        after,
+    )
+    return [row[0] for row in rows]
 
 
 async def _over(connection: Connection) -> bool:
@@ -177,18 +209,6 @@ async def _silent(connection: Connection, policy: Policy) -> set[tuple[str, int]
         [after_s for _, after_s in watched],
     )
     return {tuple(row) for row in rows}
-
-
-async def _told_by_several(connection: Connection, entity: str, sources: Collection[str]) -> set[str]:
-    rows = await connection.fetch(
-        """
-        SELECT entity_id::text FROM claim WHERE entity = $1 GROUP BY entity_id
-        HAVING count(DISTINCT source) > 1 AND bool_or(source = ANY($2::text[]))
-        """,
-        entity,
-        sorted(sources),
-    )
-    return {row[0] for row in rows}
 
 
 async def _reference(connection: Connection, field: FieldDef, word: Any) -> str:

@@ -286,19 +286,6 @@ async def note_silences(write: PageWrite) -> None:
     await pinned.note_silences(write.connection, write.policy)
 
 
-async def told_by_several(connection: Connection, entity: str, *, after: str, most: int) -> list[str]:
-    """The next rows of which several sources tell, by id."""
-    rows = await connection.fetch(
-        f"""
-        SELECT entity_id::text FROM claim WHERE entity = $1 AND entity_id > $2 GROUP BY entity_id
-        HAVING count(DISTINCT source) > 1 ORDER BY entity_id LIMIT {most}
-        """,
-        entity,
-        after,
-    )
-    return [row[0] for row in rows]
-
-
 async def merge_anew(write: PageWrite, entity: str, ids: Collection[str]) -> None:
     """Merge these rows by the precedence of now."""
     changes = await merge_rows(write.connection, entity, ids, write.policy, write.settled)

@@ -19,6 +19,7 @@ from adapters.json_body import loads
 from mapping.apply import MappedRow, Mapper
 from register import relink, restate, runs
 from register.findings import close_settled_values
+from register.pinned import told_by_several
 from register.policy import Policy
 from register.restate import ID_BYTES, Anew, Stored
 from register.write import Counts, PageWrite
@@ -165,7 +166,7 @@ class Remapper:
             after = relink.FIRST
             while True:
                 async with self._ground.reading() as connection:
-                    ids = await relink.told_by_several(connection, entity, after=after, most=BATCH_ROWS)
+                    ids = await told_by_several(connection, entity, after=after, most=BATCH_ROWS)
                 if not ids:
                     break
                 self._add(await self._ground.write("", partial(relink.merge_anew, entity=entity, ids=ids)))

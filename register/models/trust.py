@@ -456,6 +456,24 @@ class Lapse(SQLModel, table=True):
     since: datetime | None = at("When it was noticed.", nullable=False, server_default=NOW)
 
 
+class MergeDue(SQLModel, table=True):
+    """An entity of which rows are to be merged anew, a batch at a time: a source fell silent, or speaks again."""
+
+    __tablename__ = "merge_due"
+
+    entity: str = Field(
+        sa_type=Text,
+        primary_key=True,
+        description="Of which rows are to be merged anew: those of which several sources tell.",
+    )
+    cause: str = Field(sa_type=Text, description="Of the events.")
+    after: UUID = Field(
+        sa_type=Uuid,
+        description="The last id that is done.",
+        sa_column_kwargs={"server_default": text("'00000000-0000-0000-0000-000000000000'")},
+    )
+
+
 class Settled(SQLModel, table=True):
     """A stamp that moves whenever an absorbed id, a pin or a lapse does: how a worker knows that it has read them."""
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import asyncpg
 import orjson
 import pytest
 
 from mapping.apply import Mapped
 from portbook.remap import remap
-from register import runs
+from register import migrations, pinned, runs
 from register.decisions import DecisionInvalid, Decisions, deciding
 from register.errors import RegisterError, RowNotFound
 from register.ids import derive_id
@@ -235,6 +237,61 @@ async def test_a_source_that_falls_silent_loses_its_rank_until_it_speaks_again(e
     await engine.sync("two")
     await end_what_is_over(engine.pool, engine.policy)
     assert (await present(engine))[0]["budget"] == 400
+
+
+async def many_projects(engine: Engine) -> list[str]:
+    """Five projects in two books, joined by their codes; returns their rows in the order of their ids."""
+    for name, budget in (("one", 100), ("two", 200)):
+        projects = [[f"{name}-{n}", f"P{n}", f"Project {n}", budget] for n in range(5)]
+        write_book(engine.folder / f"{name}.xlsx", Projects=[["No", "Code", "Title", "Budget"], *projects])
+        sheets = [{"sheet": "Projects", "into": "project", "key": "No"}]
+        await engine.add_files(f"{name}.xlsx", name, sheets=sheets)
+        assert (await engine.sync(name))["state"] == "succeeded"
+    return [row["id"] for row in await present(engine)]
+
+
+async def test_a_silence_that_concerns_many_rows_is_followed_in_batches(
+    engine: Engine, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is kept for itself, pages are written between them, and the next worker goes on where one stopped."""
+    monkeypatch.setattr(pinned, "_MERGE_ROWS", 2)
+    engine.policy = replace(
+        engine.policy, precedence={"project": {"budget": (Trusted("two", 86_400), "one")}}
+    )
+    rows = await many_projects(engine)
+    assert {row["budget"] for row in await present(engine)} == {200}
+    await engine.pool.execute(
+        "UPDATE run SET finished_at = finished_at - interval '2 days' WHERE source = 'two'"
+    )
+    execute(
+        database,
+        f"ALTER TABLE project ADD CONSTRAINT never CHECK (id <> '{rows[3]}' OR budget <> 100) NOT VALID",
+    )
+    with pytest.raises(asyncpg.CheckViolationError):
+        await end_what_is_over(engine.pool, engine.policy)
+    budgets = [row["budget"] for row in await present(engine)]
+    assert budgets == [100, 100, 200, 200, 200]
+    execute(database, "ALTER TABLE project DROP CONSTRAINT never")
+    assert await end_what_is_over(engine.pool, engine.policy) == 3
+    assert {row["budget"] for row in await present(engine)} == {100}
+    assert await engine.count("merge_due") == 0
+    assert await end_what_is_over(engine.pool, engine.policy) == 0
+    assert await engine.count("event", "cause = 'silence'") == 5
+
+
+async def test_rows_joined_by_an_earlier_version_come_to_say_what_was_chosen(
+    engine: Engine, database: str
+) -> None:
+    await many_projects(engine)
+    before = await present(engine)
+    assert all(row["chosen"] for row in before)
+    await engine.pool.execute(
+        "UPDATE project SET chosen = NULL, version = version + 1, valid_from = clock_timestamp()"
+    )
+    script = (Path(migrations.__path__[0]) / "versions" / "0006_merge_due.sql").read_text("utf-8")
+    execute(database, script[script.index("INSERT INTO") :])
+    assert await end_what_is_over(engine.pool, engine.policy) == 5
+    assert [row["chosen"] for row in await present(engine)] == [row["chosen"] for row in before]
 
 
 @pytest.mark.parametrize(
