@@ -288,7 +288,7 @@ async def test_rows_joined_by_an_earlier_version_come_to_say_what_was_chosen(
     await engine.pool.execute(
         "UPDATE project SET chosen = NULL, version = version + 1, valid_from = clock_timestamp()"
     )
-    script = (Path(migrations.__path__[0]) / "versions" / "0006_merge_due.sql").read_text("utf-8")
+    script = (Path(migrations.__path__[0]) / "versions" / "0007_merge_due.sql").read_text("utf-8")
     execute(database, script[script.index("INSERT INTO") :])
     assert await end_what_is_over(engine.pool, engine.policy) == 5
     assert [row["chosen"] for row in await present(engine)] == [row["chosen"] for row in before]

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from register.migrations import run_script
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 
 
 def upgrade() -> None:
     """A table beside those that are there, and in it what was joined before rows said who had been chosen."""
-    run_script((Path(__file__).parent / "0006_merge_due.sql").read_text("utf-8"))
+    run_script((Path(__file__).parent / "0007_merge_due.sql").read_text("utf-8"))
