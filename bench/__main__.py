@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHES = ("sync", "adapters", "hooks", "query", "past", "identity", "remap")
+BENCHES = ("sync", "adapters", "hooks", "webhooks", "query", "past", "identity", "remap")
 
 
 def main() -> int:

@@ -14,6 +14,8 @@ from standardwebhooks import Webhook
 Answer = tuple[int, dict[str, str], bytes]
 HANG: Answer = (0, {}, b"")
 """Never answers."""
+DROP: Answer = (-1, {}, b"")
+"""Hangs up instead."""
 
 
 class Receiver:
@@ -93,7 +95,6 @@ class _Wire(asyncio.Protocol):
         self._call = Received()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
         self._receiver.connections += 1
         self._receiver.open.add(transport)
         self._transport = transport
@@ -118,7 +119,9 @@ class _Wire(asyncio.Protocol):
         receiver = self._receiver
         receiver.calls.append(call)
         status, headers, body = receiver.answer(call) if callable(receiver.answer) else receiver.answer
-        if status == 0:
+        if status == -1:
+            self._transport.abort()
+        if status <= 0:
             return
         lines = [f"HTTP/1.1 {status} X", *(f"{k}: {v}" for k, v in headers.items())]
         if status != 204:
