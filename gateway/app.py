@@ -23,6 +23,7 @@ from gateway import (
     rest,
     schema,
 )
+from gateway.odata import routes as odata
 from register.db import Pool, open_pool, open_read_pool
 from register.keys import Keyring
 from register.policy import Policy
@@ -62,6 +63,7 @@ def create_app(
     ring: Callable[[], Awaitable[object]] | None = None,
     policy: Policy | None = None,
     webhooks: hooks_out.Desk | None = None,
+    authorization_uri: str | None = None,
 ) -> Gateway:
     """The application for an ASGI server.
 
@@ -70,6 +72,7 @@ def create_app(
     for one another need the same; without one, cursors end with the process. A withdrawn key goes on for at most
     `remember_keys_s`. `doors` let notifications of tools in, by source; `ring` is called when some were kept.
     With a `policy` people may decide here, as the merge then does; with `webhooks` they may set these up.
+    `authorization_uri` is where OData clients are sent to sign in with an account of the organisation.
     """
     if (pool is None) == (database_url is None):
         raise ValueError("give a pool or a database_url")
@@ -118,10 +121,11 @@ def create_app(
     )
     app.state.secret = secret or secrets.token_bytes(32)
     problems.install(app)
+    app.state.authorization_uri = authorization_uri
     app.state.metrics = health.Metrics()
     app.collections = health.Counted(problems.Caught(rest.rows), app.state.metrics)
     app.add_middleware(health.Counted, metrics=app.state.metrics)
     # `schema`, `changes` and `webhooks` before the collections, of which they are none.
-    parts = (health, schema, hooks_in, hooks_out, decide, aggregate, query, feed, past, export, rest)
+    parts = (health, schema, hooks_in, hooks_out, decide, odata, aggregate, query, feed, past, export, rest)
     app.router.routes.extend([route for part in parts for route in part.routes])
     return app

@@ -16,12 +16,15 @@ async def signed_in(request: Request, scope: str = "read") -> Caller:
     return await caller_of(request.app.state.keyring, request.scope, scope)
 
 
-async def caller_of(keyring: Keyring, request: Scope, scope: str = "read") -> Caller:
-    """The same, of a request as ASGI brings it."""
+async def caller_of(
+    keyring: Keyring, request: Scope, scope: str = "read", *, key: str | None = None
+) -> Caller:
+    """The same, of a request as ASGI brings it. Where it has no `Authorization`, `key` may stand in for one: the
+    caller of this saw to it that it is allowed to come that way."""
     header = next((value for name, value in request["headers"] if name == b"authorization"), b"")
-    if not header:
+    if not header and not key:
         raise NotSignedIn("this needs a key")
-    caller = await keyring.caller(_key(header.decode("latin-1")))
+    caller = await keyring.caller(_key(header.decode("latin-1")) if header or key is None else key)
     if caller is None:
         raise NotSignedIn("the key is unknown, was withdrawn or has ended")
     if not caller.may(scope):

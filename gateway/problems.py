@@ -54,7 +54,7 @@ _TITLES = {
 
 def problem_response(problem: Problem) -> Response:
     """The answer that says this problem."""
-    status = problem.status if isinstance(problem, HttpProblem) else _status(problem)
+    status = status_of(problem)
     body: dict[str, Any] = {
         "type": f"urn:portbook:problem:{problem.code}",
         "title": _TITLES.get(status, "Refused"),
@@ -75,7 +75,7 @@ def problem_response(problem: Problem) -> Response:
     elif status == 503:
         headers = {"Retry-After": "5"}
     # A hostile name may hold a lone surrogate, which no JSON text can.
-    content = orjson.dumps(_clean(body))
+    content = orjson.dumps(clean(body))
     return Response(content, status_code=status, media_type=MEDIA_TYPE, headers=dict(headers))
 
 
@@ -132,11 +132,15 @@ def _crashed(scope: Scope, error: Exception) -> Response:
     )
 
 
-def _status(problem: Problem) -> int:
+def status_of(problem: Problem) -> int:
+    """The status that says this problem."""
+    if isinstance(problem, HttpProblem):
+        return problem.status
     return next(status for kind, status in _STATUS if isinstance(problem, kind))
 
 
-def _clean(body: dict[str, Any]) -> dict[str, Any]:
+def clean(body: dict[str, Any]) -> dict[str, Any]:
+    """Without lone surrogates, which no JSON text can hold."""
     return {
         name: value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
         for name, value in body.items()

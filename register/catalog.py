@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import ARRAY, BigInteger, Boolean, Date, DateTime, Integer, LargeBinary, Numeric, Table, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
@@ -65,6 +65,17 @@ class Relation:
     description: str
 
 
+class View(Protocol):
+    """Rows that are worked out of others when somebody asks."""
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether it can be asked how it was at an instant."""
+
+    def sql(self, builder: Any) -> str:
+        """In place of a table: a subselect of what the builder's caller may see, at the builder's instant."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entity:
     """One kind of row: its names, fields and relations."""
@@ -77,6 +88,10 @@ class Entity:
     table: Table
     enveloped: bool
     """Has key, presence, version and history. Tables of the trust layer have not."""
+    view: View | None = None
+    """What is read in place of a table, where there is none: `table` is not to be asked then."""
+    ordered: tuple[tuple[str, bool], ...] = ()
+    """The usual order where it is the entity's own: fields, and whether each goes down."""
 
     def field(self, name: str) -> FieldDef | None:
         """The field of this name. A person's title is also their `name`: nobody would look for it under title."""

@@ -3,6 +3,7 @@
 parse_fields, parse_filter    grammar      text → ast.Query          positions kept
 check                         names        Query → Level             catalog, kinds, limits
 compile                       SQL          Level → Statement         values bound
+views                         worked out   rows for reports, made of others
 past                          as_of        another table, an instant  the same query, of then
 read, cursor                  running it   Statement → Answer        bytes passed through
 """
@@ -29,7 +30,16 @@ from register.query.parse_fields import parse_fields
 from register.query.parse_filter import parse_filter, parse_order
 from register.query.past import AsOf, parse_as_of
 from register.query.plan import Level
-from register.query.read import Answer, Prepared, PreparedGroups, read_page, read_row
+from register.query.read import (
+    Answer,
+    Prepared,
+    PreparedGroups,
+    fetch_count,
+    fetch_page,
+    fetch_row,
+    read_page,
+    read_row,
+)
 from register.query.scope import RowScope
 from register.query.versions import read_history
 
@@ -55,6 +65,9 @@ __all__ = [
     "check",
     "check_groups",
     "entity_of",
+    "fetch_count",
+    "fetch_page",
+    "fetch_row",
     "find_row",
     "parse_as_of",
     "parse_fields",

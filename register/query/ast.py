@@ -57,9 +57,10 @@ class Path:
 @dataclass(frozen=True, slots=True)
 class Value:
     """A value as written. `raw` is text of no declared kind: the right side of `status=open` in the address. `field` is
-    the name of another field of the row, to compare with."""
+    the name of another field of the row, to compare with. `date`, `instant` and `id` are of grammars that write these
+    without quotes."""
 
-    kind: Word["text", "number", "boolean", "today", "now", "raw", "field"]
+    kind: Word["text", "number", "boolean", "today", "now", "raw", "field", "date", "instant", "id"]
     text: str
     at: int
 
@@ -126,15 +127,23 @@ class Not:
     part: Condition
 
 
-Condition = Compare | Computed | Some | Every | Either | Not
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Holds for every row, or for none."""
+
+    holds: bool
+
+
+Condition = Compare | Computed | Some | Every | Either | Not | Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One field to order by."""
+    """One field to order by. Rows that lack it come last; with `empty_first` they come first."""
 
     path: Path
     descending: bool
+    empty_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +159,11 @@ class Selected:
     order: tuple[Term, ...] = ()
     limit: int | None = None
     arguments: tuple[str, ...] = ()
+    offset: int = 0
+    flat: bool = False
+    """For readers of tables: `name` may be a path over to-one relations, a list is never null, JSON is text."""
+    beyond: tuple[int, str, str] | None = None
+    """Of a count: where it is more than this, these texts with the row's id between; else null."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +177,8 @@ class Query:
     limit: int = DEFAULT_LIMIT
     count: bool = False
     """Whether to say how many rows there are on all pages."""
+    offset: int = 0
+    """Rows that the first page leaves out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,3 +215,6 @@ class Aggregate:
     order: tuple[Term, ...] = ()
     limit: int = DEFAULT_LIMIT
     totals: bool = False
+    offset: int = 0
+    nested: bool = False
+    """Whether the answer shows a key called `project/key` as `{"project": {"key": …}}`."""

@@ -32,6 +32,7 @@ from register.query.ast import (
     Some,
     Term,
     Value,
+    Verdict,
 )
 from register.query.errors import CollectionUnknown, NameUnknown, QueryTooLarge
 from register.query.functions import FUNCTIONS, Function
@@ -39,12 +40,15 @@ from register.query.lookup import Names, in_path, unknown, wrong
 from register.query.names import did_you_mean
 from register.query.plan import (
     Applied,
+    Beyond,
     Branch,
     Comparison,
     Constant,
+    Constantly,
     Exists,
     Expression,
     Fixed,
+    Flat,
     Group,
     Level,
     Opposite,
@@ -95,9 +99,10 @@ def entity_of(collection: str) -> Entity:
     return found
 
 
-def check(query: Query) -> Level:
-    """The plan of a query. Raises QueryInvalid or a child of it, pointing at the character."""
-    entity = entity_of(query.collection)
+def check(query: Query, entity: Entity | None = None) -> Level:
+    """The plan of a query; of its collection, or of an entity that is none. Raises QueryInvalid or a child of it,
+    pointing at the character."""
+    entity = entity or entity_of(query.collection)
     check_limit(query.limit)
     checker = Checker()
     return Level(
@@ -107,6 +112,7 @@ def check(query: Query) -> Level:
         order=checker.order(entity, query.order),
         limit=query.limit,
         count=query.count,
+        offset=query.offset,
     )
 
 
@@ -160,6 +166,16 @@ def usual_order(entity: str) -> tuple[OrderBy, ...]:
     return (OrderBy((), fields["key"], False), last) if "key" in fields else (last,)
 
 
+def _own_order(entity: Entity) -> tuple[OrderBy, ...]:
+    if not entity.ordered:
+        return usual_order(entity.name)
+    fields = entity.fields
+    return (
+        *(OrderBy((), fields[name], down) for name, down in entity.ordered),
+        OrderBy((), fields["id"], False),
+    )
+
+
 class Checker(Names):
     """Checks a request, part by part."""
 
@@ -170,6 +186,10 @@ class Checker(Names):
         return chosen or tuple((field.name, field) for field in usual_fields(entity.name))
 
     def _item(self, entity: Entity, item: Selected, depth: int) -> FieldDef | Branch:
+        if item.beyond is not None:
+            return self._beyond(entity, item, item.beyond)
+        if item.flat and item.children is None and not item.name.endswith("_count"):
+            return self._flat(entity, item)
         field = entity.field(item.name)
         if item.name == "__typename":
             field = Constant(item.name, Kind.TEXT, "", text=type_name(entity.name))
@@ -199,7 +219,28 @@ class Checker(Names):
                 rule=self.rule(target, item.filter, depth + 1) if item.filter else None,
                 order=self.order(target, item.order),
                 limit=limit,
+                offset=item.offset,
             ),
+        )
+
+    def _flat(self, entity: Entity, item: Selected) -> FieldDef:
+        hops, field = self.reach(entity, Path(tuple(item.name.split(".")), item.at, item.origin), free=True)
+        if not hops and field.kind not in (Kind.TEXTS, Kind.IDS, Kind.DOCUMENT):
+            return field
+        return Flat(item.alias, field.kind, field.description, hops=hops, of=field)
+
+    def _beyond(self, entity: Entity, item: Selected, beyond: tuple[int, str, str]) -> Beyond:
+        relation = entity.relations[item.name]
+        target = catalog()[relation.target]
+        return Beyond(
+            item.alias,
+            Kind.TEXT,
+            "",
+            relation=relation,
+            rule=self.rule(target, item.filter, 0) if item.filter else None,
+            most=beyond[0],
+            before=beyond[1],
+            after=beyond[2],
         )
 
     def _tallied(self, entity: Entity, item: Selected, depth: int) -> Tally:
@@ -224,6 +265,8 @@ class Checker(Names):
                 return Opposite(self.rule(entity, part, depth))
             case Some(path, inner):
                 return self._exists(entity, path, inner, depth)
+            case Verdict(holds):
+                return Constantly(holds)
             case Compare():
                 return self._test(entity, condition)
             case Computed():
@@ -387,10 +430,10 @@ class Checker(Names):
                     f"`{field.name}` holds {field.kind}, which has no order",
                 )
             if not any(known.hops == hops and known.field == field for known in found):
-                found.append(OrderBy(hops, field, term.descending))
+                found.append(OrderBy(hops, field, term.descending, term.empty_first))
             if not hops and field.name == "id":
                 return tuple(found)
-        return (*found, OrderBy((), entity.fields["id"], False)) if found else usual_order(entity.name)
+        return (*found, OrderBy((), entity.fields["id"], False)) if found else _own_order(entity)
 
 
 def _at(item: Selected, error: type[QueryInvalid], message: str) -> QueryInvalid:

@@ -18,10 +18,11 @@ _NUMBERS = frozenset({Kind.NUMBER, Kind.INTEGER})
 _COUNT = Measured("count", None, None)
 
 
-def check_groups(aggregate: Aggregate) -> Groups:
-    """The plan of an aggregate. Without measures it counts. Raises QueryInvalid or a child of it, pointing at the
+def check_groups(aggregate: Aggregate, entity: Entity | None = None, *, counts: bool = True) -> Groups:
+    """The plan of an aggregate; of its collection, or of an entity that is none. Without measures it counts, where it
+    is not told not to. Raises QueryInvalid or a child of it, pointing at the
     character."""
-    entity = entity_of(aggregate.collection)
+    entity = entity or entity_of(aggregate.collection)
     check_limit(aggregate.limit)
     checker = _GroupChecker()
     columns: dict[str, FieldDef] = {}
@@ -35,10 +36,12 @@ def check_groups(aggregate: Aggregate) -> Groups:
         measured, kind = checker.measure(entity, measure)
         _add(columns, measure, kind)
         measures.append((measure.name, measured))
-    if not measures:
+    if not measures and counts:
         measures.append(("count", _COUNT))
         columns["count"] = FieldDef("count", Kind.INTEGER, "")
-    shown = replace(entity, fields=columns, relations={}, enveloped=False, name="group", collection="groups")
+    shown = replace(
+        entity, fields=columns, relations={}, enveloped=False, view=None, name="group", collection="groups"
+    )
     order = checker.order_of_groups(shown, aggregate, [name for name, _ in keys])
     return Groups(
         entity=entity,
@@ -50,6 +53,8 @@ def check_groups(aggregate: Aggregate) -> Groups:
         order=order,
         limit=aggregate.limit,
         totals=aggregate.totals,
+        offset=aggregate.offset,
+        nested=aggregate.nested,
     )
 
 
@@ -105,7 +110,7 @@ class _GroupChecker(Checker):
         for term in aggregate.order:
             hops, field = self.reach(shown, term.path)
             if not any(known.field == field for known in found):
-                found.append(OrderBy(hops, field, term.descending))
+                found.append(OrderBy(hops, field, term.descending, term.empty_first))
         named = {known.field.name for known in found}
         return (*found, *(OrderBy((), shown.fields[key], False) for key in keys if key not in named))
 

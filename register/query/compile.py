@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from register.catalog import Entity, FieldDef, catalog
+from register.catalog import Entity, FieldDef, Kind, catalog
 from register.query.check import mentions_presence
 from register.query.from_clause import CASTS, FromClause, joined, quoted
 from register.query.past import INSTANT, every_version, past_meta, shown_at
-from register.query.plan import Branch, Constant, Level, OrderBy, Tally
+from register.query.plan import Beyond, Branch, Constant, Flat, Level, OrderBy, Tally
 from register.query.scope import Part, RowScope, implied, permitted
 
 _META = (
@@ -73,13 +73,14 @@ def compile_page(
     builder = Builder(past=past, scoped=scoped)
     builder.until = None if until is None else (until, level.order[0].descending)
     rows = builder.rows(level, "TRUE", after, extra=1)
+    end = level.offset + level.limit
     last = "".join(
-        f", min(r._o{i}::text) FILTER (WHERE r._n = {level.limit}) AS _o{i}" for i in range(len(level.order))
+        f", min(r._o{i}::text) FILTER (WHERE r._n = {end}) AS _o{i}" for i in range(len(level.order))
     )
     total = f", {builder.count(level)} AS total" if level.count else ""
     sql = (
-        f"SELECT json_agg(t ORDER BY r._n) FILTER (WHERE r._n <= {level.limit}) AS data, "
-        f"max(r._n) > {level.limit} AS more, {builder.meta}{last}{total} "
+        f"SELECT json_agg(t ORDER BY r._n) FILTER (WHERE r._n <= {end}) AS data, "
+        f"max(r._n) > {end} AS more, {builder.meta}{last}{total} "
         f"FROM ({rows}) r CROSS JOIN LATERAL (SELECT {builder.shown(level, 'r')}) t"
     )
     return Statement(sql, tuple(builder.parameters), len(level.order))
@@ -106,6 +107,8 @@ class Builder:
     # what a caller may see is one condition more. Nothing below reads a table in any other way.
 
     def table(self, entity: Entity) -> str:
+        if entity.view is not None:
+            return entity.view.sql(self)
         return quoted(entity.table.name) if self.instant is None else every_version(entity.name)
 
     def visible(
@@ -120,12 +123,15 @@ class Builder:
             shown = [f"{alias}.closed_at IS NULL"]
         if not permitted:
             shown += self.permitted(entity, alias)
-        return shown if self.instant is None or not then else [*shown_at(alias, self.instant), *shown]
+        if self.instant is None or not then or entity.view is not None:
+            return shown
+        return [*shown_at(alias, self.instant), *shown]
 
-    def permitted(self, entity: Entity, alias: str) -> list[str]:
-        if not self._scoped:
+    def permitted(self, entity: Entity, alias: str, *, looking_back: bool = False) -> list[str]:
+        """The conditions under which the caller sees a row; `looking_back` of one that may be an old version."""
+        if not self._scoped or entity.view is not None:
             return []
-        return permitted(entity, alias, self._part, past=self.instant is not None)
+        return permitted(entity, alias, self._part, past=looking_back or self.instant is not None)
 
     def _part(self, part: Part) -> str:
         if part not in self._parts:
@@ -175,10 +181,16 @@ class Builder:
         return f"(SELECT count(*) FROM {self.table(target)} {rows.alias}{rows.joins} WHERE {' AND '.join(conditions)})"
 
     def _shown(self, entity: Entity, item: FieldDef | Branch, owner: str) -> str:
+        if isinstance(item, Beyond):
+            before, after = self.bind(item.before, "text"), self.bind(item.after, "text")
+            number = self.tally(item, owner, entity.name)
+            return f"CASE WHEN {number} > {item.most} THEN {before} || {owner}.id || {after} END"
         if isinstance(item, Tally):
             return self.tally(item, owner, entity.name)
         if isinstance(item, Constant):
             return f"'{item.text}'::text"
+        if isinstance(item, Flat):
+            return self._flat(entity, item, owner)
         if isinstance(item, FieldDef):
             return f"{owner}.{quoted(item.name)}"
         return self.below(entity, item, owner)
@@ -205,7 +217,10 @@ class Builder:
                 source = f"({every} LIMIT 1) {one}"
             return f"(SELECT row_to_json(t) FROM (SELECT {self.shown(level, one)} FROM {source}) t)"
         rows = self.alias()
-        order = ", ".join(direction(f"{rows}._o{i}", by.descending) for i, by in enumerate(level.order))
+        order = ", ".join(
+            direction(f"{rows}._o{i}", by.descending, True, by.empty_first)
+            for i, by in enumerate(level.order)
+        )
         many = self.alias()
         inner = self.rows(level, joined(relation, owner, many), None, table_alias=many, permitted=known)
         return (
@@ -213,13 +228,35 @@ class Builder:
             f"CROSS JOIN LATERAL (SELECT {self.shown(level, rows)}) t)"
         )
 
+    def _flat(self, entity: Entity, item: Flat, owner: str) -> str:
+        source, conditions, before = "", "", entity
+        for relation in item.hops:
+            target, one = catalog()[relation.target], self.alias()
+            on = [
+                joined(relation, owner, one),
+                *self.visible(target, one, any_presence=True, permitted=implied(relation, before)),
+            ]
+            if source:
+                source += f" JOIN {self.table(target)} {one} ON {' AND '.join(on)}"
+            else:
+                source, conditions = f"{self.table(target)} {one}", " AND ".join(on)
+            owner, before = one, target
+        column = f"{owner}.{quoted(item.of.name)}"
+        if item.kind is Kind.DOCUMENT:
+            column = f"{column}::text"
+        elif item.kind in (Kind.TEXTS, Kind.IDS):
+            column = f"coalesce({column}, '{{}}')"
+        return f"(SELECT {column} FROM {source} WHERE {conditions})" if source else column
+
     def columns(self, level: Level, alias: str) -> str:
         """The table's columns that `shown` will ask for."""
         names = {"id": None}
         for _, item in level.items:
             if isinstance(item, Constant):
                 continue
-            if isinstance(item, FieldDef) and not isinstance(item, Tally):
+            if isinstance(item, Flat):
+                names[item.hops[0].column if item.hops else item.of.name] = None
+            elif isinstance(item, FieldDef) and not isinstance(item, Tally):
                 names[item.name] = None
             elif item.relation.column_on_owner:
                 names[item.relation.column] = None
@@ -247,9 +284,12 @@ class Builder:
         if level.rule:
             conditions.append(rows.rule(level.rule))
         columns = [self.columns(level, table_alias), *(f"{term} AS _o{i}" for i, term in enumerate(terms))]
-        limit = level.limit + (extra or 0)
+        limit = str(level.limit + (extra or 0))
+        skipped = f" OFFSET {level.offset}" if level.offset else ""
 
-        def select(table: str, more: Iterable[str], orders: Sequence[str], columns: Sequence[str]) -> str:
+        def select(
+            table: str, more: Iterable[str], orders: Sequence[str], columns: Sequence[str], limit: str
+        ) -> str:
             where = " AND ".join([*conditions, *more])
             return (
                 f"SELECT {', '.join(columns)} FROM {table} {table_alias}{rows.joins}"
@@ -257,7 +297,7 @@ class Builder:
             )
 
         orders = [
-            direction(term, by.descending, may_be_empty(level.entity, by))
+            direction(term, by.descending, may_be_empty(level.entity, by), by.empty_first)
             for term, by in zip(terms, level.order, strict=True)
         ]
         tables = self._tables(level.entity, table_alias, apart=extra is not None)
@@ -265,26 +305,31 @@ class Builder:
         if len(tables) == 1 and len(parts) == 1:
             number = [] if extra is None else [f"row_number() OVER (ORDER BY {', '.join(orders)}) AS _n"]
             ((table, shown),) = tables
-            return select(table, [*shown, *parts[0]], orders, [*columns, *number])
-        outside = [direction(f"u._o{i}", by.descending) for i, by in enumerate(level.order)]
+            return select(table, [*shown, *parts[0]], orders, [*columns, *number], limit + skipped)
+        outside = [
+            direction(f"u._o{i}", by.descending, True, by.empty_first) for i, by in enumerate(level.order)
+        ]
         ordered = [orders]
         if len(parts) > 1:
             ordered = [[direction(terms[0], level.order[0].descending, False), *orders[1:]], orders[1:]]
+            if level.order[0].empty_first:
+                ordered.reverse()
             outside = ["u._s", *outside]
+        upto = str(level.offset + level.limit + (extra or 0))
         every = " UNION ALL ".join(
-            f"({select(table, [*shown, *part], ordered[at], [*columns, f'{at} AS _s'])})"
+            f"({select(table, [*shown, *part], ordered[at], [*columns, f'{at} AS _s'], upto)})"
             for at, part in enumerate(parts)
             for table, shown in tables
         )
         outer = ", ".join(outside)
         number_of = "" if extra is None else f", row_number() OVER (ORDER BY {outer}) AS _n"
-        return f"SELECT u.*{number_of} FROM ({every}) u ORDER BY {outer} LIMIT {limit}"
+        return f"SELECT u.*{number_of} FROM ({every}) u ORDER BY {outer} LIMIT {limit}{skipped}"
 
     def _tables(self, entity: Entity, alias: str, *, apart: bool) -> list[tuple[str, list[str]]]:
         """What an ordered and limited list is read from, each with a condition. Of the past it may be two tables:
         where few rows of the present are that old, they are found by their age and not by walking the order, which
         of a whole collection would be long. Below a row the two are merged as they are walked."""
-        if self.instant is not None and not apart:
+        if self.instant is not None and not apart and entity.view is None:
             return [(self.table(entity), shown_at(alias, self.instant))]
         ends = []
         if self.until is not None and self.instant is not None:
@@ -296,9 +341,9 @@ class Builder:
 
     def _apart(self, entity: Entity, alias: str) -> list[tuple[str, list[str]]]:
         """The tables that hold what is looked at, each with a condition; a row is shown by one of them at most."""
+        if self.instant is None or entity.view is not None:
+            return [(self.table(entity), [])]
         table = quoted(entity.table.name)
-        if self.instant is None:
-            return [(table, [])]
         return [
             (table, [f"{alias}.valid_from <= {self.instant}"]),
             (quoted(f"{entity.table.name}_history"), shown_at(alias, self.instant)),
@@ -311,48 +356,58 @@ class Builder:
         it. Apart, each can walk an index in either direction; as one condition PostgreSQL would read from the start."""
         first, by = terms[0], level.order[0]
         nullable = may_be_empty(level.entity, by)
+        there, empty = [f"{first} IS NOT NULL"], [f"{first} IS NULL"]
+        if after is None and nullable and by.empty_first:
+            return [empty, there]
         if after is None:
-            return [[f"{first} IS NOT NULL"], [f"{first} IS NULL"]] if nullable and by.descending else [[]]
+            return [there, empty] if nullable and by.descending else [[]]
         bound = [
             None if value is None else f"{self.bind(value, 'text')}::{CASTS[order.field.kind]}"
             for value, order in zip(after, level.order, strict=True)
         ]
         rest = behind(
             [
-                (term, order.descending, may_be_empty(level.entity, order))
+                (term, order.descending, may_be_empty(level.entity, order), order.empty_first)
                 for term, order in zip(terms, level.order, strict=True)
             ],
             bound,
             1,
         )
         if bound[0] is None:
-            return [[f"{first} IS NULL", rest]]
+            return [[*empty, rest], there] if by.empty_first else [[*empty, rest]]
         sign = "<" if by.descending else ">"
         here = [f"{first} {sign}= {bound[0]}", f"({first} {sign} {bound[0]} OR {rest})"]
-        return [here, [f"{first} IS NULL"]] if nullable else [here]
+        return [here, empty] if nullable and not by.empty_first else [here]
 
 
-def behind(terms: Sequence[tuple[str, bool, bool]], bound: Sequence[str | None], start: int = 0) -> str:
-    """What stands behind the cursor's place, looking at the terms from `start` on: each with whether it goes down and
-    whether it may be empty. Empty values come last."""
+def behind(terms: Sequence[tuple[str, bool, bool, bool]], bound: Sequence[str | None], start: int = 0) -> str:
+    """What stands behind the cursor's place, looking at the terms from `start` on: each with whether it goes down,
+    whether it may be empty, and whether empty values come first; else they come last."""
     if start == len(terms):
         return "false"
-    (term, descending, nullable), value = terms[start], bound[start]
+    (term, descending, nullable, empty_first), value = terms[start], bound[start]
     rest = behind(terms, bound, start + 1)
+    if value is None and empty_first:
+        return f"({term} IS NOT NULL OR {rest})"
     if value is None:
         return f"({term} IS NULL AND {rest})"
-    empty = f" OR {term} IS NULL" if nullable else ""
+    empty = f" OR {term} IS NULL" if nullable and not empty_first else ""
     return f"({term} {'<' if descending else '>'} {value}{empty} OR ({term} = {value} AND {rest}))"
 
 
 def may_be_empty(entity: Entity, by: OrderBy) -> bool:
     if isinstance(by.field, Tally):
         return bool(by.hops)
+    if entity.view is not None:
+        return by.field.name != "id"
     return bool(by.hops or entity.table.c[by.field.name].nullable)
 
 
-def direction(term: str, descending: bool, nullable: bool = True) -> str:
+def direction(term: str, descending: bool, nullable: bool = True, empty_first: bool = False) -> str:
     # Ascending, PostgreSQL puts empty values last by itself.
     if not descending:
-        return term
+        return f"{term} NULLS FIRST" if nullable and empty_first else term
+    # Descending it puts them first.
+    if empty_first:
+        return f"{term} DESC"
     return f"{term} DESC NULLS LAST" if nullable else f"{term} DESC"

@@ -51,24 +51,35 @@ def compile_groups(
             for value, by in zip(after, groups.order, strict=True)
         ]
         conditions.append(
-            behind([(term, by.descending, True) for term, by in zip(terms, groups.order, strict=True)], bound)
+            behind(
+                [
+                    (term, by.descending, True, by.empty_first)
+                    for term, by in zip(terms, groups.order, strict=True)
+                ],
+                bound,
+            )
         )
-    orders = ", ".join(direction(term, by.descending) for term, by in zip(terms, groups.order, strict=True))
-    ordered = "".join(f", {term} AS _o{at}" for at, term in enumerate(terms))
-    last = "".join(
-        f", min(r._o{at}::text) FILTER (WHERE r._n = {groups.limit}) AS _o{at}" for at in range(len(terms))
+    orders = ", ".join(
+        direction(term, by.descending, True, by.empty_first)
+        for term, by in zip(terms, groups.order, strict=True)
     )
+    ordered = "".join(f", {term} AS _o{at}" for at, term in enumerate(terms))
+    end = groups.offset + groups.limit
+    last = "".join(f", min(r._o{at}::text) FILTER (WHERE r._n = {end}) AS _o{at}" for at in range(len(terms)))
     totals = "NULL::json"
     if groups.totals:
         totals = f"(SELECT row_to_json(t) FROM (SELECT {', '.join(measured)} FROM ({whole}) w) t)"
     shown = ", ".join(f"r.{name}" for name in (*names, *measured))
+    if groups.nested:
+        shown = _nested([(name.split("/"), f"r.{quoted(name)}") for name in groups.shown.fields])
     sql = (
         f"WITH g AS (SELECT {', '.join(columns)} FROM ({inner}) x {grouped}) "
-        f"SELECT json_agg(t ORDER BY r._n) FILTER (WHERE r._n <= {groups.limit}) AS data, "
-        f"max(r._n) > {groups.limit} AS more, {builder.meta}{last}, {totals} AS totals FROM ("
+        f"SELECT json_agg(t ORDER BY r._n) FILTER (WHERE r._n <= {end}) AS data, "
+        f"max(r._n) > {end} AS more, {builder.meta}{last}, {totals} AS totals FROM ("
         f"SELECT g.*{ordered}, row_number() OVER ({'ORDER BY ' + orders if orders else ''}) AS _n FROM g"
         f"{' WHERE ' + ' AND '.join(conditions) if conditions else ''}"
         f"{' ORDER BY ' + orders if orders else ''} LIMIT {groups.limit + 1}"
+        f"{f' OFFSET {groups.offset}' if groups.offset else ''}"
         f") r CROSS JOIN LATERAL (SELECT {shown}) t"
     )
     return Statement(sql, tuple(builder.parameters), len(terms))
@@ -89,6 +100,19 @@ def _rows(builder: Builder, groups: Groups) -> str:
         conditions.append(rows.rule(groups.rule))
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return f"SELECT {', '.join(columns)} FROM {builder.table(groups.entity)} e{rows.joins}{where}"
+
+
+def _nested(columns: Sequence[tuple[list[str], str]]) -> str:
+    """Columns, those with one beginning inside an object of that name."""
+    inside: dict[str, list[tuple[list[str], str]]] = {}
+    for path, column in columns:
+        inside.setdefault(path[0], []).append((path[1:], column))
+    return ", ".join(
+        f"{below[0][1]} AS {quoted(name)}"
+        if not below[0][0]
+        else f"(SELECT row_to_json(n) FROM (SELECT {_nested(below)}) n) AS {quoted(name)}"
+        for name, below in inside.items()
+    )
 
 
 def _measure(measured: Measured, column: str) -> str:

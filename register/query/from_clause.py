@@ -12,6 +12,7 @@ from register.query.check import mentions_presence
 from register.query.plan import (
     Applied,
     Comparison,
+    Constantly,
     Exists,
     Expression,
     Fixed,
@@ -94,6 +95,8 @@ class FromClause:
                 return "(" + f" {word} ".join(self.rule(part) for part in parts) + ")"
             case Opposite(part):
                 return f"({self.rule(part)}) IS NOT TRUE"
+            case Constantly(holds):
+                return "true" if holds else "false"
             case Exists(hops, inner):
                 return self._exists(self._entity, self._reached[()], hops, inner)
             case Comparison(left, operator, right):

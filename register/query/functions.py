@@ -122,6 +122,13 @@ def _all() -> dict[str, Function]:
             "the quotient",
         ),
         Function(
+            "divide_whole",
+            (_NUMBER, _NUMBER),
+            Kind.NUMBER,
+            "trunc({0}::numeric / nullif({1}, 0))",
+            "the quotient without its fraction",
+        ),
+        Function(
             "modulo",
             (_NUMBER, _NUMBER),
             Kind.NUMBER,

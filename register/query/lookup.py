@@ -17,7 +17,8 @@ class Names:
         self._relations: set[object] = set()
         self._comparisons = 0
 
-    def reach(self, entity: Entity, path: Path) -> tuple[Hops, FieldDef]:
+    def reach(self, entity: Entity, path: Path, *, free: bool = False) -> tuple[Hops, FieldDef]:
+        """Over which relations a path leads to which field. What is `free` is not the caller's doing."""
         if path.text in entity.fields:
             # A column of an aggregate may have dots in its name.
             return (), entity.fields[path.text]
@@ -40,9 +41,10 @@ class Names:
             hops = (*hops, relation)
             if index == MAX_DEPTH:
                 raise in_path(path, index, QueryTooLarge, f"a path may have {MAX_DEPTH} relations")
-            self.use_relation(
-                (entity.name, hops), path.at_name(index), path.origin.parameter, path.origin.text
-            )
+            if not free:
+                self.use_relation(
+                    (entity.name, hops), path.at_name(index), path.origin.parameter, path.origin.text
+                )
             target = catalog()[relation.target]
         name = path.names[-1]
         at = len(path.names) - 1

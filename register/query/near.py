@@ -32,6 +32,8 @@ async def read_near(
     """The columns of `compile_page`, or None where this way leads to no full page. `compiled` remembers the first
     one."""
     first = level.order[0]
+    if level.entity.view is not None or first.empty_first:
+        return None
     if level.rule is not None or first.hops or first.field.name != "key" or (after and after[0] is None):
         return None
     direction, sign = ("DESC", "<=") if first.descending else ("ASC", ">=")

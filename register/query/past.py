@@ -85,7 +85,7 @@ def parse_as_of(text: str, parameter: str = "as_of") -> AsOf:
 
 def require_history(entity: Entity, parameter: str) -> None:
     """Raises PastUnknown for a collection that only knows its present."""
-    if not entity.enveloped:
+    if not entity.enveloped and not (entity.view is not None and entity.view.looks_back):
         ways = [name for name in entity.fields if name.endswith("_at")][:2]
         raise PastUnknown(
             f"{entity.collection} keep no history",

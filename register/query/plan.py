@@ -29,6 +29,23 @@ class Constant(FieldDef):
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beyond(Tally):
+    """Where there are more than `most` rows: `before`, the row's id, `after`. Else null."""
+
+    most: int
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flat(FieldDef):
+    """A field as a table shows it: of this row or of one it leads to; a list is never null, JSON is text."""
+
+    hops: Hops
+    of: FieldDef
+
+
 @dataclass(frozen=True, slots=True)
 class Other:
     """Another field of the same row, reached over to-one relations: what a field is compared with."""
@@ -104,7 +121,14 @@ class Opposite:
     part: Rule
 
 
-Rule = Test | Comparison | Exists | Group | Opposite
+@dataclass(frozen=True, slots=True)
+class Constantly:
+    """Holds for every row, or for none."""
+
+    holds: bool
+
+
+Rule = Test | Comparison | Exists | Group | Opposite | Constantly
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +136,7 @@ class OrderBy:
     hops: Hops
     field: FieldDef
     descending: bool
+    empty_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +159,7 @@ class Level:
     limit: int
     count: bool = False
     """Whether the answer says how many rows there are on all pages."""
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +186,8 @@ class Groups:
     """Ends with every key, so that no two groups stand in the same place."""
     limit: int
     totals: bool
+    offset: int = 0
+    nested: bool = False
 
 
 def ways(rule: Rule, before: Hops = ()) -> Iterator[Hops]:

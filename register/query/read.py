@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
 
-from register.query.compile import Statement, compile_page
+from register.query.compile import Builder, Statement, compile_page
 from register.query.compile_groups import compile_groups
 from register.query.cursor import another_query, read_cursor, write_cursor
 from register.query.lanes import Lanes
@@ -41,7 +41,7 @@ class Prepared:
 
     def behind(self, after: Sequence[str | None], *, past: bool) -> Statement:
         """The page behind this place."""
-        return compile_page(self.level, after, past=past, scoped=self.scoped)
+        return compile_page(replace(self.level, offset=0), after, past=past, scoped=self.scoped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class PreparedGroups:
 
     def behind(self, after: Sequence[str | None], *, past: bool) -> Statement:
         """The groups behind this place."""
-        return compile_groups(self.groups, after, past=past, scoped=self.scoped)
+        return compile_groups(replace(self.groups, offset=0), after, past=past, scoped=self.scoped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,18 @@ async def read_page(
 
     A cursor keeps the instant of the page it comes from: pages of the past are all of one moment.
     """
+    row, place = await fetch_page(lanes, secret, prepared, cursor, scope)
+    return Answer(page_of(row, place), place)
+
+
+async def fetch_page(
+    lanes: Lanes,
+    secret: bytes,
+    prepared: Prepared | PreparedGroups,
+    cursor: str | None = None,
+    scope: RowScope | None = None,
+) -> tuple[asyncpg.Record, str | None]:
+    """A page as the statement gave it, and the cursor to the next, where there is one."""
     if prepared.scoped is not (scope is not None):
         raise ValueError("what is prepared for a scope is asked with one")
     instant, after = place_of(secret, prepared, cursor, datetime.now(UTC))
@@ -102,7 +114,7 @@ async def read_page(
     next_cursor = None
     if row["more"]:
         next_cursor = write_cursor(secret, prepared.shape, prepared.first.place(row), instant)
-    return Answer(page_of(row, next_cursor), next_cursor)
+    return row, next_cursor
 
 
 def place_of(
@@ -134,6 +146,17 @@ async def read_row(
 ) -> Answer:
     """`{"data": {…}, "meta": {…}}` by id or key, whatever its presence. Raises RowNotFound, RowAmbiguous, and with
     `as_of` PastUnknown."""
+    return _one(await fetch_row(lanes, level, reference, as_of, scope))
+
+
+async def fetch_row(
+    lanes: Lanes,
+    level: Level,
+    reference: str,
+    as_of: AsOf | None = None,
+    scope: RowScope | None = None,
+) -> asyncpg.Record:
+    """The same as the statement gave it, with `data`."""
     instant = None
     scoped = scope is not None
     if as_of is not None:
@@ -143,13 +166,27 @@ async def read_row(
         row = await _fetch(lanes, compile_named(level, reference, scoped=scoped), None, scope)
         if row["ids"] and not row["gone"]:
             only_one(level.entity, reference, row["ids"])
-            return _one(row)
+            return row
     found = await find_row(lanes, level.entity, reference, instant, scope)
     statement = compile_row(level, found, past=instant is not None, scoped=scoped)
     row = await _fetch(lanes, statement, instant, scope)
     if not row["ids"]:
         only_one(level.entity, reference, [])
-    return _one(row)
+    return row
+
+
+async def fetch_count(
+    lanes: Lanes, level: Level, as_of: AsOf | None = None, scope: RowScope | None = None
+) -> int:
+    """How many rows there are. Raises PastUnknown."""
+    instant = None
+    if as_of is not None:
+        require_history(level.entity, as_of.parameter)
+        instant = as_of.instant(datetime.now(UTC))
+    builder = Builder(past=instant is not None, scoped=scope is not None)
+    sql = f"SELECT {builder.count(level)} AS total"
+    found: int = (await _fetch(lanes, Statement(sql, tuple(builder.parameters)), instant, scope))["total"]
+    return found
 
 
 async def _fetch(

@@ -130,6 +130,8 @@ def implied(relation: Relation, owner: Entity) -> bool:
     below, above = (
         (owner, relation.target) if relation.column_on_owner else (catalog()[relation.target], owner.name)
     )
+    if below.view is not None:
+        return False
     return (
         not relation.array and _hung_on(below.name) == ((above, relation.column),) and below.name not in ABOVE
     )

@@ -58,15 +58,15 @@ def read_value(field: FieldDef, operator: Operator, value: Value, path: Path) ->
                 return int(number) if fits and field.kind is Kind.INTEGER else number
             raise _wrong(field, value, path, "Write a number without quotes.")
         case Kind.DATE:
-            if value.kind in ("text", "raw") and _DATE.fullmatch(text):
+            if value.kind in ("text", "raw", "date") and _DATE.fullmatch(text):
                 return _parsed(field, value, path, date.fromisoformat)
             raise _wrong(field, value, path, "Write '2026-11-30' or today(-30d).")
         case Kind.INSTANT:
-            if value.kind in ("text", "raw") and _DATE.match(text):
+            if value.kind in ("text", "raw", "date", "instant") and _DATE.match(text):
                 return _parsed(field, value, path, _instant)
             raise _wrong(field, value, path, "Write '2026-11-30T09:00:00Z', '2026-11-30' or now(-12h).")
         case _:
-            if value.kind in ("text", "raw"):
+            if value.kind in ("text", "raw", "id"):
                 return _parsed(field, value, path, UUID)
             raise _wrong(field, value, path, "Write the id in single quotes.")
 

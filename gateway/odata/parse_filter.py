@@ -1,0 +1,364 @@
+"""`Status eq 'open' and Milestones/any(m:m/SlipDays gt 10)` → an expression. Also what `$orderby` is made of.
+
+    or       := and ("or" and)*                        compare := sum [("eq" | "ne" | …) sum | "in" list]
+    and      := not ("and" not)*                       sum     := product (("add" | "sub") product)*
+    not      := "not" not | compare                    product := unary (("mul" | "div" | "divby" | "mod") unary)*
+    unary    := "-" unary | primary
+    primary  := "(" or ")" | literal | function "(" … ")" | path
+    path     := name ("/" name)* ["/" ("any" | "all") "(" [variable ":" or] ")" | "/$count"]
+
+What OData has beyond that is told apart from what is wrong: the one is NotSupported, the other QueryInvalid. Limits are
+enforced while reading, so that hostile text is refused quickly.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from gateway.odata.errors import NotSupported
+from gateway.odata.syntax import (
+    COMPARISONS,
+    PRODUCTS,
+    SUMS,
+    TOKEN,
+    Binary,
+    Call,
+    Expression,
+    Kind,
+    Lambda,
+    Literal,
+    Member,
+    Minus,
+    Negation,
+    Token,
+    Within,
+)
+from register.errors import QueryInvalid
+from register.query import QueryTooLarge
+from register.query.ast import MAX_COMPARISONS, MAX_VALUES, Origin
+from register.query.parse_filter import check_text
+
+_MAX_NESTING = 40
+_LITERALS: dict[str, Kind] = {
+    "text": "text",
+    "number": "number",
+    "date": "date",
+    "instant": "instant",
+    "id": "id",
+}
+_LACKING = {
+    "cast": "casts", "isof": "types of rows", "geo.distance": "places", "geo.length": "places",
+    "geo.intersects": "places", "case": "`case`", "matchesPattern": "patterns", "matchespattern": "patterns",
+    "hassubset": "ordered collections", "hassubsequence": "ordered collections",
+    "time": "times of day", "fractionalseconds": "fractions of a second", "totalseconds": "durations",
+    "totaloffsetminutes": "zones: all instants are UTC", "mindatetime": "`mindatetime`", "maxdatetime": "`maxdatetime`",
+}  # fmt: skip
+
+
+def parse_expression(text: str, origin: Origin) -> Expression:
+    """Raises QueryInvalid at the character that cannot be understood, NotSupported at what is not supported."""
+    return _Reader(text, origin).whole()
+
+
+class _Reader:
+    """Recursive descent over the tokens; how deep it may go is bounded."""
+
+    def __init__(self, text: str, origin: Origin) -> None:
+        check_text(text, origin)
+        self._text = text
+        self._origin = origin
+        self._next = 0
+        self._depth = 0
+        self._terms = 0
+        self._token = self._read()
+
+    def whole(self) -> Expression:
+        found = self._or()
+        if self._token.kind != "end":
+            self._fail(f"{self._shown()} is not expected here", "Join two conditions with `and` or `or`.")
+        return found
+
+    def _or(self) -> Expression:
+        self._deeper()
+        left = self._and()
+        while self._is("or"):
+            at = self._advance().at
+            left = Binary("or", left, self._and(), self._at(at))
+        self._depth -= 1
+        return left
+
+    def _and(self) -> Expression:
+        left = self._not()
+        while self._is("and"):
+            at = self._advance().at
+            left = Binary("and", left, self._not(), self._at(at))
+        return left
+
+    def _not(self) -> Expression:
+        found = []
+        while self._is("not") and self._ahead() not in ("/", ","):
+            found.append(self._advance().at)
+        part = self._compare()
+        # Two of them are none, of null too.
+        return Negation(part, self._at(found[0])) if len(found) % 2 else part
+
+    def _compare(self) -> Expression:
+        left = self._sum()
+        while True:
+            word = self._token.text.lower() if self._token.kind == "name" else ""
+            if word in COMPARISONS:
+                self._count()
+                at = self._advance().at
+                left = Binary(word, left, self._sum(), self._at(at))
+            elif word == "has":
+                self._lack("`has`: no property is a set of flags")
+            elif word == "in":
+                self._count()
+                at = self._advance().at
+                left = Within(left, self._list(), self._at(at))
+            else:
+                return left
+
+    def _sum(self) -> Expression:
+        left = self._product()
+        while self._token.kind == "name" and self._token.text.lower() in SUMS:
+            self._count()
+            token = self._advance()
+            left = Binary(token.text.lower(), left, self._product(), self._at(token.at))
+        return left
+
+    def _product(self) -> Expression:
+        left = self._unary()
+        while self._token.kind == "name" and self._token.text.lower() in PRODUCTS:
+            self._count()
+            token = self._advance()
+            left = Binary(token.text.lower(), left, self._unary(), self._at(token.at))
+        return left
+
+    def _unary(self) -> Expression:
+        if self._token.text == "-":
+            at = self._advance().at
+            self._deeper()
+            part = self._unary()
+            self._depth -= 1
+            return Minus(part, self._at(at))
+        return self._primary()
+
+    def _primary(self) -> Expression:
+        token = self._token
+        if token.text == "(":
+            self._advance()
+            inner = self._or()
+            self._expect(")")
+            return inner
+        if token.kind == "typed":
+            self._lack(f"the literal `{token.text[:40]}`")
+        if token.kind == "time":
+            self._lack("times of day")
+        literal = self._literal()
+        if literal is not None:
+            return literal
+        if token.kind != "name":
+            self._fail(
+                f"a property, a value or a function is expected, not {self._shown()}",
+                "Text goes in single quotes, doubled inside: 'it''s'.",
+            )
+        if token.text[0] == "@":
+            self._lack("parameter aliases")
+        if token.text in ("$root", "$this"):
+            self._lack(f"`{token.text}`")
+        if self._ahead() == "(":
+            return self._call(self._advance())
+        return self._path()
+
+    def _literal(self) -> Literal | None:
+        token = self._token
+        at = self._at(token.at)
+        if token.kind == "number" and token.text.endswith("INF"):
+            self._lack("infinity")
+        kind = _LITERALS.get(token.kind)
+        if kind is not None:
+            self._advance()
+            text = token.text[1:-1].replace("''", "'") if kind == "text" else token.text
+            return Literal(kind, _plain(text) if kind == "number" else text, at)
+        if token.kind == "name" and self._ahead() not in ("/", "("):
+            if token.text in ("true", "false"):
+                self._advance()
+                return Literal("boolean", token.text, at)
+            if token.text == "null":
+                self._advance()
+                return Literal("null", "null", at)
+            if token.text in ("NaN", "INF"):
+                self._lack(f"`{token.text}`")
+        return None
+
+    def _call(self, head: Token) -> Call:
+        self._count()
+        if head.text in _LACKING:
+            self._lack(_LACKING[head.text], head)
+        if "." in head.text:
+            self._lack(f"the function `{head.text[:60]}`", head)
+        self._deeper()
+        self._expect("(")
+        found: list[Expression] = []
+        while self._token.text != ")":
+            if found:
+                self._expect(",")
+            found.append(self._or())
+            if self._token.text == "=":
+                self._lack("functions with named parameters and rows by key inside an expression", head)
+        end = self._token.at + 1
+        self._advance()
+        self._depth -= 1
+        if self._token.text == "/":
+            self._lack("a path behind a function")
+        return Call(head.text.lower(), tuple(found), self._at(head.at), self._text[head.at : end])
+
+    def _path(self) -> Expression:
+        names: list[tuple[str, int]] = []
+        while True:
+            token = self._token
+            if token.kind != "name":
+                self._fail(f"a name is expected, not {self._shown()}", "")
+            if "." in token.text:
+                self._lack(f"casts such as `{token.text[:60]}`")
+            if token.text == "$count":
+                self._advance()
+                if not names:
+                    self._fail("`$count` stands behind a list", "Write WorkItems/$count gt 5.", token)
+                if self._token.text == "(":
+                    self._lack("`$count` with a filter inside")
+                return Member(tuple(names), count=True)
+            if token.text in ("any", "all") and names and self._ahead() == "(":
+                return self._lambda(Member(tuple(names)))
+            if token.text in ("$filter", "$ref", "$value", "$each"):
+                self._lack(f"`{token.text}` inside an expression")
+            if token.text[0] in "$@" and (names or token.text != "$it"):
+                self._fail(f"{self._shown()} is not understood here", "")
+            self._advance()
+            names.append((token.text, self._at(token.at)))
+            if self._token.text == "(":
+                self._lack("rows by key inside an expression")
+            if self._token.text != "/":
+                return Member(tuple(names))
+            self._advance()
+
+    def _lambda(self, member: Member) -> Lambda:
+        self._count()
+        self._deeper()
+        head = self._advance()
+        self._expect("(")
+        variable, body = "", None
+        if self._token.text != ")":
+            if self._token.kind != "name" or self._ahead() != ":":
+                self._fail("a variable and a colon are expected", f"Write {member.text}/any(x:x/Key eq 'A').")
+            variable = self._advance().text
+            self._advance()
+            body = self._or()
+        elif head.text == "all":
+            self._fail("`all` takes a condition", f"Write {member.text}/all(x:x/Key ne 'A').")
+        self._expect(")")
+        self._depth -= 1
+        word = "any" if head.text == "any" else "all"
+        return Lambda(member, word, variable, body, self._at(head.at))  # type: ignore[arg-type]
+
+    def _list(self) -> tuple[Literal, ...]:
+        if self._token.text != "(":
+            self._lack("`in` with anything but a list of values")
+        self._advance()
+        found: list[Literal] = []
+        while True:
+            if self._token.kind in ("typed", "time"):
+                self._lack(f"the literal `{self._token.text[:40]}`")
+            literal = self._literal()
+            if literal is None:
+                self._fail(f"a value is expected, not {self._shown()}", "")
+            found.append(literal)
+            if len(found) > MAX_VALUES:
+                self._too_large(f"the list has more than {MAX_VALUES:,} values")
+            if self._token.text != ",":
+                break
+            self._advance()
+        self._expect(")")
+        return tuple(found)
+
+    def _deeper(self) -> None:
+        self._depth += 1
+        if self._depth > _MAX_NESTING:
+            self._too_large(f"the expression is nested deeper than {_MAX_NESTING} levels")
+
+    def _count(self) -> None:
+        self._terms += 1
+        if self._terms > MAX_COMPARISONS:
+            self._too_large(f"the expression has more than {MAX_COMPARISONS} comparisons and functions")
+
+    def _is(self, word: str) -> bool:
+        return self._token.kind == "name" and self._token.text.lower() == word
+
+    def _expect(self, mark: str) -> None:
+        if self._token.text != mark:
+            self._fail(f"`{mark}` is expected, not {self._shown()}", "")
+        self._advance()
+
+    def _ahead(self) -> str:
+        """The character behind the token."""
+        return self._text[self._next :].lstrip()[:1]
+
+    def _advance(self) -> Token:
+        token = self._token
+        self._token = self._read()
+        return token
+
+    def _read(self) -> Token:
+        match = TOKEN.match(self._text, self._next)
+        if match is None:
+            rest = self._text[self._next :]
+            start = self._next + len(rest) - len(rest.lstrip(" \t"))
+            self._token = Token("unknown", self._text[start : start + 1], start)
+            if self._token.text == "'":
+                self._fail("the text that starts here does not end", "Close it with a single quote.")
+            if self._token.text in ("{", "[", '"'):
+                self._lack("JSON inside an expression")
+            self._fail(f"{self._shown()} is not understood here", "")
+        kind = match.lastgroup or ""
+        self._next = match.end()
+        return Token(kind, match.group(kind), match.start(kind))
+
+    def _at(self, at: int) -> int:
+        return self._origin.at(at)
+
+    def _shown(self) -> str:
+        return "the end" if self._token.kind == "end" else f"`{self._token.text[:40]}`"
+
+    def _fail(self, message: str, hint: str, token: Token | None = None) -> NoReturn:
+        raise self._wrong(QueryInvalid, message, hint, token)
+
+    def _lack(self, what: str, token: Token | None = None) -> NoReturn:
+        raise self._wrong(NotSupported, f"not supported: {what}", "docs/odata.md lists what is.", token)
+
+    def _too_large(self, message: str) -> NoReturn:
+        raise self._wrong(QueryTooLarge, message, "", None)
+
+    def _wrong(self, kind: type[QueryInvalid], message: str, hint: str, token: Token | None) -> QueryInvalid:
+        return kind(
+            message,
+            position=self._at((token or self._token).at),
+            parameter=self._origin.parameter,
+            text=self._origin.text,
+            hint=hint,
+        )
+
+
+def _plain(text: str) -> str:
+    """A number without an exponent."""
+    digits, _, exponent = text.lower().partition("e")
+    if not exponent:
+        return text
+    sign = digits[0] if digits[0] in "+-" else ""
+    whole, _, fraction = digits.lstrip("+-").partition(".")
+    places, moved = whole + fraction, len(whole) + int(exponent)
+    if moved <= 0:
+        return f"{sign}0.{'0' * -moved}{places}"
+    if moved >= len(places):
+        return sign + places + "0" * (moved - len(places))
+    return f"{sign}{places[:moved]}.{places[moved:]}"

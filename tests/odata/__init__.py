@@ -1,0 +1,1 @@
+"""OData: the grammar, the documents, and what clients do with them."""
