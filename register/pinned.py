@@ -102,7 +102,10 @@ async def end_what_is_over(pool: Pool, policy: Policy) -> int:
             async with connection.transaction():
                 await connection.execute(f"SELECT pg_advisory_xact_lock({IDENTITY_LOCK})")
                 written += await _end(connection, policy)
-        while (batch := await _merge_due(connection, policy)) is not None:
+        while await connection.fetchval("SELECT EXISTS (SELECT FROM merge_due)"):
+            batch = await _merge_due(connection, policy)
+            if batch is None:
+                break
             written += batch
     return written
 
@@ -145,7 +148,7 @@ async def note_silences(connection: Connection, policy: Policy) -> None:
 
 async def _merge_due(connection: Connection, policy: Policy) -> int | None:
     """Merge the next rows of which several sources tell, as a page does: beside other pages. Returns how many were
-    written; None where nothing is due, or another worker is at it."""
+    written; None where nothing is due any more, or another worker is at it."""
     async with connection.transaction():
         await connection.execute(f"SELECT pg_advisory_xact_lock_shared({IDENTITY_LOCK})")
         due = await connection.fetchrow(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from register.errors import RegisterError, RowNotFound
 from register.ids import derive_id
 from register.pinned import PinInvalid, end_what_is_over
 from register.policy import Trusted
+from register.settled import IDENTITY_LOCK
 from tests.fix_engine import Engine
 from tests.fix_gateway import execute
 from tests.sync.test_identity import write_book
@@ -277,6 +279,15 @@ async def test_a_silence_that_concerns_many_rows_is_followed_in_batches(
     assert await engine.count("merge_due") == 0
     assert await end_what_is_over(engine.pool, engine.policy) == 0
     assert await engine.count("event", "cause = 'silence'") == 5
+
+
+async def test_looking_for_what_is_over_waits_for_nobody(engine: Engine) -> None:
+    """A plan keeps the register locked for minutes, and a worker that looks every two seconds has other things to do."""
+    await two_books(engine)
+    async with engine.pool.acquire() as plan, plan.transaction():
+        await plan.execute(f"SELECT pg_advisory_xact_lock({IDENTITY_LOCK})")
+        async with asyncio.timeout(10):
+            assert await end_what_is_over(engine.pool, engine.policy) == 0
 
 
 async def test_rows_joined_by_an_earlier_version_come_to_say_what_was_chosen(
