@@ -28,6 +28,7 @@ from register.db import Pool, open_pool, open_read_pool
 from register.keys import Keyring
 from register.policy import Policy
 from register.query import Lanes
+from register.query.revision import Revisions
 
 STATEMENT_TIMEOUT_MS = 5_000
 EXPORT_TIMEOUT_MS = 900_000
@@ -100,6 +101,7 @@ def create_app(
                 held.push_async_callback(reading.close)
             app.state.lanes = Lanes(reading)
             held.push_async_callback(app.state.lanes.close)
+            app.state.revisions = Revisions(app.state.lanes)
             app.state.streams = feed.Streams(app.state.lanes)
             held.push_async_callback(app.state.streams.close)
             app.state.keyring = Keyring(app.state.lanes, remember_s=remember_keys_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
@@ -35,6 +36,7 @@ from register.query import (
 from register.query.ast import Compare, Condition, Every, Origin, Path, Value
 from register.query.names import did_you_mean
 from register.query.parse_filter import check_text
+from register.query.revision import Revisions, tag_of
 
 _IN_LINKS = "!$%&'()*+,/:;=?@~"
 PREFIX = "/api/v1/"
@@ -68,6 +70,13 @@ class Rows:
             if b"cursor=" in query:
                 query, cursor = without_cursor(query)
             prepared = prepare(collection, query, rows is not None)
+            if prepared.follows_events:
+                tag, unchanged = await _tag(state.revisions, scope, rows)
+                headers += [(b"etag", tag), (b"cache-control", b"private, no-cache")]
+                if unchanged:
+                    await send({"type": "http.response.start", "status": 304, "headers": headers[1:]})
+                    await send({"type": "http.response.body", "body": b""})
+                    return
             answer = await read_page(state.lanes, state.secret, prepared, cursor, rows)
             if answer.next:
                 link = f'<{scope["path"]}?{_before_cursor(query)}cursor={answer.next}>; rel="next"'
@@ -75,6 +84,15 @@ class Rows:
         headers.append((b"content-length", b"%d" % len(answer.body)))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _tag(revisions: Revisions, scope: Scope, rows: RowScope | None) -> tuple[bytes, bool]:
+    """The entity tag of an answer, and whether the caller has that very answer already. Days turn at midnight UTC."""
+    known = next((value for name, value in scope["headers"] if name == b"if-none-match"), b"")
+    revision = await (revisions.now() if known else revisions.lately())
+    today = datetime.now(UTC).date().isoformat()
+    tag = tag_of(revision, today, scope["path"], scope["query_string"], repr(rows)).encode()
+    return tag, bool(known) and tag in (part.strip() for part in known.split(b","))
 
 
 async def _one_row(

@@ -17,6 +17,7 @@ from register.query.near import read_near
 from register.query.one_row import compile_named, compile_row, find_row, only_one
 from register.query.past import AsOf, require_history
 from register.query.plan import Groups, Level
+from register.query.revision import follows_events
 from register.query.scope import RowScope
 
 
@@ -29,6 +30,8 @@ class Prepared:
     first: Statement
     as_of: AsOf | None = None
     scoped: bool = False
+    follows_events: bool = False
+    """Whether the answer stays the same while nothing happens."""
     near: dict[str, Statement] = field(default_factory=dict)
     """The first page of the past, up to a key."""
 
@@ -37,7 +40,8 @@ class Prepared:
         """Raises PastUnknown where an instant is asked of rows that keep no history."""
         if as_of is not None:
             require_history(level.entity, as_of.parameter)
-        return cls(level, shape, compile_page(level, past=as_of is not None, scoped=scoped), as_of, scoped)
+        first = compile_page(level, past=as_of is not None, scoped=scoped)
+        return cls(level, shape, first, as_of, scoped, follows_events(level))
 
     def behind(self, after: Sequence[str | None], *, past: bool) -> Statement:
         """The page behind this place."""
