@@ -57,7 +57,9 @@ class FromClause:
     def field(self, hops: Hops, field: FieldDef) -> str:
         owner = self.reach(hops)
         if isinstance(field, Tally):
-            return self._builder.tally(field, owner, hops[-1].target if hops else self._entity.name)
+            counted = self._builder.tally(field, owner, hops[-1].target if hops else self._entity.name)
+            # Where no row is, nothing is counted: that is not the same as none.
+            return f"CASE WHEN {owner}.id IS NOT NULL THEN {counted} END" if hops else counted
         return f"{owner}.{quoted(field.name)}"
 
     def expression(self, expression: Expression) -> str:
