@@ -322,7 +322,7 @@ class Checker(Names):
             if isinstance(right, Value):
                 raise wrong(origin, at, "two values are compared: one side is a field or a function")
             other = self.expression(entity, right)
-            return Comparison(self._value(left, (kind_of(other),), origin), operator, other)
+            return Comparison(self._value(left, (kind_of(other),), origin, _shown(right)), operator, other)
         first = self.expression(entity, left)
         kind = kind_of(first)
         if isinstance(right, Value):
@@ -333,7 +333,7 @@ class Checker(Names):
                     f"this holds {kind}: it is no condition by itself",
                     "Compare it with something.",
                 )
-            return Comparison(first, operator, self._value(right, (kind,), origin))
+            return Comparison(first, operator, self._value(right, (kind,), origin, _shown(left)))
         second = self.expression(entity, right)
         kinds = {_ALIKE.get(one, one) for one in (kind, kind_of(second))}
         if len(kinds) > 1 or not kinds <= COMPARED or (operator not in ("=", "!=") and not kinds <= ORDERED):
@@ -360,7 +360,7 @@ class Checker(Names):
                 operand.origin, operand.at, f"{shown} is expected; `{operand.name}` gives {function.gives}"
             )
         found = [
-            self._value(argument, kinds, operand.origin)
+            self._value(argument, kinds, operand.origin, _shown(operand))
             if isinstance(argument, Value)
             else self.expression(entity, argument, kinds)
             for argument, kinds in zip(operand.arguments, function.takes, strict=True)
@@ -385,14 +385,15 @@ class Checker(Names):
             )
         return function
 
-    def _value(self, value: Value, kinds: tuple[Kind, ...], origin: Origin) -> Fixed:
+    def _value(self, value: Value, kinds: tuple[Kind, ...], origin: Origin, beside: str) -> Fixed:
+        """The value, read as what stands beside it wants it."""
         kind = kinds[0]
         if Kind.INSTANT in kinds and (value.kind == "now" or len(value.text) > len("2026-11-30")):
             kind = Kind.INSTANT
         elif Kind.NUMBER in kinds:
             kind = Kind.NUMBER
-        place = Path(("value",), value.at, origin)
-        return Fixed(read_value(FieldDef("value", kind, ""), "=", value, place), kind)
+        place = Path((beside,), value.at, origin)
+        return Fixed(read_value(FieldDef(beside, kind, ""), "=", value, place), kind)
 
     def _other(self, entity: Entity, field: FieldDef, operator: Operator, value: Value, path: Path) -> Other:
         """The field that stands where a value might. Who forgot the quotes around a text is told so."""
@@ -438,3 +439,7 @@ class Checker(Names):
 
 def _at(item: Selected, error: type[QueryInvalid], message: str) -> QueryInvalid:
     return error(message, position=item.at, parameter=item.origin.parameter, text=item.origin.text)
+
+
+def _shown(operand: Operand) -> str:
+    return operand.text[:60]
