@@ -305,7 +305,7 @@ async def until_told(pool: Pool, fire: Fire, but: list[str]) -> None:
         before = left
         return not left
 
-    await until(told, every_s=0.3)
+    await until(told, within_s=1_800, every_s=0.3)
 
 
 async def until(holds: Callable[[], Any], *, within_s: float = 300, every_s: float = 0.05) -> None:
