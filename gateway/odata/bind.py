@@ -82,6 +82,8 @@ class Binder:
     variable: str = ""
     outer: tuple[str, ...] = ()
     columns: Mapping[str, Kind] | None = None
+    top: EntitySet | None = None
+    """The set that the outermost lambda stands in."""
 
     def condition(self, node: Expression, negated: bool = False) -> Condition:
         match node:
@@ -203,7 +205,7 @@ class Binder:
         if node.body is None:
             return Some(path, None)
         outer = (*self.outer, self.variable) if self.variable else self.outer
-        inner = replace(self, start=each, variable=node.variable, outer=outer)
+        inner = replace(self, start=each, variable=node.variable, outer=outer, top=self.top or self.start)
         if node.word == "any":
             return Some(path, inner.condition(node.body))
         return Not(Some(path, Not(inner.condition(node.body))))
@@ -392,7 +394,8 @@ class Binder:
             return member.names
         if first == self.variable:
             return member.names[1:]
-        outside = first in self.outer or first == "$it" or first in self.start.properties
+        top = self.top or self.start
+        outside = first in (*self.outer, "$it", *top.properties, *top.navigations)
         kind: type[QueryInvalid] = NotSupported if outside else NameUnknown
         why = "lies outside of the lambda, which is not supported" if outside else "is not known here"
         raise kind(

@@ -233,7 +233,9 @@ class _Reader:
                 return self._lambda(Member(tuple(names)))
             if token.text in ("$filter", "$ref", "$value", "$each"):
                 self._lack(f"`{token.text}` inside an expression")
-            if token.text[0] in "$@" and (names or token.text != "$it"):
+            if token.text[0] == "@":
+                self._lack("annotations")
+            if token.text[0] == "$" and (names or token.text != "$it"):
                 self._fail(f"{self._shown()} is not understood here", "")
             self._advance()
             names.append((token.text, self._at(token.at)))
@@ -271,6 +273,8 @@ class _Reader:
             if self._token.kind in ("typed", "time"):
                 self._lack(f"the literal `{self._token.text[:40]}`")
             literal = self._literal()
+            if literal is None and (self._token.kind == "name" or self._token.text == ")"):
+                self._lack("`in` with anything but a list of values")
             if literal is None:
                 self._fail(f"a value is expected, not {self._shown()}", "")
             found.append(literal)

@@ -1,0 +1,153 @@
+"""$apply: groups of rows, of collections and of views, of now and of then."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.fix_gateway import execute
+from tests.odata.conftest import PAY, Service
+
+
+def apply(service: Service, steps: str, more: str = "", of: str = "WorkItems") -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = service.get(f"{of}?$apply={quote(steps)}{more}")["value"]
+    return rows
+
+
+def test_groups_carry_their_measures(service: Service) -> None:
+    body = service.get(
+        "WorkItems?$apply=groupby((ProjectKey,Status),aggregate($count as N,Points with sum as Total,Points with max as Most,"
+        "AssigneeId with countdistinct as People))&$orderby=N desc,ProjectKey,Status&$top=2"
+    )
+    assert body["@odata.context"].endswith("$metadata#WorkItems(ProjectKey,Status,N,Total,Most,People)")
+    assert body["value"] == [
+        {"ProjectKey": "PAY", "Status": "done", "N": 3, "Total": 4, "Most": 3, "People": 2},
+        {"ProjectKey": "PAY", "Status": "todo", "N": 3, "Total": 12, "Most": 6, "People": 2},
+    ]
+
+
+def test_a_key_of_a_related_row_is_an_object_in_the_answer(service: Service) -> None:
+    body = service.get(
+        "WorkItems?$apply=groupby((Project/Programme/Key,Project/Key),aggregate($count as N))&$orderby=N desc"
+    )
+    assert body["@odata.context"].endswith("#WorkItems(Project(Programme(Key),Key),N)")
+    assert body["value"][0] == {"Project": {"Programme": {"Key": "ERP"}, "Key": "PAY"}, "N": 6}
+
+
+def test_filters_before_and_behind_groups(service: Service) -> None:
+    assert apply(service, "filter(Points gt 1)/groupby((Status),aggregate($count as N))/filter(N gt 3)") == [
+        {"Status": "todo", "N": 4}
+    ]
+    assert apply(service, "groupby((Status),aggregate($count as N))", "&$filter=N eq 5") == [
+        {"Status": "done", "N": 5}
+    ]
+    assert apply(
+        service, "filter(Status eq 'done')/filter(Points gt 2)/aggregate(Points with average as Mean)"
+    ) == [{"Mean": 19 / 3}]
+    assert apply(service, "groupby((Status))") == [{"Status": "done"}, {"Status": "todo"}]
+    assert apply(service, "aggregate(Points mul 2 with sum as Twice)") == [{"Twice": 80}]
+    assert apply(
+        service, "groupby((Grain),aggregate($count as N))", "&$filter=Grain eq 'day'", "ProjectSnapshots"
+    ) == [{"Grain": "day", "N": 3}]
+
+
+def test_groups_come_in_pages_too(service: Service) -> None:
+    link, rows = "WorkItems?$apply=groupby((Key),aggregate($count as N))&$orderby=Key desc&$skip=1&$top=6", []
+    while link:
+        page = service.raw(link, Prefer="maxpagesize=2").json()
+        rows += [row["Key"] for row in page["value"]]
+        link = page.get("@odata.nextLink")
+    assert rows == ["W-08", "W-07", "W-06", "W-05", "W-04", "W-03"]
+
+
+@pytest.mark.parametrize(
+    ("steps", "code", "position"),
+    [
+        ("groupby((Nothing))", "QRY002", "9"), ("groupby((Labels))", "QRY001", "9"), ("groupby((Key)", "QRY001", "0"), ("aggregate(Title with sum as T)", "QRY001", "10"),
+        ("aggregate(Points with sum)", "QRY001", "10"), ("groupby((Key),aggregate($count as Key))", "QRY001", "24"), ("filter(Points gt 1", "QRY001", "0"),
+        ("groupby((Key))/filter(Nothing eq 1)", "QRY002", "22"), ("groupby(Key)", "QRY001", "8"), ("aggregate()", "QRY001", "10"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_pointed_at(service: Service, steps: str, code: str, position: str) -> None:
+    error = service.error(f"WorkItems?$apply={steps}", 400, code)
+    assert (error["target"], error["position"]) == ("$apply", position)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "$apply=compute(Points add 1 as P)", "$apply=filter(Points gt 1)", "$apply=topcount(2,Points)", "$apply=groupby((rollup(Status,Key)))", "$apply=groupby((year(DueOn)))",
+        "$apply=groupby((Key),topcount(1,Points))", "$apply=aggregate(Points with Custom.method as X)", "$apply=groupby((Key))/groupby((Key))", "$apply=concat(aggregate($count as N),groupby((Key)))",
+        "$apply=groupby((Key))&$select=Key", "$apply=groupby((Key))&$count=true", "$apply=groupby((Key))&$expand=Project", "$apply=aggregate(Points as X)",
+    ],
+)  # fmt: skip
+def test_other_steps_are_refused(service: Service, query: str) -> None:
+    service.error(f"WorkItems?{query}", 501, "ODA001")
+
+
+def test_summaries_are_what_they_say(service: Service) -> None:
+    (erp,) = service.get(
+        "PortfolioSummary?$filter=ProgrammeKey eq 'ERP'&$select=Projects,Red,Green,InDelivery,Budget,Currency"
+    )["value"]
+    assert erp == {"Projects": 1, "Red": 1, "Green": 0, "InDelivery": 1, "Budget": 100, "Currency": "EUR"}
+    heat = service.get("RiskHeatmap?$select=Probability,Impact,Score,Risks,CostImpact&$orderby=Score desc")[
+        "value"
+    ]
+    assert [tuple(row.values()) for row in heat] == [
+        (3, 5, 15, 1, 1000),
+        (2, 5, 10, 1, 1000),
+        (1, 5, 5, 1, 1000),
+    ]
+    variance = service.get("MilestoneVariance?$select=Key,DaysLate,Variance,ExpectedOn&$orderby=Key")["value"]
+    assert [tuple(row.values()) for row in variance] == [
+        ("M-1", 14, "late", "2026-03-15"), ("M-2", 0, "on_time", "2026-04-01"), ("M-3", None, "no_baseline", "2026-05-01"),
+    ]  # fmt: skip
+
+
+def test_views_look_back_and_snapshots_tell_of_every_day(own: Service) -> None:
+    url = own.gateway.database_url
+    execute(url, "UPDATE project SET valid_from = now() - interval '3 days'")
+    execute(
+        url,
+        "INSERT INTO project_history (id, key, presence, version, valid_from, valid_to, rag_reported, programme_id, budget, currency) "
+        f"SELECT id, key, 'present', 1, now() - interval '70 days', valid_from, 'amber', programme_id, 7, 'EUR' FROM project WHERE id = '{PAY}'",
+    )
+    rows = own.get(
+        "ProjectSnapshots?$filter=ProjectKey eq 'PAY' and Grain eq 'day'&$orderby=SnapshotOn&$select=RagReported,Budget"
+    )["value"]
+    assert len(rows) == 31
+    assert [row["RagReported"] for row in rows] == ["amber"] * 27 + ["red"] * 4 or [
+        row["RagReported"] for row in rows
+    ] == ["amber"] * 28 + ["red"] * 3
+    months = own.get("ProjectSnapshots?$filter=ProjectKey eq 'PAY' and Grain eq 'month'")["value"]
+    assert {row["RagReported"] for row in months} <= {"amber", "red"}
+    assert 1 <= len(months) <= 4
+    weeks = own.raw("ProjectSnapshots/$count?$filter=ProjectKey eq 'PAY' and Grain eq 'week'").text
+    assert 9 <= int(weeks) <= 11
+    day = str(execute(url, "SELECT (now() - interval '10 days')::date::text"))
+    (then,) = own.get(f"PortfolioSummary?asOf={day}&$filter=ProgrammeKey eq 'ERP'")["value"] or [{}]
+    assert then.get("Budget", 7) == 7
+    assert own.get(f"ProjectSnapshots?asOf={day}&$filter=SnapshotOn gt {day}")["value"] == []
+
+
+def test_quality_and_sources_show_how_they_are(own: Service) -> None:
+    url = own.gateway.database_url
+    execute(
+        url,
+        "INSERT INTO source (key, kind, fresh_at) VALUES ('delivery', 'jira', now() - interval '2 hours')",
+    )
+    execute(
+        url,
+        "INSERT INTO run (source, mode, state, finished_at, seen, requested_by) VALUES ('delivery', 'full', 'succeeded', now(), 12, 'test')",
+    )
+    (row,) = own.get("SyncHealth")["value"]
+    assert (
+        row["Key"],
+        row["HoursSinceFresh"],
+        row["LastRunState"],
+        row["LastRunSeen"],
+        row["OpenFindings"],
+    ) == ("delivery", 2, "succeeded", 12, 0)
+    assert own.get("DataQuality")["value"] == []
