@@ -22,13 +22,11 @@ ITEMS = entity_sets()["WorkItems"]
 DEEP = 5_000
 
 
-def refused(given_: dict[str, str]) -> Problem:
-    with pytest.raises(Problem) as caught:
-        if "$apply" in given_:
-            read_apply(ITEMS, given_, 10, 0)
-        options = read_options(ITEMS, given_, OF_LISTS, Links("http://x/"))
-        check(Query("work_items", fields=options.fields, filter=options.filter, order=options.order))
-    return caught.value
+def read(given_: dict[str, str]) -> None:
+    if "$apply" in given_:
+        read_apply(ITEMS, given_, 10, 0)
+    options = read_options(ITEMS, given_, OF_LISTS, Links("http://x/"))
+    check(Query("work_items", fields=options.fields, filter=options.filter, order=options.order))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +43,8 @@ def refused(given_: dict[str, str]) -> Problem:
     ],
 )  # fmt: skip
 def test_a_bomb_is_refused_while_it_is_read(given_: dict[str, str]) -> None:
-    refused(given_)
+    with pytest.raises(Problem):
+        read(given_)
 
 
 @pytest.mark.parametrize(
