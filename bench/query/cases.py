@@ -38,4 +38,54 @@ CASES = {
           FROM project p WHERE p.presence = 'present' ORDER BY p.key, p.id LIMIT 50) t
         """,
     ),
+    "Q3": Case(
+        "200 filtered and sorted work items, with project",
+        "/api/v1/work_items?limit=200&filter=status%20=%20%27in_progress%27%20AND%20points%20%3E=%203"
+        "&order=-due_on,key&fields=key,title,status,due_on,points,project%7Bkey,title%7D",
+        """
+        SELECT json_agg(t ORDER BY t.due_on DESC, t.key) FROM (
+          SELECT w.key, w.title, w.status, w.due_on, w.points, (
+            SELECT row_to_json(x) FROM (SELECT p.key, p.title FROM project p WHERE p.id = w.project_id) x) AS project
+          FROM (SELECT id, key, title, status, due_on, points, project_id FROM work_item
+                WHERE presence = 'present' AND status = 'in_progress' AND points >= 3 AND due_on IS NOT NULL
+                ORDER BY due_on DESC, key, id LIMIT 200) w) t
+        """,
+    ),
+    "Q4": Case(
+        "work items by project and status, counted and summed",
+        "/api/v1/work_items/aggregate?group_by=project.key,status&measures=n:count(),hours:sum(estimate_hours)"
+        "&order=-n,project.key,status&limit=500",
+        """
+        SELECT json_agg(t ORDER BY t.n DESC, t.key, t.status) FROM (
+          SELECT p.key, g.status, g.n, g.hours FROM (
+            SELECT project_id, status, count(*) AS n, sum(estimate_hours) AS hours FROM work_item
+            WHERE presence = 'present' GROUP BY project_id, status) g
+          LEFT JOIN project p ON p.id = g.project_id ORDER BY g.n DESC, p.key, g.status LIMIT 500) t
+        """,
+    ),
+    "Q5": Case(
+        "a programme, its projects, their milestones and risks, and counts",
+        "/api/v1/programmes?key=G007&fields=key,title,projects(limit:50)%7Bkey,title,stage,work_items_count,"
+        "milestones(limit:20)%7Bkey,forecast_on,slip_days%7D,risks(limit:20)%7Bkey,title,score%7D%7D",
+        """
+        SELECT json_agg(t) FROM (
+          SELECT g.key, g.title, (
+            SELECT json_agg(p ORDER BY p.key) FROM (
+              SELECT p.key, p.title, p.stage, n.work_items_count, m.milestones, r.risks
+              FROM (SELECT id, key, title, stage FROM project WHERE programme_id = g.id AND presence = 'present'
+                    ORDER BY key, id LIMIT 50) p
+              LEFT JOIN LATERAL (SELECT count(*) AS work_items_count FROM work_item w
+                                 WHERE w.project_id = p.id AND w.presence = 'present') n ON true
+              LEFT JOIN LATERAL (SELECT json_agg(x) AS milestones FROM (
+                SELECT key, forecast_on, slip_days FROM milestone m WHERE m.project_id = p.id AND m.presence = 'present'
+                ORDER BY key, id LIMIT 20) x) m ON true
+              LEFT JOIN LATERAL (SELECT json_agg(x) AS risks FROM (
+                SELECT key, title, score FROM risk r WHERE r.project_id = p.id AND r.presence = 'present'
+                ORDER BY key, id LIMIT 20) x) r ON true) p) AS projects
+          FROM programme g WHERE g.key = 'G007' AND g.presence = 'present') t
+        """,
+    ),
 }
+
+EXPORT = "id,key,title,status,due_on,points,estimate_hours,project_id,assignee_id,updated_at"
+"""What is exported of every work item."""
