@@ -11,6 +11,7 @@ import orjson
 from fastapi import Request, Response
 from starlette.routing import Route
 
+from gateway.actions import action_paths
 from gateway.auth import signed_in
 from register.catalog import Entity, FieldDef, Kind, catalog, collections
 from register.query.ast import DEFAULT_LIMIT, MAX_LIMIT
@@ -33,6 +34,8 @@ _PARAMETERS = {
     "order": "By what, a minus for downwards: `-budget,key`.",
     "limit": f"How many, up to {MAX_LIMIT:,}; {DEFAULT_LIMIT} when left out.",
     "cursor": "`next` of the page before.",
+    "count": "`true`: also how many rows there are on all pages.",
+    "format": "`json`, or the whole list as a file: `csv`, `ndjson`, `xlsx`, `parquet`.",
     "as_of": "As the register was then: a date (the end of that day, UTC) or an instant with its zone.",
 }
 _SINCE = (
@@ -59,6 +62,17 @@ class _Below(NamedTuple):
 
 
 _BELOW = (
+    _Below(
+        "aggregate",
+        "Groups of {collection}, and what is worked out of each",
+        {
+            "group_by": "By what: `project.key,month:start_of_month(due_on)`.",
+            "measures": "What of each: `n:count(),hours:sum(remaining_hours),late:count_if(slip_days > 10)`.",
+            "having": "Which groups, by the names in the answer: `n > 5`.",
+            "totals": "`true`: also the measures over all rows.",
+            **{name: _PARAMETERS[name] for name in ("filter", "order", "limit", "cursor", "as_of")},
+        },
+    ),
     _Below(
         "{reference}/history",
         "The versions of one of {collection}, newest first, field by field",
@@ -166,7 +180,7 @@ def openapi(version: str) -> dict[str, Any]:
         row = {"$ref": f"#/components/schemas/{entity.name}"}
         paths[f"/api/v1/{name}"] = {"get": _list(name, entity, row)}
         paths[f"/api/v1/{name}/{{reference}}"] = {"get": _one(name, entity, row)}
-        for part in _BELOW if entity.enveloped else ():
+        for part in _BELOW if entity.enveloped else _BELOW[:1]:
             paths[f"/api/v1/{name}/{part.path}"] = {"get": _below(name, entity, part)}
     for path, summary, open_to_all in (
         ("/api/v1/schema", "Every collection with its fields and relations", False),
@@ -179,6 +193,8 @@ def openapi(version: str) -> dict[str, Any]:
             operation["security"] = []
         paths[path] = {"get": operation}
     paths["/api/v1/changes"] = {"get": _feed()}
+    for path, methods in action_paths().items():
+        paths.setdefault(path, {}).update(methods)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Portbook", "version": version, "description": "One register of every project."},

@@ -16,7 +16,8 @@ SELECT md5('programme' || i)::uuid, 'G' || lpad(i::text, 3, '0'), 'Programme ' |
 FROM generate_series(0, 39) i;
 
 INSERT INTO project (id, key, title, description, code, stage, programme_id, portfolio_id, manager_id,
-                     start_planned_on, finish_planned_on, percent_complete, budget, currency, rag_reported, source, source_id, url, updated_at)
+                     start_planned_on, finish_planned_on, percent_complete, budget, currency, rag_reported,
+                     source, source_id, url, updated_at)
 SELECT md5('project' || i)::uuid, 'P' || lpad(i::text, 5, '0'), 'Project number ' || i, repeat('What it is for. ', 12),
        'C-' || i, 'delivery', md5('programme' || i % 40)::uuid, md5('portfolio')::uuid, md5('person' || i)::uuid,
        date '2026-01-01' + i % 300, date '2026-06-01' + i % 500,

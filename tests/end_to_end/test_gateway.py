@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import time
 from datetime import date
 from typing import Any
@@ -295,7 +296,7 @@ def test_a_slow_statement_is_cut_and_said_to_be_slow(gateway: RunningGateway) ->
 
 
 def test_an_error_nobody_foresaw_is_a_problem_without_a_traceback(gateway: RunningGateway) -> None:
-    execute(gateway.database_url, "ALTER TABLE risk DROP COLUMN cause")
+    execute(gateway.database_url, "ALTER TABLE risk DROP COLUMN cause CASCADE")
     with gateway.client() as client:
         assert_problem(client.get("/api/v1/risks?fields=cause"), 500, "API001")
         assert client.get("/api/v1/projects").status_code == 200
@@ -339,6 +340,22 @@ def test_the_openapi_document_and_the_reference_page_cover_every_collection(api:
         assert f"id='{name}'" in page.text
     assert "http" not in page.text.replace("https://", "http://").split("<h2")[0]
     assert "script" not in page.headers["content-security-policy"]
+
+
+def test_the_openapi_document_names_every_address_of_the_api(api: httpx.Client) -> None:
+    from gateway import decide, feed, hooks_out, query
+
+    paths = {
+        re.sub(r"{\w+}", "{}", path): methods
+        for path, methods in api.get("/openapi.json").json()["paths"].items()
+    }
+    for route in (*decide.routes, *feed.routes, *hooks_out.routes, *query.routes):
+        if "{collection}" in route.path:
+            continue
+        described = paths[re.sub(r"{\w+}", "{}", route.path)]
+        assert {method.lower() for method in route.methods or ()} - {"head"} <= set(described), route.path
+    for name in get(api, "schema")["collections"]:
+        assert "get" in paths[f"/api/v1/{name}/aggregate"]
 
 
 _HOSTILE = [
