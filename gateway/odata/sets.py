@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -16,7 +16,7 @@ from gateway.odata.apply import read_apply
 from gateway.odata.errors import NotSupported
 from gateway.odata.metadata import metadata, service_document
 from gateway.odata.model import EntitySet, Navigation, Property, entity_sets
-from gateway.odata.options import OF_LISTS, OF_ROWS, Links, Options, read_filter, read_options
+from gateway.odata.options import OF_LISTS, OF_ROWS, Links, Options, read_options
 from gateway.rest import each_once
 from register.catalog import Kind
 from register.errors import RowNotFound
@@ -41,6 +41,7 @@ from register.query.ast import Compare, Condition, Every, Origin, Path, Selected
 _IN_LINKS = "$,'()/:;=@*"
 _NOWHERE = Origin("", "")
 _NO_LINK = re.compile(rb',"[A-Za-z]+@odata\.nextLink":null')
+_OF_NUMBERS = tuple(option for option in OF_LISTS if option not in ("$count", "$apply"))
 XML, PLAIN, JSON = "application/xml", "text/plain;charset=utf-8", "application/json"
 
 
@@ -204,15 +205,9 @@ def _next(asked: Asked, given: _Given, place: str, shown: int) -> str:
 
 
 async def _number(asked: Asked, given: _Given, each: EntitySet, condition: Condition | None) -> Reply:
-    if set(given.options) - {"$filter"}:
-        name = next(name for name in given.options if name != "$filter")
-        raise NotSupported(
-            f"not supported: `{name[:60]}` beside /$count", parameter=name[:60], hint="It takes $filter."
-        )
-    text = given.options.get("$filter")
-    options = Options((Selected("id", "Id", 0, _NOWHERE),), "")
-    if text is not None:
-        options = replace(options, filter=read_filter(each, text, Origin("$filter", text)))
+    # By OData these have no say in the number; clients that count what they page through send them along.
+    options = read_options(each, given.options, _OF_NUMBERS, Links(asked.root))
+    options = Options((Selected("id", "Id", 0, _NOWHERE),), "", filter=options.filter)
     level = _level(each, options, condition, 1)
     total = await fetch_count(asked.lanes, level, given.as_of, asked.rows)
     return Reply(b"%d" % total, PLAIN)

@@ -114,7 +114,7 @@ def test_what_is_wrong_is_said_with_its_place(
         "WorkItems?$orderby=tolower(Title)", "WorkItems?$select=Project/Key", "Projects?$expand=*", "Projects?$expand=WorkItems/$ref",
         "Projects?$expand=WorkItems($levels=2)", "Projects?$expand=WorkItems($search=x)", "Projects?$expand=Programme($filter=Key eq 'A')",
         "Projects(Key='PAY')", f"Projects({PAY})/WorkItems(1)", f"Projects({PAY})/WorkItems/$ref", "Projects/$filter(Key eq 'A')", "$all",
-        f"Projects({PAY})/Portbook.Project", "WorkItems/$count?$orderby=Key", "$crossjoin(Projects,Risks)", "WorkItems?$deltatoken=1",
+        f"Projects({PAY})/Portbook.Project", "WorkItems/$count?$apply=groupby((Key))", "$crossjoin(Projects,Risks)", "WorkItems?$deltatoken=1",
     ],
 )  # fmt: skip
 def test_what_is_not_supported_is_refused_and_not_ignored(service: Service, path: str) -> None:
