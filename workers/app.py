@@ -47,7 +47,7 @@ def calm_garbage_collector() -> None:
     collector walks them again and again: it tripled the cost of decoding a page."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(200_000, 20, 50)
+    gc.set_threshold(100_000, 20, 50)
 
 
 class WorkerApp:

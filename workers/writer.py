@@ -28,7 +28,7 @@ from workers.records import Sorted, Sorter
 
 log = structlog.get_logger("portbook.sync")
 
-BATCH_RECORDS = 1_000
+BATCH_RECORDS = 600
 """Pages waiting together are committed together up to this many records: fewer, larger transactions."""
 REJECTED_SHARE = 0.05
 REJECTED_FEW = 20
