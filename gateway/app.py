@@ -23,6 +23,7 @@ from gateway import (
     rest,
     schema,
 )
+from gateway.limits import Limits
 from gateway.odata import routes as odata
 from register.db import Pool, open_pool, open_read_pool
 from register.keys import Keyring
@@ -60,6 +61,8 @@ def create_app(
     version: str = "0",
     statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
     remember_keys_s: float = 5.0,
+    at_once: int | None = None,
+    per_second: int | None = None,
     doors: Mapping[str, hooks_in.Door] | None = None,
     ring: Callable[[], Awaitable[object]] | None = None,
     policy: Policy | None = None,
@@ -71,7 +74,8 @@ def create_app(
     Give either a `pool`, which the app uses up and leaves open, or a `database_url`: then the app opens a pool of
     `pool_size` connections when it starts and closes it when it ends. `secret` signs cursors: gateways that answer
     for one another need the same; without one, cursors end with the process. A withdrawn key goes on for at most
-    `remember_keys_s`. `doors` let notifications of tools in, by source; `ring` is called when some were kept.
+    `remember_keys_s`; a key in force may ask as much `at_once` and `per_second` as these say. `doors` let notifications
+    of tools in, by source; `ring` is called when some were kept.
     With a `policy` people may decide here, as the merge then does; with `webhooks` they may set these up.
     `authorization_uri` is where OData clients are sent to sign in with an account of the organisation.
     """
@@ -104,6 +108,7 @@ def create_app(
             app.state.revisions = Revisions(app.state.lanes)
             app.state.streams = feed.Streams(app.state.lanes)
             held.push_async_callback(app.state.streams.close)
+            app.state.limits = Limits(at_once, per_second)
             app.state.keyring = Keyring(app.state.lanes, remember_s=remember_keys_s)
             app.state.exports = await apart("exports", statement_timeout_ms=EXPORT_TIMEOUT_MS)
             app.state.policy = policy

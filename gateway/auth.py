@@ -12,7 +12,7 @@ from register.keys import Caller, Keyring
 
 
 async def signed_in(request: Request, scope: str = "read") -> Caller:
-    """The caller of this request. Raises NotSignedIn or NotAllowed."""
+    """The caller of this request. Raises NotSignedIn, NotAllowed or TooMany."""
     return await caller_of(request.app.state.keyring, request.scope, scope)
 
 
@@ -33,6 +33,7 @@ async def caller_of(
         raise NotAllowed(
             f"the key {caller.name!r} is restricted to some rows; decisions need one that sees everything"
         )
+    request["app"].state.limits.enter(request, caller)
     return caller
 
 

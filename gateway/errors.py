@@ -3,7 +3,8 @@
 Problem
 └─ HttpProblem          its status as given
    ├─ NotSignedIn       401
-   └─ NotAllowed        403
+   ├─ NotAllowed        403
+   └─ TooMany           429
 """
 
 from __future__ import annotations
@@ -42,3 +43,13 @@ class NotAllowed(HttpProblem):
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message, status=403, hint=hint)
+
+
+class TooMany(HttpProblem):
+    """The key asks more at a time than one key may."""
+
+    code = "API004"
+
+    def __init__(self, message: str, wait_s: int) -> None:
+        super().__init__(message, status=429, hint=f"Ask again after {wait_s} s, or less at a time.")
+        self.wait_s = wait_s

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.auth import signed_in
+from gateway.limits import leave
 
 
 class Metrics:
@@ -62,6 +63,7 @@ class Counted:
         try:
             await self._app(scope, receive, watched)
         finally:
+            leave(scope)
             # The pattern, not the address: labels must stay few whatever callers invent.
             route = getattr(scope.get("route"), "path", None) or _route(scope["path"])
             self._metrics.count(route, status, time.perf_counter() - started)

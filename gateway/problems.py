@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.errors import HttpProblem, NotSignedIn
+from gateway.errors import HttpProblem, NotSignedIn, TooMany
 from portbook.errors import Problem
 from register.addresses import AddressForbidden
 from register.decisions import DecisionInvalid
@@ -47,6 +47,7 @@ _TITLES = {
     404: "Not found",
     405: "Method not allowed",
     409: "Ambiguous",
+    429: "Too much at a time",
     500: "Something is wrong here",
     503: "Not available just now",
 }
@@ -72,6 +73,8 @@ def problem_response(problem: Problem) -> Response:
     headers: Mapping[str, str] = {}
     if isinstance(problem, NotSignedIn):
         headers = {"WWW-Authenticate": 'Bearer realm="portbook", Basic realm="portbook", charset="UTF-8"'}
+    elif isinstance(problem, TooMany):
+        headers = {"Retry-After": str(problem.wait_s)}
     elif status == 503:
         headers = {"Retry-After": "5"}
     # A hostile name may hold a lone surrogate, which no JSON text can.

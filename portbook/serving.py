@@ -74,6 +74,8 @@ def server(config: Config, stores: Stores) -> uvicorn.Server:
         database_url=stores.database_url,
         pool_size=POOL_SIZE,
         secret=secret,
+        at_once=config.gateway.at_once,
+        per_second=config.gateway.per_second,
         version=__version__,
         doors=doors,
         ring=lambda: ring(stores.redis_url),

@@ -141,6 +141,15 @@ class Gateway(_Strict):
         default=None,
         description="The address people use, where a proxy stands before us: for links and webhooks.",
     )
+    at_once: int = Field(
+        default=32, ge=1, le=10_000, description="Requests that one key may have under way at a time."
+    )
+    per_second: int | None = Field(
+        default=None,
+        ge=1,
+        le=100_000,
+        description="Requests that one key may make in a second, five seconds' worth at a time.",
+    )
 
     @field_validator("listen")
     @classmethod

@@ -358,6 +358,45 @@ def test_the_openapi_document_names_every_address_of_the_api(api: httpx.Client) 
         assert "get" in paths[f"/api/v1/{name}/aggregate"]
 
 
+def test_a_key_that_asks_too_much_is_told_when_to_come_again_and_others_are_served(register_url: str) -> None:
+    keys = [
+        run_apart(with_pool(register_url, lambda pool, name=name: create_key(pool, name)))
+        for name in ("a", "b")
+    ]
+    with (
+        Server(create_app(database_url=register_url, pool_size=1, per_second=1)) as url,
+        httpx.Client() as client,
+    ):
+        answers = [
+            client.get(f"{url}/api/v1/projects", headers={"Authorization": f"Bearer {keys[0]}"})
+            for _ in range(8)
+        ]
+        assert {answer.status_code for answer in answers[:5]} == {200}
+        assert_problem(answers[-1], 429, "API004")
+        assert int(answers[-1].headers["retry-after"]) >= 1
+        assert (
+            client.get(f"{url}/api/v1/projects", headers={"Authorization": f"Bearer {keys[1]}"}).status_code
+            == 200
+        )
+
+
+def test_requests_under_way_are_counted_until_they_are_answered(register_url: str) -> None:
+    key = run_apart(with_pool(register_url, lambda pool: create_key(pool, "a")))
+    with (
+        Server(create_app(database_url=register_url, pool_size=2, at_once=1)) as url,
+        httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}) as client,
+    ):
+        stream = {"Accept": "text/event-stream"}
+        with client.stream("GET", "/api/v1/changes", headers=stream) as held:
+            assert held.status_code == 200
+            assert_problem(client.get("/api/v1/projects"), 429, "API004")
+        deadline = time.monotonic() + 10
+        while client.get("/api/v1/projects").status_code == 429:
+            assert time.monotonic() < deadline, "a stream that ended is still counted"
+            time.sleep(0.05)
+        assert {client.get("/api/v1/projects").status_code for _ in range(5)} == {200}
+
+
 _HOSTILE = [
     *("'", '"', "\\", "%", "\0", "\ud800", "é", "'; DROP TABLE project; --", "{}", "(" * 9_000, "1e99", "$1"),
     *(f"{field} {operator} {value}"
