@@ -13,6 +13,8 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+import requests
+from odata import ODataService
 
 from tests.odata.conftest import Service
 from tests.odata.reader import Reader
@@ -48,6 +50,21 @@ def test_a_reader_of_the_standard_reads_every_set_and_follows_every_link(
     )
     assert len(pay["WorkItems"]) == 6
     assert pay["Programme"]["Portfolio"]["Key"] == "BANK"
+
+
+def test_an_independent_client_reads_filters_and_follows_ways(service: Service) -> None:
+    with requests.Session() as session:
+        session.auth = ("anybody", service.gateway.key)
+        register = ODataService(f"{service.gateway.url}/odata/v4/", session=session, reflect_entities=True)
+        items, projects = register.entities["WorkItems"], register.entities["Projects"]
+        found = register.query(items).filter(items.Status == "done").order_by(items.Points.desc()).limit(3)
+        assert [(item.Key, item.Points) for item in found] == [("W-09", 9), ("W-07", 7), ("W-03", 3)]
+        assert [item.Key for item in register.query(items).filter(items.Title.contains("Item 3"))] == ["W-03"]
+        assert len(list(register.query(items))) == 9
+        project = register.query(projects).filter(projects.Key == "PAY").first()
+        assert (project.Title, project.Budget, project.Tags) == ("Payments", 100, ["bank", "core"])
+        assert len(project.WorkItems) == 6
+        assert project.Programme.Title == "Finance"
 
 
 def test_power_query_is_asked_to_sign_in_and_told_where(service: Service) -> None:
