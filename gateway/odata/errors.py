@@ -10,7 +10,7 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Scope
 
-from gateway.errors import HttpProblem, NotSignedIn
+from gateway.errors import HttpProblem, NotSignedIn, TooMany
 from gateway.problems import clean, status_of
 from portbook.errors import Problem
 from register.errors import QueryInvalid
@@ -53,6 +53,8 @@ def error_response(problem: Problem, authorization_uri: str | None = None) -> Re
     headers = dict(VERSION)
     if isinstance(problem, NotSignedIn):
         headers["WWW-Authenticate"] = challenge(authorization_uri)
+    elif isinstance(problem, TooMany):
+        headers["Retry-After"] = str(problem.wait_s)
     elif status == 503:
         headers["Retry-After"] = "5"
     return Response(orjson.dumps(body), status, headers, "application/json;odata.metadata=minimal")

@@ -305,6 +305,16 @@ def test_people_of_the_organisation_are_told_where_to_sign_in(service: Service) 
     )
 
 
+def test_a_key_that_asks_too_much_is_told_when_to_ask_again(service: Service) -> None:
+    app = create_app(database_url=service.gateway.database_url, pool_size=1, per_second=2)
+    with Server(app) as url, service.gateway.client() as client:
+        answers = [client.get(f"{url}/odata/v4/") for _ in range(40)]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert refused
+    assert refused[0].json()["error"]["code"] == "API004"
+    assert int(refused[0].headers["retry-after"]) >= 1
+
+
 def test_a_restricted_key_sees_its_rows_through_every_set_and_way(service: Service, partner: Service) -> None:
     assert partner.keys("Projects") == ["PAY"]
     assert len(partner.keys("WorkItems")) == 6
