@@ -1,8 +1,9 @@
-"""What clients do, written down from their documentation, and a reader that knows the standard alone.
+"""What clients ask, and a reader that knows the standard alone. No traffic was recorded: these are not captures.
 
-Power Query (Excel, Power BI): the service root, its metadata, previews of 1,000 rows, then the steps of a query folded
-into $select, $filter, $orderby, $top, $skip and /$count; for an organisational account an empty Bearer first. Tableau:
-the root or a set, the metadata as XML, whole sets page by page, collections ignored.
+Power Query (Excel, Power BI), from its documentation: the steps of a query are folded into $select, $filter, $orderby,
+$top, $skip and counts; for an organisational account an empty Bearer comes first. The headers and the preview of 1,000
+rows are what is commonly seen, documented nowhere that we found. Tableau, from its documentation: the root or a set,
+the metadata as XML, whole sets page by page, collections left out.
 """
 
 from __future__ import annotations
