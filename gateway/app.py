@@ -110,6 +110,7 @@ def create_app(
             held.push_async_callback(app.state.streams.close)
             app.state.limits = Limits(at_once, per_second)
             app.state.keyring = Keyring(app.state.lanes, remember_s=remember_keys_s)
+            app.state.export_turns = {}
             app.state.exports = await apart("exports", statement_timeout_ms=EXPORT_TIMEOUT_MS)
             app.state.policy = policy
             app.state.writing = await apart("decisions", policy is not None)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import orjson
 from fastapi import Request, Response
@@ -24,6 +26,7 @@ from register.query import Query, check, parse_fields, parse_order
 from register.query.names import did_you_mean
 
 PARAMETERS = ("fields", "filter", "order", "limit", "as_of", "format")
+SENT_WITHIN_S = 1_800
 PATIENCE_S = 20
 """How long a caller waits while others have their files written."""
 
@@ -47,7 +50,8 @@ class Lists:
         if kind is None:
             await rows(scope, receive, send)
             return
-        async with AsyncExitStack() as held:
+        # Who reads too slowly holds a connection that others wait for: nothing else would ever end that.
+        async with asyncio.timeout(SENT_WITHIN_S), AsyncExitStack() as held:
             response = await _file(request, kind, held)
             await response(scope, receive, send)
 
@@ -75,6 +79,7 @@ async def _file(request: Request, kind: Format, held: AsyncExitStack) -> Respons
         "Content-Disposition": f'attachment; filename="{collection}-{instant or now:%Y-%m-%d}.{kind.name}"',
         "Cache-Control": "no-store",
     }
+    await held.enter_async_context(_turn(request.app.state.export_turns, caller))
     connection = await held.enter_async_context(_lent(request.app.state.exports))
     await _note(connection, caller, collection, given)
     if kind.copied:
@@ -98,6 +103,22 @@ async def _all(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]
 
 
 @asynccontextmanager
+async def _turn(turns: dict[UUID, asyncio.Lock], caller: Caller) -> AsyncIterator[None]:
+    """One file per key at a time: others get theirs whatever one key does."""
+    turn = turns.setdefault(caller.key_id, asyncio.Lock())
+    try:
+        await asyncio.wait_for(turn.acquire(), PATIENCE_S)
+    except TimeoutError:
+        raise ExportWaits(
+            f"the key {caller.name!r} is having a file written", hint="Ask for one after the other."
+        ) from None
+    try:
+        yield
+    finally:
+        turn.release()
+
+
+@asynccontextmanager
 async def _lent(pool: Pool) -> AsyncIterator[Connection]:
     try:
         connection = await pool.acquire(timeout=PATIENCE_S)
@@ -107,6 +128,10 @@ async def _lent(pool: Pool) -> AsyncIterator[Connection]:
         ) from None
     try:
         yield connection
+    except (asyncio.CancelledError, OSError):
+        # PostgreSQL may be stuck in sending to us: it hears of nothing but the end of the connection.
+        connection.terminate()
+        raise
     finally:
         await pool.release(connection)
 

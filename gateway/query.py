@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -202,7 +203,7 @@ async def _answer(request: Request, caller: Caller, body: Mapping[str, Any]) -> 
         )
     found = parse_document(text, variables, operation)
     if isinstance(found, DocumentNode):
-        return orjson.dumps(answer_about_schema(found, variables, operation))
+        return orjson.dumps(await asyncio.to_thread(answer_about_schema, found, variables, operation))
     rows = [root for root in found if root.query is not None]
     _few(max(len(rows), 1))
     state = request.app.state

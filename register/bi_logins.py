@@ -48,7 +48,7 @@ async def create_login(
 
     Raises LoginInvalid, RowNotFound or RowAmbiguous.
     """
-    if not _NAME.fullmatch(name) or name == ROLE:
+    if not _NAME.fullmatch(name) or name in (ROLE, "public", "none") or name.startswith("pg_"):
         raise LoginInvalid(
             f"{name[:60]!r} is no name for a role",
             hint="Use small letters, digits and underscores: tableau_erp.",
@@ -58,16 +58,16 @@ async def create_login(
         async with connection.transaction():
             kept = await name_scope(connection, rows or {})
             # A role of this name may belong to somebody else on the server: CREATE refuses it.
-            await connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}' IN ROLE {ROLE}")
+            await connection.execute(f"""CREATE ROLE "{name}" LOGIN PASSWORD '{password}' IN ROLE {ROLE}""")
             for setting in (
                 f"statement_timeout = '{int(timeout_s)}s'",
                 "default_transaction_read_only = on",
                 "search_path = bi",
                 "timezone = 'UTC'",
             ):
-                await connection.execute(f"ALTER ROLE {name} SET {setting}")
+                await connection.execute(f'ALTER ROLE "{name}" SET {setting}')
             database = await connection.fetchval("SELECT quote_ident(current_database())")
-            await connection.execute(f"GRANT CONNECT ON DATABASE {database} TO {name}")
+            await connection.execute(f'GRANT CONNECT ON DATABASE {database} TO "{name}"')
             await connection.execute(
                 "INSERT INTO bi_login (name, row_scope) VALUES ($1, $2::text::jsonb)",
                 name,
@@ -92,17 +92,24 @@ async def list_logins(connection: Connection) -> list[Login]:
 
 async def revoke_login(connection: Connection, name: str, *, actor: str = "command line") -> None:
     """Take the role away and end its sessions. Raises LoginInvalid where Portbook made none of this name."""
+    # First it sees nothing and may not come back, whatever becomes of the rest; then its sessions end, then the role.
     async with connection.transaction():
         gone = await connection.fetchval("DELETE FROM bi_login WHERE name = $1 RETURNING name", name)
         if gone is None:
             raise LoginInvalid(f"there is no login {name!r}", hint="`portbook bi list` shows them.")
-        database = await connection.fetchval("SELECT quote_ident(current_database())")
-        await connection.execute(f"REVOKE CONNECT ON DATABASE {database} FROM {gone}")
-        await connection.execute(f"DROP ROLE {gone}")
+        await connection.execute(f'ALTER ROLE "{gone}" NOLOGIN')
         await _note(connection, actor, "bi login revoked", name, {})
     await connection.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", name
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = $1", name
     )
+    try:
+        await connection.execute(f'DROP OWNED BY "{gone}"')
+        await connection.execute(f'DROP ROLE "{gone}"')
+    except (asyncpg.DependentObjectsStillExistError, asyncpg.InsufficientPrivilegeError) as error:
+        raise LoginInvalid(
+            f"{name} may sign in no longer and sees nothing, but the role is still there: {error}",
+            hint="It owns something, perhaps in another database of the server: drop that, then the role.",
+        ) from None
 
 
 async def _note(

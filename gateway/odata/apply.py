@@ -129,7 +129,7 @@ def _aggregate(each: EntitySet, steps: _Steps, text: str, origin: Origin) -> Non
             raise _wrong(
                 here, at, "a measure and its name are expected", "Points with sum as Total, $count as N"
             )
-        if name in steps.columns:
+        if any(name in (known, known.partition(".")[0], known.partition("/")[0]) for known in steps.columns):
             raise _wrong(here, at, f"`{name}` is there already", "Give it another name.")
         if what == "$count" and how is None:
             steps.measures.append(Measure(name, "count", None, None, at, here))

@@ -148,6 +148,8 @@ class Binder:
     def _null(self, operand: ast.Operand, at: int) -> Condition:
         if isinstance(operand, Path):
             return Compare(operand, "null", ())
+        if isinstance(operand, Value):
+            return Verdict(False)
         return Computed(operand, "null", None, at, self.origin)
 
     def _constant(self, operator: str, left: Literal, right: Literal) -> bool:

@@ -82,6 +82,7 @@ class _Reader:
         self._deeper()
         left = self._and()
         while self._is("or"):
+            self._count()
             at = self._advance().at
             left = Binary("or", left, self._and(), self._at(at))
         self._depth -= 1
@@ -90,6 +91,7 @@ class _Reader:
     def _and(self) -> Expression:
         left = self._not()
         while self._is("and"):
+            self._count()
             at = self._advance().at
             left = Binary("and", left, self._not(), self._at(at))
         return left

@@ -9,7 +9,7 @@ from typing import Any
 
 from register.catalog import FieldDef, Kind
 from register.query.check import mentions_presence
-from register.query.compile import Builder, Statement, direction, may_be_empty
+from register.query.compile import WHOLE, Builder, Statement, direction, may_be_empty
 from register.query.from_clause import FromClause, quoted
 from register.query.past import require_history
 from register.query.plan import Branch, Constant, Hops, Level
@@ -54,7 +54,9 @@ def compile_export(
     if format_name == "ndjson":
         columns: tuple[Column, ...] = ()
         # PostgreSQL puts each item of a list on a line of its own; inside texts a line's end is two characters.
-        line = "replace(row_to_json(t)::text, E'\\n', '')" if _has_lists(level) else "row_to_json(t)"
+        line = f"row_to_json({WHOLE})"
+        if _has_lists(level):
+            line = f"replace({line}::text, E'\\n', '')"
         shown = f"SELECT {line} FROM (SELECT {builder.shown(level, 'e')}"
     else:
         columns = tuple(_columns(builder, rows, level, (), ""))
@@ -73,7 +75,7 @@ def compile_export(
     sql = (
         f"{shown} FROM {builder.table(level.entity)} e{rows.joins}"
         f"{' WHERE ' + ' AND '.join(conditions) if conditions else ''} ORDER BY {orders}"
-        f"{'' if limit is None else f' LIMIT {limit}'}{') t' if format_name == 'ndjson' else ''}"
+        f"{'' if limit is None else f' LIMIT {limit}'}{f') {WHOLE}' if format_name == 'ndjson' else ''}"
     )
     statement = Statement(sql, tuple(builder.parameters))
     return Export(columns, statement.at(instant), statement.arguments(scope))

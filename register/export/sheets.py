@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -43,13 +42,17 @@ async def write_file(connection: Connection, export: Export, format_name: str, p
     """
     written = 0
     try:
-        with closing(_open(format_name, path, export.columns, title)) as writer:
+        writer = _open(format_name, path, export.columns, title)
+        try:
             async with connection.transaction(readonly=True):
                 cursor = await connection.cursor(export.sql, *export.parameters)
                 while rows := await cursor.fetch(BATCH):
                     written += len(rows)
                     # A batch takes as long to write as to read: others are served meanwhile.
                     await asyncio.to_thread(writer.add, rows)
+        finally:
+            # A workbook is put together and compressed here.
+            await asyncio.to_thread(writer.close)
     except asyncpg.DataError as error:
         raise QueryInvalid(f"the database refuses a value: {error}") from None
     except (asyncpg.QueryCanceledError, *DATABASE_AWAY) as error:

@@ -130,11 +130,16 @@ def _given(function: str, kind: Kind) -> Kind:
 
 def _add(columns: dict[str, FieldDef], named: Named | Measure, kind: Kind) -> None:
     name = named.name
-    if len(name) > 60 or '"' in name:
+    if name.startswith("_"):
+        raise wrong(
+            named.origin, named.at, f"{name[:60]!r} begins with an underscore", "Give it another name."
+        )
+    # PostgreSQL cuts names at 63 bytes; in SQL `$1` and `:instant` stand for something else.
+    if len(name.encode()) > 60 or not set('"$:').isdisjoint(name):
         raise wrong(
             named.origin,
             named.at,
-            f"{name[:60]!r} is too long for a name",
+            f"{name[:60]!r} cannot be a name in the answer",
             "Give it one: month:year(due_on).",
         )
     if name in columns:

@@ -20,6 +20,8 @@ from register.query.past import INSTANT, every_version, past_meta, shown_at
 from register.query.plan import Beyond, Branch, Constant, Flat, Level, OrderBy, Tally
 from register.query.scope import Part, RowScope, implied, permitted
 
+WHOLE = '"~row"'
+"""What a row to be shown is called in SQL: no caller can give a column that name."""
 _META = (
     "(SELECT json_object_agg(s.key, s.fresh_at) FROM source s WHERE s.configured) AS freshness, "
     "to_json(now()) AS as_of"
@@ -79,9 +81,9 @@ def compile_page(
     )
     total = f", {builder.count(level)} AS total" if level.count else ""
     sql = (
-        f"SELECT json_agg(t ORDER BY r._n) FILTER (WHERE r._n <= {end}) AS data, "
+        f"SELECT json_agg({WHOLE} ORDER BY r._n) FILTER (WHERE r._n <= {end}) AS data, "
         f"max(r._n) > {end} AS more, {builder.meta}{last}{total} "
-        f"FROM ({rows}) r CROSS JOIN LATERAL (SELECT {builder.shown(level, 'r')}) t"
+        f"FROM ({rows}) r CROSS JOIN LATERAL (SELECT {builder.shown(level, 'r')}) {WHOLE}"
     )
     return Statement(sql, tuple(builder.parameters), len(level.order))
 
@@ -215,7 +217,9 @@ class Builder:
                 columns = self.columns(level, one)
                 every = " UNION ALL ".join(f"SELECT {columns} FROM {part}" for part in parts)
                 source = f"({every} LIMIT 1) {one}"
-            return f"(SELECT row_to_json(t) FROM (SELECT {self.shown(level, one)} FROM {source}) t)"
+            return (
+                f"(SELECT row_to_json({WHOLE}) FROM (SELECT {self.shown(level, one)} FROM {source}) {WHOLE})"
+            )
         rows = self.alias()
         order = ", ".join(
             direction(f"{rows}._o{i}", by.descending, True, by.empty_first)
@@ -224,8 +228,8 @@ class Builder:
         many = self.alias()
         inner = self.rows(level, joined(relation, owner, many), None, table_alias=many, permitted=known)
         return (
-            f"(SELECT coalesce(json_agg(t ORDER BY {order}), '[]'::json) FROM ({inner}) {rows} "
-            f"CROSS JOIN LATERAL (SELECT {self.shown(level, rows)}) t)"
+            f"(SELECT coalesce(json_agg({WHOLE} ORDER BY {order}), '[]'::json) FROM ({inner}) {rows} "
+            f"CROSS JOIN LATERAL (SELECT {self.shown(level, rows)}) {WHOLE})"
         )
 
     def _flat(self, entity: Entity, item: Flat, owner: str) -> str:

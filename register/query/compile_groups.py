@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from register.query.check import mentions_presence
-from register.query.compile import Builder, Statement, behind, direction
+from register.query.compile import WHOLE, Builder, Statement, behind, direction
 from register.query.from_clause import CASTS, FromClause, quoted
 from register.query.plan import Groups, Measured
 
@@ -68,19 +68,19 @@ def compile_groups(
     last = "".join(f", min(r._o{at}::text) FILTER (WHERE r._n = {end}) AS _o{at}" for at in range(len(terms)))
     totals = "NULL::json"
     if groups.totals:
-        totals = f"(SELECT row_to_json(t) FROM (SELECT {', '.join(measured)} FROM ({whole}) w) t)"
+        totals = f"(SELECT row_to_json({WHOLE}) FROM (SELECT {', '.join(measured)} FROM ({whole}) w) {WHOLE})"
     shown = ", ".join(f"r.{name}" for name in (*names, *measured))
     if groups.nested:
         shown = _nested([(name.split("/"), f"r.{quoted(name)}") for name in groups.shown.fields])
     sql = (
         f"WITH g AS (SELECT {', '.join(columns)} FROM ({inner}) x {grouped}) "
-        f"SELECT json_agg(t ORDER BY r._n) FILTER (WHERE r._n <= {end}) AS data, "
+        f"SELECT json_agg({WHOLE} ORDER BY r._n) FILTER (WHERE r._n <= {end}) AS data, "
         f"max(r._n) > {end} AS more, {builder.meta}{last}, {totals} AS totals FROM ("
         f"SELECT g.*{ordered}, row_number() OVER ({'ORDER BY ' + orders if orders else ''}) AS _n FROM g"
         f"{' WHERE ' + ' AND '.join(conditions) if conditions else ''}"
         f"{' ORDER BY ' + orders if orders else ''} LIMIT {groups.limit + 1}"
         f"{f' OFFSET {groups.offset}' if groups.offset else ''}"
-        f") r CROSS JOIN LATERAL (SELECT {shown}) t"
+        f") r CROSS JOIN LATERAL (SELECT {shown}) {WHOLE}"
     )
     return Statement(sql, tuple(builder.parameters), len(terms))
 

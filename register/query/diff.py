@@ -67,7 +67,8 @@ def _compiled(level: Level, scoped: bool) -> tuple[str, list[object]]:
     sides = [_side(builder, level, instant) for instant in ("$1::timestamptz", "$2::timestamptz")]
 
     def row(instant: str) -> str:
-        then = " AND ".join(shown_at("e", instant))
+        # A version outside the scope is not shown, though the row's other version is inside.
+        then = " AND ".join([*shown_at("e", instant), *builder.permitted(level.entity, "e")])
         return (
             f"SELECT {without_stamps('e')} AS row FROM {every_version(name)} e WHERE e.id = d.id AND {then}"
         )

@@ -9,7 +9,7 @@ from uuid import UUID
 from register.catalog import Entity, Kind
 from register.errors import RowNotFound
 from register.ids import beginning
-from register.query.compile import Builder, Statement
+from register.query.compile import WHOLE, Builder, Statement
 from register.query.errors import RowAmbiguous
 from register.query.lanes import Lanes
 from register.query.past import every_version, shown_at
@@ -100,11 +100,12 @@ def as_id(entity: Entity, reference: str) -> UUID | int | None:
 def _selected(builder: Builder, level: Level, ways: list[str], absent: str) -> Statement:
     conditions = [f"({' OR '.join(ways) or 'false'})", *builder.visible(level.entity, "e", any_presence=True)]
     sql = (
-        "SELECT min(row_to_json(t)::text) AS data, array_agg(r.id ORDER BY r.id) AS ids, bool_or(r._gone) AS gone, "
+        f"SELECT min(row_to_json({WHOLE})::text) AS data, array_agg(r.id ORDER BY r.id) AS ids, "
+        f"bool_or(r._gone) AS gone, "
         f"{builder.meta} FROM (SELECT {builder.columns(level, 'e')}, {absent} AS _gone, "
         f"rank() OVER (ORDER BY {absent}) AS _n "
         f"FROM {builder.table(level.entity)} e WHERE {' AND '.join(conditions)} LIMIT {MOST}) r "
-        f"CROSS JOIN LATERAL (SELECT {builder.shown(level, 'r')}) t WHERE r._n = 1"
+        f"CROSS JOIN LATERAL (SELECT {builder.shown(level, 'r')}) {WHOLE} WHERE r._n = 1"
     )
     return Statement(sql, tuple(builder.parameters))
 

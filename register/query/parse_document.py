@@ -20,12 +20,13 @@ from graphql.language.ast import (
     NonNullTypeNode,
     OperationDefinitionNode,
     OperationType,
+    SelectionSetNode,
 )
 
 from register.catalog import catalog, collections
 from register.errors import QueryInvalid
 from register.query.ast import DEFAULT_LIMIT, MAX_DEPTH, Aggregate, Origin, Query
-from register.query.errors import NameUnknown
+from register.query.errors import NameUnknown, QueryTooLarge
 from register.query.names import did_you_mean
 from register.query.parse_aggregate import parse_keys, parse_measures
 from register.query.parse_filter import check_text, parse_filter, parse_order
@@ -75,6 +76,8 @@ def parse_document(
     reader = Selections(origin, fragments=fragments, variables=_variables(chosen, variables or {}, reader))
     fields = reader.fields(chosen.selection_set)
     asks_schema = [node for node in fields if node.name.value in ("__schema", "__type")]
+    if asks_schema:
+        _bound(chosen.selection_set, reader)
     if asks_schema and len(asks_schema) == len([node for node in fields if node.name.value != "__typename"]):
         return document
     if asks_schema:
@@ -82,6 +85,29 @@ def parse_document(
             asks_schema[0], "the schema and rows are asked for together", "Ask one after the other."
         )
     return tuple(_root(node, reader) for node in fields)
+
+
+_LISTS = frozenset(
+    {"types", "fields", "inputFields", "interfaces", "possibleTypes", "args", "enumValues", "directives"}
+)
+_MOST_LISTS = 24
+"""Lists of the schema in one document; introspection as tools send it has some ten."""
+
+
+def _bound(selection_set: SelectionSetNode, reader: Selections, above: tuple[str, ...] = ()) -> int:
+    """How many lists of the schema are asked for below one another and beside. Raises QueryTooLarge where answering
+    would take long: each list of fields below a list of fields multiplies it."""
+    lists = 0
+    for node in reader.fields(selection_set):
+        name = node.name.value
+        if len(above) > 16 or (name == "fields" and "fields" in above):
+            raise reader.wrong(node, "the schema is asked for too deep", error=QueryTooLarge)
+        lists += name in _LISTS
+        if node.selection_set is not None:
+            lists += _bound(node.selection_set, reader, (*above, name))
+        if lists > _MOST_LISTS:
+            raise reader.wrong(node, "too much of the schema is asked for at once", error=QueryTooLarge)
+    return lists
 
 
 def _operation(document: DocumentNode, name: str | None, reader: Selections) -> OperationDefinitionNode:
@@ -144,7 +170,7 @@ def _root(node: FieldNode, reader: Selections) -> Root:
             fields=_fields(node, reader),
             filter=given.parsed("filter", parse_filter),
             order=given.parsed("order", parse_order) or (),
-            limit=given.number("limit") or DEFAULT_LIMIT,
+            limit=given.limit(),
         )
         return Root(alias, query, reader.at(node), after=given.text("after"), as_of=given.text("as_of"))
     if name in catalog():
@@ -174,7 +200,7 @@ def _root(node: FieldNode, reader: Selections) -> Root:
         filter=given.parsed("filter", parse_filter),
         having=given.parsed("having", parse_filter),
         order=given.parsed("order", parse_order) or (),
-        limit=given.number("limit") or DEFAULT_LIMIT,
+        limit=given.limit(),
         totals=given.flag("totals"),
     )
     return Root(alias, aggregate, reader.at(node), after=given.text("after"), as_of=given.text("as_of"))
@@ -207,8 +233,9 @@ class _Arguments:
         found = self._reader.text(self._given[name]) if name in self._given else None
         return found[0] if found else None
 
-    def number(self, name: str) -> int | None:
-        return self._reader.number(self._given[name]) if name in self._given else None
+    def limit(self) -> int:
+        found = self._reader.number(self._given["limit"]) if "limit" in self._given else None
+        return DEFAULT_LIMIT if found is None else found
 
     def flag(self, name: str) -> bool:
         if name not in self._given:

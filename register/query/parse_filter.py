@@ -267,6 +267,8 @@ class Reader:
         if operator in ("=", "!=") and self._accept("null"):
             return _negate(Compare(path, "null", ()), operator == "!=")
         if self._token.kind == "name" and self._token.word not in _CLOCKS and self._ahead() == "(":
+            if operator == "~":
+                self._fail("`~` takes a text", "Write contains(lower(title), …) for what is worked out.")
             return Computed(path, operator, self._operand(), self._origin.at(token.at), self._origin)
         return Compare(path, operator, (self._value(or_field=True),))
 

@@ -66,6 +66,7 @@ def follows_events(level: Level) -> bool:
         return False
     looked_at = [relation for way in ways(level.rule) for relation in way] if level.rule else []
     looked_at += [relation for by in level.order for relation in by.hops]
+    looked_at += [by.field.relation for by in level.order if isinstance(by.field, Tally)]
     if not all(catalog()[relation.target].enveloped for relation in looked_at):
         return False
     if level.rule is not None and not all(moment.whole_day for moment in moments(level.rule)):

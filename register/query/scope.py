@@ -111,8 +111,8 @@ WHERE $1 = id::text OR (key = $1 AND presence = 'present')
 
 
 def permitted(entity: Entity, alias: str, bind: Callable[[Part], str], *, past: bool) -> list[str]:
-    """The conditions under which the scoped caller sees a row that is called `alias`; with `past` it may be an old
-    version of it."""
+    """The conditions under which the scoped caller sees a row that is called `alias`. With `past` it may be an old
+    version of it: then that version is asked, and the row of today as well."""
     if entity.name in OPEN:
         return []
     if entity.name in ABOVE:
@@ -122,7 +122,11 @@ def permitted(entity: Entity, alias: str, bind: Callable[[Part], str], *, past: 
     ways = [_way(target, f"{alias}.{column}", bind) for target, column in _hung_on(entity.name)]
     if not ways:
         return ["false"]
-    return [ways[0] if len(ways) == 1 else f"({' OR '.join(ways)})"]
+    found = [ways[0] if len(ways) == 1 else f"({' OR '.join(ways)})"]
+    if past:
+        (today,) = permitted(entity, "o", bind, past=False)
+        found.append(f'EXISTS (SELECT FROM public."{entity.name}" o WHERE o.id = {alias}.id AND {today})')
+    return found
 
 
 def implied(relation: Relation, owner: Entity) -> bool:

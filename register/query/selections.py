@@ -24,7 +24,7 @@ from graphql.language.ast import (
 )
 
 from register.errors import QueryInvalid
-from register.query.ast import Condition, Origin, Selected, Term
+from register.query.ast import MAX_DEPTH, Condition, Origin, Selected, Term
 from register.query.errors import QueryTooLarge
 from register.query.names import did_you_mean
 from register.query.parse_filter import MAX_ALIAS, check_text, parse_filter, parse_order
@@ -66,10 +66,15 @@ class Selections:
         self._variables = variables or {}
         self._spreading: list[str] = []
         self._seen = 0
+        self._depth = 0
 
     def read(self, selection_set: SelectionSetNode) -> tuple[Selected, ...]:
         """What is selected, in order."""
         chosen: dict[str, Selected] = {}
+        self._depth += 1
+        if self._depth > MAX_DEPTH + 2:
+            message = f"relations are nested deeper than {MAX_DEPTH} levels"
+            raise self.wrong(selection_set, message, error=QueryTooLarge)
         for node in self.fields(selection_set):
             selected = self._selected(node)
             if selected.alias in chosen:
@@ -81,6 +86,7 @@ class Selections:
             if len(selected.alias) > MAX_ALIAS:
                 raise self.wrong(node, f"a name may have {MAX_ALIAS} characters")
             chosen[selected.alias] = selected
+        self._depth -= 1
         return tuple(chosen.values())
 
     def fields(self, selection_set: SelectionSetNode) -> list[FieldNode]:

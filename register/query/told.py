@@ -17,7 +17,7 @@ from register.errors import QueryInvalid
 from register.models import ENTITIES
 from register.query.ast import Origin, Query
 from register.query.check import check, mentions_presence
-from register.query.compile import Builder
+from register.query.compile import WHOLE, Builder
 from register.query.from_clause import FromClause
 from register.query.names import did_you_mean
 from register.query.parse_fields import parse_fields
@@ -166,7 +166,7 @@ def _message(entity: str, fields: str, scoped: bool) -> tuple[str, Sequence[Any]
     builder.parameters = [None]
     found = catalog()[entity]
     now, before = (" AND ".join(builder.permitted(found, alias)) or "true" for alias in ("r", "b"))
-    shown = f"(SELECT row_to_json(t) FROM (SELECT {builder.shown(level, 'r')}) t)"
+    shown = f"(SELECT row_to_json({WHOLE}) FROM (SELECT {builder.shown(level, 'r')}) {WHOLE})"
     changed = "v.changed"
     if fields:
         names = {"presence", *(item.name for _, item in level.items if isinstance(item, FieldDef))}

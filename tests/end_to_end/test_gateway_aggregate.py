@@ -219,3 +219,37 @@ def test_lists_are_counted_selected_and_ordered_by_their_number(api: httpx.Clien
     )
     assert [row["key"] for row in rest["data"]] == ["LAB"]
     assert "count" not in rest["meta"]
+
+
+@pytest.mark.parametrize("name", ["t", "r", "g", "x", "e", "w", "data", "more", "totals"])
+def test_a_column_may_be_called_as_anything_in_our_sql(api: httpx.Client, name: str) -> None:
+    body = get(
+        api, "work_items/aggregate", group_by="status", measures=f"{name}:count()", totals="true", limit="1"
+    )
+    assert body["data"] == [{"status": "done", name: 5}]
+    assert body["totals"] == {name: 9}
+    row = {name: "PAY", "programme": {name: "ERP"}}
+    fields = f"{name}:key,programme{{{name}:key}}"
+    assert get(api, "projects", fields=fields, key="PAY")["data"] == [row]
+    assert get(api, "projects/PAY", fields=fields)["data"] == row
+    assert (
+        api.get("/api/v1/projects", params={"format": "ndjson", "fields": fields, "key": "PAY"}).json() == row
+    )
+
+
+@pytest.mark.parametrize("name", ["_n", "_whole", "_o0", "_k0"])
+def test_a_measure_is_not_called_as_what_we_count_with(api: httpx.Client, name: str) -> None:
+    assert_problem(
+        api.get("/api/v1/projects/aggregate", params={"measures": f"{name}:count()"}), 400, "QRY001"
+    )
+
+
+def test_names_too_long_for_postgresql_are_refused(api: httpx.Client) -> None:
+    keys = ",".join(f"contains(title,'{'ä' * 28}{n}')" for n in range(2))
+    assert_problem(api.get("/api/v1/projects/aggregate", params={"group_by": keys}), 400, "QRY001")
+
+
+def test_a_function_is_no_pattern(api: httpx.Client) -> None:
+    assert_problem(
+        api.get("/api/v1/projects", params={"filter": "title ~ concat('(a*)*','x')"}), 400, "QRY001"
+    )

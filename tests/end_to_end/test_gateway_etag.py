@@ -78,6 +78,7 @@ def test_a_source_that_became_fresher_is_news(api: httpx.Client, gateway: Runnin
         ("projects", {"filter": "updated_at > now(-1h)"}),
         ("projects", {"fields": 'work_items(filter:"updated_at > now(-1h)"){key}'}),
         ("projects", {"fields": "findings_count"}),
+        ("projects", {"order": "-findings_count"}),
     ],
 )
 def test_what_no_event_tells_of_carries_no_tag(

@@ -164,6 +164,7 @@ def test_tools_that_ask_for_the_schema_get_one_their_documents_are_valid_against
         ("{projects}", 1, 2, "QRY001"),
         ("{nothing {key}}", 1, 2, "QRY002"),
         ("{projects(first: 3) {key}}", 1, 11, "QRY001"),
+        ("{projects(limit: 0) {key}}", None, None, "QRY003"),
         ("{projects(limit: 9999) {key}}", None, None, "QRY003"),
         ("mutation {projects {key}}", 1, 1, "QRY001"),
         ("{projects {...Missing}}", 1, 12, "QRY001"),
@@ -231,6 +232,12 @@ _BOMBS = {
     "fragments": "{projects {...F0}}"
     + "".join(f" fragment F{n} on Project {{...F{n + 1} ...F{n + 1}}}" for n in range(60))
     + " fragment F60 on Project {key}",
+    "a fragment that reaches itself": "{projects{...A}} fragment A on Project{milestones{project{...A}}}",
+    "the schema in itself": "{__schema{types{fields{type{fields{type{fields{name}}}}}}}}",
+    "the schema by fragments": "fragment A on __Type{fields{type{...A}}} {__schema{queryType{...A}}}",
+    "the schema many times": "{"
+    + " ".join(f"a{n}:__schema{{types{{fields{{name}}}}}}" for n in range(200))
+    + "}",
     "brackets": "{projects(filter: " + "[" * 50_000,
     "text": '{projects(filter: "' + "(" * 15_000 + '") {key}}',
 }

@@ -198,3 +198,40 @@ def test_every_table_says_who_may_see_it(entity: str) -> None:
         assert any(part.name in conditions[0] for part in Part)
     else:
         assert conditions == ["false"]
+
+
+def test_a_diff_shows_nothing_of_a_version_outside_the_scope(world: World) -> None:
+    """W-0 moved from PAY to WEB and was renamed there: it is not there any more, nor was it. W-1 came the other way."""
+    url = world.gateway.database_url
+    for item, before, after, old, new in (
+        (100, PAY, WEB, "open", "secret"),
+        (101, WEB, PAY, "secret", "open"),
+    ):
+        execute(
+            url,
+            f"UPDATE work_item SET version = 2, valid_from = '2026-03-01Z', project_id = '{after}', title = '{new}' WHERE id = '{UUID(int=item)}'",
+        )
+        execute(
+            url,
+            f"""
+            INSERT INTO work_item_history (id, key, title, presence, version, valid_from, valid_to, project_id)
+            VALUES ('{UUID(int=item)}', 'W', '{old}', 'present', 1, '2026-01-01Z', '2026-03-01Z', '{before}')
+            ON CONFLICT (id, version) DO UPDATE SET title = excluded.title, project_id = excluded.project_id,
+              valid_from = excluded.valid_from, valid_to = excluded.valid_to
+            """,
+        )
+        execute(
+            url,
+            f"INSERT INTO event (type, entity, entity_id, version, at) VALUES ('changed', 'work_item', '{UUID(int=item)}', 2, '2026-03-01Z')",
+        )
+    told = world.get("work_items/diff", **{"from": "2026-02-01", "to": "2026-04-01"})
+    assert {row["id"]: row["change"] for row in told} == {str(UUID(int=101)): "added"}
+    assert "secret" not in str(told)
+    assert str(WEB) not in str(told)
+    for path in ("work_items/W-0", "work_items/W-0/history", "work_items/W-0/explain"):
+        assert_problem(world.scoped.get(f"/api/v1/{path}", params={"as_of": "2026-02-01"}), 404, "REG004")
+    assert [row["version"] for row in world.get("work_items/W-1/history")] == [2]
+
+
+def test_numbers_of_all_callers_are_not_for_a_restricted_key(world: World) -> None:
+    assert_problem(world.scoped.get("/metrics"), 403, "API003")
