@@ -91,7 +91,7 @@ async def _tag(revisions: Revisions, scope: Scope, rows: RowScope | None) -> tup
     known = next((value for name, value in scope["headers"] if name == b"if-none-match"), b"")
     revision = await (revisions.now() if known else revisions.lately())
     today = datetime.now(UTC).date().isoformat()
-    tag = tag_of(revision, today, scope["path"], scope["query_string"], repr(rows)).encode()
+    tag = tag_of(revision, today, scope["path"], scope["query_string"], rows.digest if rows else "").encode()
     return tag, bool(known) and tag in (part.strip() for part in known.split(b","))
 
 

@@ -18,14 +18,12 @@ from register.query.check import mentions_presence
 from register.query.from_clause import CASTS, FromClause, joined, quoted
 from register.query.past import INSTANT, every_version, past_meta, shown_at
 from register.query.plan import Beyond, Branch, Constant, Flat, Level, OrderBy, Tally
-from register.query.scope import Part, RowScope, implied, permitted
+from register.query.scope import Part, RowScope, bound, implied, permitted
 
 WHOLE = '"~row"'
 """What a row to be shown is called in SQL: no caller can give a column that name."""
-_META = (
-    "(SELECT json_object_agg(s.key, s.fresh_at) FROM source s WHERE s.configured) AS freshness, "
-    "to_json(now()) AS as_of"
-)
+FRESHNESS = "(SELECT json_object_agg(s.key, s.fresh_at) FROM source s WHERE s.configured)"
+_META = f"{FRESHNESS} AS freshness, to_json(now()) AS as_of"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class Statement:
 
     def arguments(self, scope: RowScope | None) -> Sequence[Any]:
         """What to bind, for this caller."""
-        return self.parameters if scope is None else scope.arguments(self.parameters)
+        return bound(scope, self.parameters)
 
     def place(self, row: Mapping[str, Any]) -> list[str | None]:
         """The order values of a page's last row, for a cursor."""
@@ -397,6 +395,16 @@ def behind(terms: Sequence[tuple[str, bool, bool, bool]], bound: Sequence[str | 
         return f"({term} IS NULL AND {rest})"
     empty = f" OR {term} IS NULL" if nullable and not empty_first else ""
     return f"({term} {'<' if descending else '>'} {value}{empty} OR ({term} = {value} AND {rest}))"
+
+
+def permitted_also(
+    entity: Entity, alias: str, *, scoped: bool, given: int, past: bool
+) -> tuple[str, list[Any]]:
+    """` AND …` for SQL that is written elsewhere, and its parameters, which stand behind `given` others."""
+    builder = Builder(past=past, scoped=scoped)
+    builder.parameters = [None] * given
+    conditions = builder.permitted(entity, alias)
+    return "".join(f" AND {condition}" for condition in conditions), builder.parameters[given:]
 
 
 def may_be_empty(entity: Entity, by: OrderBy) -> bool:

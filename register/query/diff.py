@@ -13,7 +13,7 @@ from register.query.lanes import Lanes
 from register.query.past import AsOf, every_version, require_history, shown_at
 from register.query.plan import Level, moments, ways
 from register.query.read import Answer, answer_of
-from register.query.scope import RowScope
+from register.query.scope import RowScope, bound
 from register.query.versions import differences, without_stamps
 
 
@@ -52,7 +52,7 @@ async def read_diff(
         )
     sql, parameters = _compiled(level, scope is not None)
     given = [begin, end, *after, *parameters]
-    row = await lanes.fetchrow(sql, *(given if scope is None else scope.arguments(given)))
+    row = await lanes.fetchrow(sql, *bound(scope, given))
     place = None
     if row["more"]:
         place = write_cursor(secret, shape, [begin.isoformat(), row["last_key"], row["last_id"]], end)

@@ -9,12 +9,12 @@ from uuid import UUID
 from register.catalog import Entity, Kind
 from register.errors import RowNotFound
 from register.ids import beginning
-from register.query.compile import WHOLE, Builder, Statement
+from register.query.compile import WHOLE, Builder, Statement, permitted_also
 from register.query.errors import RowAmbiguous
 from register.query.lanes import Lanes
 from register.query.past import every_version, shown_at
 from register.query.plan import Level
-from register.query.scope import RowScope
+from register.query.scope import RowScope, bound
 
 MOST = 50
 """Ids that are looked at, and named, where one key is that of many rows."""
@@ -37,9 +37,7 @@ async def find_row(
     if entity.enveloped:
         sql, parameters = (_ways if instant is None else _ways_in_past)(entity, scope is not None)
         given = [reference, row_id, *([] if instant is None else [instant]), *parameters]
-        found = (await lanes.fetchrow(sql, *(given if scope is None else scope.arguments(given))))[
-            "ids"
-        ] or []
+        found = (await lanes.fetchrow(sql, *bound(scope, given)))["ids"] or []
     return only_one(entity, reference, found)
 
 
@@ -110,19 +108,11 @@ def _selected(builder: Builder, level: Level, ways: list[str], absent: str) -> S
     return Statement(sql, tuple(builder.parameters))
 
 
-def _permitted(entity: Entity, alias: str, scoped: bool, given: int, past: bool) -> tuple[str, list[Any]]:
-    """` AND …` and its parameters, which stand behind `given` others."""
-    builder = Builder(past=past, scoped=scoped)
-    builder.parameters = [None] * given
-    conditions = builder.permitted(entity, alias)
-    return "".join(f" AND {condition}" for condition in conditions), builder.parameters[given:]
-
-
 def _ways(entity: Entity, scoped: bool) -> tuple[str, list[Any]]:
     """$1 a key, $2 an id or null → the rows they lead to now, by the nearest way. A row that became part of another
     leads there; a key that several rows had before leads to the one that had it last."""
     name = entity.name
-    permitted, parameters = _permitted(entity, "e", scoped, 2, False)
+    permitted, parameters = permitted_also(entity, "e", scoped=scoped, given=2, past=False)
     sql = f"""
     WITH ways (id, way) AS (
       SELECT $2::uuid, 0
@@ -147,7 +137,7 @@ def _ways_in_past(entity: Entity, scoped: bool) -> tuple[str, list[Any]]:
     name = entity.name
     then = " AND ".join(shown_at("e", "$3::timestamptz"))
     said = f"c.entity = '{name}' AND c.own_id = n.own_id AND c.entity_id = n.id AND c.since <= $3"
-    permitted, parameters = _permitted(entity, "e", scoped, 3, True)
+    permitted, parameters = permitted_also(entity, "e", scoped=scoped, given=3, past=True)
     sql = f"""
     WITH ways (id, way) AS (
       SELECT $2::uuid, 1

@@ -8,9 +8,10 @@ record) is for callers without a scope. What counts is where things hang today: 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
+from hashlib import sha256
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -41,11 +42,22 @@ class RowScope:
     projects: tuple[UUID, ...] = ()
     programmes: tuple[UUID, ...] = ()
     portfolios: tuple[UUID, ...] = ()
+    digest: str = field(init=False, compare=False)
+    """Equal where the scopes are, in every process; worked out once, since answers are tagged with it."""
+
+    def __post_init__(self) -> None:
+        ids = sha256(repr((self.projects, self.programmes, self.portfolios)).encode())
+        object.__setattr__(self, "digest", ids.hexdigest())
 
     def arguments(self, parameters: Sequence[Any]) -> list[Any]:
         """The parameters with the scope's ids in their places."""
         ids = {Part.PROJECT: self.projects, Part.PROGRAMME: self.programmes, Part.PORTFOLIO: self.portfolios}
         return [ids[value] if isinstance(value, Part) else value for value in parameters]
+
+
+def bound(scope: RowScope | None, parameters: Sequence[Any]) -> Sequence[Any]:
+    """What to bind to a statement: the parameters, with the scope's ids where the statement was written for one."""
+    return parameters if scope is None else scope.arguments(parameters)
 
 
 class Reader(Protocol):

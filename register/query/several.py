@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from register.query.compile import Statement
+from register.query.compile import FRESHNESS, Statement
 from register.query.cursor import write_cursor
 from register.query.lanes import Lanes
 from register.query.read import Prepared, PreparedGroups, bytes_of, place_of
@@ -50,7 +50,7 @@ async def read_several(
 ) -> tuple[dict[str, Part], bytes, bytes]:
     """The answers by name, in the order asked, then `as_of` and `freshness` as JSON. Raises what `read_page` does."""
     now = datetime.now(UTC)
-    selects = ["to_json(now()) AS _now", f"{_FRESH} AS _fresh"]
+    selects = ["to_json(now()) AS _now", f"{FRESHNESS} AS _fresh"]
     froms: list[str] = []
     parameters: list[Any] = []
     kept: dict[str, tuple[int, Asked | One, datetime | None]] = {}
@@ -86,9 +86,6 @@ def _renumbered(sql: str, offset: int) -> str:
     """The statement with its parameters behind `offset` others. Nothing else in our SQL has a dollar sign: values are
     bound, and names are letters, digits and underscores."""
     return _PARAMETER.sub(lambda found: f"${int(found[1]) + offset}", sql)
-
-
-_FRESH = "(SELECT json_object_agg(s.key, s.fresh_at) FROM source s WHERE s.configured)"
 
 
 def _part(row: Mapping[str, Any], secret: bytes, at: int, one: Asked | One, instant: datetime | None) -> Part:

@@ -24,7 +24,7 @@ from register.query.parse_fields import parse_fields
 from register.query.parse_filter import parse_filter
 from register.query.past import every_version
 from register.query.plan import Level
-from register.query.scope import RowScope
+from register.query.scope import RowScope, bound
 
 EVENTS = ("created", "changed")
 """What happens to rows."""
@@ -108,7 +108,7 @@ async def matching(
     finds and the scope permits, before the event or after it, so that nobody misses that a row is theirs no longer."""
     sql, parameters = _matching(entity, told.filter, scope is not None)
     given = [entity, after, upto, told.of(entity)]
-    row = await reader.fetchrow(sql, *given, *(scope.arguments(parameters) if scope else parameters))
+    row = await reader.fetchrow(sql, *given, *bound(scope, parameters))
     return list(row["seqs"])
 
 
@@ -152,9 +152,7 @@ async def messages(
             row = await reader.fetchrow(_NOTICE, list(seqs))
         else:
             sql, parameters = _message(entity, told.fields, scope is not None)
-            row = await reader.fetchrow(
-                sql, list(seqs), *(scope.arguments(parameters) if scope else parameters)
-            )
+            row = await reader.fetchrow(sql, list(seqs), *bound(scope, parameters))
         found.update(zip(row["seqs"] or (), (body.encode() for body in row["bodies"] or ()), strict=True))
     return found
 

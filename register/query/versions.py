@@ -6,18 +6,16 @@ own and are left out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from register.catalog import Entity
-from register.query.compile import Builder
+from register.query.compile import permitted_also
 from register.query.cursor import another_query, read_cursor, shape_of, write_cursor
 from register.query.lanes import Lanes
 from register.query.one_row import find_row
 from register.query.past import AsOf, every_version, require_history
 from register.query.read import Answer, answer_of
-from register.query.scope import RowScope
+from register.query.scope import RowScope, bound
 
 STAMPS = ("version", "valid_from", "valid_to", "synced_at")
 _FOR_EVER = datetime.max.replace(tzinfo=UTC)
@@ -63,29 +61,17 @@ async def read_history(
         instant = pinned
     else:
         row_id = str(await find_row(lanes, entity, reference, instant, scope))
-    permitted, parameters = permitted_also(entity, "e", scope, given=4)
+    permitted, parameters = permitted_also(entity, "e", scoped=scope is not None, given=4, past=True)
     row = await lanes.fetchrow(
         _history_of(entity.name, limit, permitted),
         row_id,
         int(before or 2**31 - 1),
         instant or _FOR_EVER,
         instant,
-        *parameters,
+        *bound(scope, parameters),
     )
     place = write_cursor(secret, shape, [row_id, str(row["last"])], instant) if row["more"] else None
     return answer_of(row, place)
-
-
-def permitted_also(
-    entity: Entity, alias: str, scope: RowScope | None, given: int
-) -> tuple[str, Sequence[Any]]:
-    """` AND …` for any version of a row, and what to bind behind `given` other parameters."""
-    if scope is None:
-        return "", ()
-    builder = Builder(past=True, scoped=True)
-    builder.parameters = [None] * given
-    conditions = builder.permitted(entity, alias)
-    return "".join(f" AND {one}" for one in conditions), scope.arguments(builder.parameters[given:])
 
 
 def _history_of(entity: str, limit: int, permitted: str) -> str:
