@@ -8,10 +8,11 @@ from typing import Any, Literal, TypeVar
 
 import orjson
 from fastapi import Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.routing import Route
 
 from gateway.auth import signed_in
+from gateway.bodies import read_model
 from gateway.errors import HttpProblem
 from register.decisions import Decisions, deciding
 from register.waivers import end_waivers_of, waive_finding
@@ -64,7 +65,7 @@ Body = TypeVar("Body", bound=_Body)
 
 async def new_link(request: Request) -> Response:
     """201 with the link's id."""
-    actor, body = await _actor(request), await _body(request, NewLink)
+    actor, body = await _actor(request), await read_model(request, NewLink, LARGEST)
     async with _deciding(request, actor) as decisions:
         one, other = [await decisions.own_id(body.entity, word) for word in (body.one, body.other)]
         decide = decisions.same if body.verdict == "same" else decisions.different
@@ -74,7 +75,7 @@ async def new_link(request: Request) -> Response:
 
 async def decide_link(request: Request) -> Response:
     """200; the link as it stands now is at its address."""
-    actor, body = await _actor(request), await _body(request, Verdict)
+    actor, body = await _actor(request), await read_model(request, Verdict, LARGEST)
     async with _deciding(request, actor) as decisions:
         link_id = await decisions.verdict(request.path_params["link"], body.verdict, body.reason)
         return _answer(decisions, 200, id=link_id)
@@ -82,7 +83,7 @@ async def decide_link(request: Request) -> Response:
 
 async def new_pin(request: Request) -> Response:
     """201 with the pin's id."""
-    actor, body = await _actor(request), await _body(request, NewPin)
+    actor, body = await _actor(request), await read_model(request, NewPin, LARGEST)
     async with _deciding(request, actor) as decisions:
         row = await decisions.own_id(body.entity, body.row)
         expires_at: datetime | None = body.expires_at
@@ -100,7 +101,7 @@ async def release_pin(request: Request) -> Response:
 
 async def new_waiver(request: Request) -> Response:
     """201 with the waiver's id."""
-    actor, body = await _actor(request), await _body(request, NewWaiver)
+    actor, body = await _actor(request), await read_model(request, NewWaiver, LARGEST)
     finding = request.path_params["finding"]
     async with _writing(request).acquire() as connection, connection.transaction():
         waiver = await waive_finding(connection, finding, reason=body.reason, actor=actor, until=body.until)
@@ -139,21 +140,6 @@ def _reason(request: Request) -> str:
 
 async def _actor(request: Request) -> str:
     return (await signed_in(request, "admin")).name
-
-
-async def _body(request: Request, kind: type[Body]) -> Body:
-    found = bytearray()
-    async for chunk in request.stream():
-        found += chunk
-        if len(found) > LARGEST:
-            raise HttpProblem(f"a decision may have {LARGEST >> 10} KiB", status=413)
-    try:
-        return kind.model_validate_json(bytes(found))
-    except ValidationError as error:
-        wrong = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(step) for step in wrong["loc"])
-        hint = f"A body has {', '.join(kind.model_fields)}."
-        raise HttpProblem(f"{f'`{place}`: ' if place else ''}{wrong['msg']}", status=400, hint=hint) from None
 
 
 def _answer(decisions: Decisions, status: int, **shown: str) -> Response:

@@ -16,6 +16,7 @@ import structlog
 from fastapi import Request, Response
 from starlette.routing import Route
 
+from gateway.bodies import read_bytes
 from gateway.errors import HttpProblem
 from portbook.errors import Problem
 from register import hints
@@ -145,12 +146,10 @@ async def receive(request: Request) -> Response:
 
 
 async def _body(request: Request) -> bytes:
-    found = bytearray()
-    async for chunk in request.stream():
-        found += chunk
-        if len(found) > LARGEST:
-            raise HttpProblem(f"a notification may have {LARGEST >> 20} MiB", status=413)
-    return bytes(found)
+    found = await read_bytes(request, LARGEST)
+    if found is None:
+        raise HttpProblem(f"a notification may have {LARGEST >> 20} MiB", status=413)
+    return found
 
 
 routes = [Route("/hooks/{source}", receive, methods=["POST"])]

@@ -14,15 +14,18 @@ from typing import Any, TypeVar
 
 import orjson
 from fastapi import Request, Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.routing import Route
 
 from gateway.auth import signed_in
+from gateway.bodies import read_model
 from gateway.errors import HttpProblem
 from gateway.rest import PREFIX, each_once, read_limit
 from register.addresses import Network
 from register.query import MAX_LIMIT, NameUnknown, QueryTooLarge, parse_as_of
+from register.query.ast import Origin
 from register.query.names import did_you_mean
+from register.query.parse_filter import check_text
 from register.replay import (
     STATES,
     list_deliveries,
@@ -118,7 +121,7 @@ async def every(request: Request) -> Response:
 
 async def create(request: Request) -> Response:
     """201, with the secret, which cannot be shown again."""
-    maker, body = await _maker(request), await _body(request, NewWebhook)
+    maker, body = await _maker(request), await read_model(request, NewWebhook, LARGEST)
     desk = _desk(request)
     async with _pool(request).acquire() as connection, connection.transaction():
         webhook_id, secret = await create_webhook(
@@ -131,18 +134,18 @@ async def create(request: Request) -> Response:
 async def show(request: Request) -> Response:
     maker = await _maker(request)
     async with _pool(request).acquire() as connection:
-        return _answer(await find_webhook(connection, request.path_params["webhook"], maker))
+        return _answer(await find_webhook(connection, _which(request), maker))
 
 
 async def change(request: Request) -> Response:
     """200; the webhook as it is now."""
-    maker, body = await _maker(request), await _body(request, Change)
+    maker, body = await _maker(request), await read_model(request, Change, LARGEST)
     given = body.model_dump(include=body.model_fields_set)
     if not given:
         raise HttpProblem("there is nothing to change", status=400, hint=_takes(Change))
     async with _pool(request).acquire() as connection, connection.transaction():
         changed = await change_webhook(
-            connection, request.path_params["webhook"], given, allowed=_desk(request).allowed, maker=maker
+            connection, _which(request), given, allowed=_desk(request).allowed, maker=maker
         )
     await _ring(request)
     return _answer(changed)
@@ -152,14 +155,14 @@ async def delete(request: Request) -> Response:
     """200; what was still to be told is not."""
     maker = await _maker(request)
     async with _pool(request).acquire() as connection, connection.transaction():
-        webhook_id = await delete_webhook(connection, request.path_params["webhook"], maker=maker)
+        webhook_id = await delete_webhook(connection, _which(request), maker=maker)
     return _answer({"id": webhook_id})
 
 
 async def rotate(request: Request) -> Response:
     """200, with the new secret, which cannot be shown again."""
-    maker, body = await _maker(request), await _body(request, Rotation)
-    which = request.path_params["webhook"]
+    maker, body = await _maker(request), await read_model(request, Rotation, LARGEST)
+    which = _which(request)
     async with _pool(request).acquire() as connection, connection.transaction():
         secret = await rotate_secret(
             connection,
@@ -176,15 +179,15 @@ async def test(request: Request) -> Response:
     """202; what came of it is at the delivery's address."""
     maker = await _maker(request)
     async with _pool(request).acquire() as connection, connection.transaction():
-        delivery = await send_test(connection, request.path_params["webhook"], maker)
+        delivery = await send_test(connection, _which(request), maker)
     await _ring(request)
     return _answer({"delivery": delivery}, 202)
 
 
 async def replay(request: Request) -> Response:
     """202; how many are sent again, where that is known."""
-    maker, body = await _maker(request), await _body(request, Replay)
-    which = request.path_params["webhook"]
+    maker, body = await _maker(request), await read_model(request, Replay, LARGEST)
+    which = _which(request)
     count = None
     async with _pool(request).acquire() as connection, connection.transaction():
         if body.delivery is not None:
@@ -213,7 +216,7 @@ async def deliveries(request: Request) -> Response:
         )
     before = _number(given["before"], "before") if "before" in given else None
     async with _pool(request).acquire() as connection:
-        hook = await find_webhook(connection, request.path_params["webhook"], maker)
+        hook = await find_webhook(connection, _which(request), maker)
         found = await list_deliveries(connection, hook["id"], state=state, limit=limit, before=before)
     return _answer(found, following=found[-1]["id"] if len(found) == limit else None)
 
@@ -223,7 +226,7 @@ async def delivery(request: Request) -> Response:
     maker = await _maker(request)
     number = _number(request.path_params["delivery"], "delivery")
     async with _pool(request).acquire() as connection:
-        hook = await find_webhook(connection, request.path_params["webhook"], maker)
+        hook = await find_webhook(connection, _which(request), maker)
         return _answer(await show_delivery(connection, hook["id"], number))
 
 
@@ -250,21 +253,11 @@ async def _ring(request: Request) -> None:
             await request.app.state.ring()
 
 
-async def _body(request: Request, kind: type[Body]) -> Body:
-    found = bytearray()
-    async for chunk in request.stream():
-        found += chunk
-        if len(found) > LARGEST:
-            raise HttpProblem(f"a request may have {LARGEST >> 10} KiB", status=413)
-    try:
-        return kind.model_validate_json(bytes(found) or b"{}")
-    except ValidationError as error:
-        wrong = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(step) for step in wrong["loc"])
-        message = wrong["msg"].removeprefix("Value error, ")
-        raise HttpProblem(
-            f"{f'`{place}`: ' if place else ''}{message}", status=400, hint=_takes(kind)
-        ) from None
+def _which(request: Request) -> str:
+    """The webhook's name or id in the address. Raises QueryInvalid for what no text in the register can hold."""
+    found: str = request.path_params["webhook"]
+    check_text(found, Origin("webhook", found))
+    return found
 
 
 def _takes(kind: type[_Body]) -> str:

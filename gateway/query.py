@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from gateway.aggregate import PARAMETERS as OF_GROUPS
 from gateway.auth import signed_in
+from gateway.bodies import read_bytes
 from gateway.graphql_schema import answer_about_schema
 from gateway.rest import PARAMETERS as OF_LIST
 from gateway.rest import PREFIX
@@ -95,11 +96,9 @@ def _page(part: Part) -> bytes:
 
 
 async def _body(request: Request) -> dict[str, Any]:
-    raw = b""
-    async for piece in request.stream():
-        raw += piece
-        if len(raw) > LARGEST:
-            raise QueryTooLarge(f"the request has more than {LARGEST:,} bytes")
+    raw = await read_bytes(request, LARGEST)
+    if raw is None:
+        raise QueryTooLarge(f"the request has more than {LARGEST:,} bytes")
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError as error:

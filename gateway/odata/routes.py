@@ -10,6 +10,7 @@ from fastapi import Request, Response
 from starlette.routing import Route
 
 from gateway.auth import caller_of
+from gateway.bodies import read_bytes
 from gateway.errors import HttpProblem
 from gateway.odata.batch import MAX_BYTES, Answered, Part, answer_batch
 from gateway.odata.errors import VERSION, NotSupported, crash_response, error_body, error_response
@@ -62,11 +63,9 @@ async def _one(request: Request, caller: Caller, path: str, key: str | None) -> 
 async def _batch(request: Request, caller: Caller) -> Response:
     if request.method != "POST":
         raise HttpProblem("a batch is sent with POST", status=405)
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise QueryTooLarge(f"a batch has at most {MAX_BYTES:,} bytes", parameter="$batch")
+    body = await read_bytes(request, MAX_BYTES)
+    if body is None:
+        raise QueryTooLarge(f"a batch has at most {MAX_BYTES:,} bytes", parameter="$batch")
     most, _ = _page_size(request.headers.get("prefer", ""))
 
     async def ask(part: Part) -> Answered:

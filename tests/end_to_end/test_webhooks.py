@@ -136,6 +136,11 @@ def test_what_cannot_be_is_refused_with_the_place(
     assert desk.get("/webhooks").json()["data"] == []
 
 
+@pytest.mark.parametrize("below", ["", "/deliveries", "/deliveries/1"])
+def test_a_name_that_no_text_can_hold_is_refused(desk: httpx.Client, below: str) -> None:
+    assert_problem(desk.get(f"/webhooks/%00{below}"), 400, "QRY001")
+
+
 def test_a_name_is_used_once(desk: httpx.Client) -> None:
     made(desk)
     made(desk, "other")
