@@ -133,6 +133,12 @@ class Builder:
             return []
         return permitted(entity, alias, self._part, past=looking_back or self.instant is not None)
 
+    def permitted_still(self, entity: Entity, alias: str) -> list[str]:
+        """The conditions under which the caller sees a version: it hung on something permitted, and its row does so
+        today."""
+        then = self.permitted(entity, alias)
+        return list(dict.fromkeys([*then, *self.permitted(entity, alias, looking_back=True)]))
+
     def _part(self, part: Part) -> str:
         if part not in self._parts:
             self._parts[part] = self.bind(part, "uuid[]")

@@ -102,8 +102,8 @@ async def read_changes(
     """The events of these collections, or of all, behind `since`: `{collection, type, id, version, changed, cause, run,
     at}`. `next` always says where to go on. See `begin` for what `since` may be.
 
-    A caller with a scope is told of rows in it, on pages that may be short: what leaves it is `out_of_scope`, without
-    values, and what comes into it `created`, with all of them. Where a project leaves or comes, what hangs on it is not
+    A caller with a scope is told of rows in it, on pages that may be short: what leaves it, or has left it since, is
+    `out_of_scope`, without values, and what comes into it `created`, with all of them. Where a project leaves or comes, what hangs on it is not
     told of.
     """
     feed = feed_of(collections, scoped=scope is not None)
@@ -185,13 +185,15 @@ def _all(entities: Sequence[Entity], builder: Builder) -> str:
 
 
 def _within(entities: Sequence[Entity], builder: Builder) -> str:
-    """For a caller with a scope: what is not permitted now but was, has left."""
+    """For a caller with a scope: what is not permitted, by this version or today, but was, has left."""
 
     def looked_up(entity: Entity) -> str:
-        now, before = (" AND ".join(builder.permitted(entity, alias)) or "true" for alias in ("n", "b"))
+        own, before = (" AND ".join(builder.permitted(entity, alias)) or "true" for alias in ("n", "b"))
+        now = " AND ".join(builder.permitted_still(entity, "n")) or "true"
         versions = every_version(entity.name)
         return (
-            f"SELECT coalesce(({now}), false) AS now, coalesce(b.id IS NOT NULL AND ({before}), false) AS before, "
+            f"SELECT coalesce(({now}), false) AS now, coalesce(({own}), false) AS own, "
+            f"coalesce(b.id IS NOT NULL AND ({before}), false) AS before, "
             f"row_to_json(n) AS row FROM {versions} n "
             f"LEFT JOIN {versions} b ON b.id = n.id AND b.version = n.version - 1 "
             f"WHERE x.entity = '{entity.name}' AND n.id = x.entity_id AND n.version = x.version"
@@ -203,7 +205,7 @@ def _within(entities: Sequence[Entity], builder: Builder) -> str:
         "CASE WHEN NOT v.now THEN '{}' WHEN v.before AND x.type <> 'created' THEN x.changed::json "
         f"ELSE {_values('json_each(v.row)')} END AS changed "
         f"FROM looked_at x CROSS JOIN LATERAL ({' UNION ALL '.join(map(looked_up, entities))}) v "
-        "WHERE v.now OR v.before ORDER BY x.seq LIMIT $3::int8"
+        "WHERE v.own OR v.before ORDER BY x.seq LIMIT $3::int8"
     )
 
 

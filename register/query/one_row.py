@@ -110,15 +110,15 @@ def _selected(builder: Builder, level: Level, ways: list[str], absent: str) -> S
 
 def _ways(entity: Entity, scoped: bool) -> tuple[str, list[Any]]:
     """$1 a key, $2 an id or null → the rows they lead to now, by the nearest way. A row that became part of another
-    leads there; a key that several rows had before leads to the one that had it last."""
+    leads there; a key that several rows had before leads to the one that had it last, of those that the caller sees."""
     name = entity.name
     permitted, parameters = permitted_also(entity, "e", scoped=scoped, given=2, past=False)
     sql = f"""
     WITH ways (id, way) AS (
       SELECT $2::uuid, 0
       UNION ALL SELECT id, CASE presence WHEN 'present' THEN 1 ELSE 3 END FROM {name} WHERE key = $1
-      UNION ALL (SELECT entity_id, 4 FROM former_key WHERE entity = '{name}' AND key = $1
-                 ORDER BY until DESC, entity_id LIMIT 1)
+      UNION ALL SELECT entity_id, 5 - 1.0 / row_number() OVER (ORDER BY until DESC, entity_id)
+                FROM former_key WHERE entity = '{name}' AND key = $1
     ), led (id, way) AS (
       SELECT coalesce(l.entity_id, w.id), min(CASE WHEN way = 3 AND l.id IS NOT NULL THEN 2 ELSE way END)
       FROM ways w LEFT JOIN absorbed l ON l.id = w.id AND l.entity = '{name}' GROUP BY 1
@@ -143,8 +143,8 @@ def _ways_in_past(entity: Entity, scoped: bool) -> tuple[str, list[Any]]:
       SELECT $2::uuid, 1
       UNION ALL
       SELECT id, CASE presence WHEN 'present' THEN 2 ELSE 4 END FROM {every_version(name)} e WHERE key = $1 AND {then}
-      UNION ALL (SELECT entity_id, 5 FROM former_key WHERE entity = '{name}' AND key = $1
-                 ORDER BY until <= $3 DESC, until DESC, entity_id LIMIT 1)
+      UNION ALL SELECT entity_id, 6 - 1.0 / row_number() OVER (ORDER BY until <= $3 DESC, until DESC, entity_id)
+                FROM former_key WHERE entity = '{name}' AND key = $1
       UNION ALL SELECT id, 6 FROM {name} WHERE key = $1 AND presence = 'present'
     ), paired (own_id, id) AS (
       SELECT w.id, l.second_id FROM ways w JOIN link l ON l.first_id = w.id

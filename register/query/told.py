@@ -144,8 +144,9 @@ def _matching(entity: str, filter_text: str, scoped: bool) -> tuple[str, Sequenc
 async def messages(
     reader: Reader, told: Telling, events: Mapping[str, Sequence[int]], scope: RowScope | None = None
 ) -> dict[int, bytes]:
-    """Event → the message about it, as JSON; `events` are numbers by entity. One that the scope no longer permits says
-    `out_of_scope`, without values; one that it did not permit before says `created`."""
+    """Event → the message about it, as JSON; `events` are numbers by entity. One of a row that the scope no longer
+    permits, by that version or today, says `out_of_scope`, without values; one that it did not permit before says
+    `created`."""
     found: dict[int, bytes] = {}
     for entity, seqs in events.items():
         if entity == "webhook":
@@ -163,7 +164,8 @@ def _message(entity: str, fields: str, scoped: bool) -> tuple[str, Sequence[Any]
     builder = Builder(scoped=scoped)
     builder.parameters = [None]
     found = catalog()[entity]
-    now, before = (" AND ".join(builder.permitted(found, alias)) or "true" for alias in ("r", "b"))
+    now = " AND ".join(builder.permitted_still(found, "r")) or "true"
+    before = " AND ".join(builder.permitted(found, "b")) or "true"
     shown = f"(SELECT row_to_json({WHOLE}) FROM (SELECT {builder.shown(level, 'r')}) {WHOLE})"
     changed = "v.changed"
     if fields:

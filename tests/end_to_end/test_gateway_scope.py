@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -124,6 +125,21 @@ def test_a_key_that_a_hidden_row_shares_is_not_ambiguous(world: World) -> None:
     assert world.get("risks/R-1")["id"] == str(UUID(int=201))
 
 
+def test_a_key_that_a_hidden_row_had_last_leads_to_the_row_that_had_it_before(world: World) -> None:
+    """Also where the hidden row's old key is the newer one: it is as if it were not there."""
+    insert(
+        world.gateway.database_url,
+        "former_key",
+        [
+            {"entity": "project", "key": "OLD", "entity_id": row, "until": datetime(2026, month, 1, tzinfo=UTC)}
+            for row, month in ((PAY, 1), (WEB, 3))
+        ],
+    )
+    assert world.get("projects/OLD")["key"] == "PAY"
+    with world.gateway.client() as everything:
+        assert everything.get("/api/v1/projects/OLD").json()["data"]["key"] == "WEB"
+
+
 def test_the_past_shows_no_more_than_the_present(world: World) -> None:
     url = world.gateway.database_url
     execute(
@@ -142,14 +158,15 @@ def test_the_past_shows_no_more_than_the_present(world: World) -> None:
 
 
 def test_changes_tell_of_rows_in_the_scope_and_of_what_leaves_it(world: World) -> None:
+    """Item 6e went from PAY to WEB, 6f came the other way: of 6e nothing is told any more but that it is gone."""
     url = world.gateway.database_url
     for item, version, project in ((110, 1, PAY), (111, 1, WEB), (110, 2, WEB), (111, 2, PAY)):
+        twin, end = ("_history", f", '2026-01-0{version + 1}Z'") if version == 1 else ("", "")
         execute(
             url,
             f"""
-            INSERT INTO work_item_history (id, key, presence, version, valid_from, valid_to, project_id)
-            VALUES ('{UUID(int=item)}', 'W', 'present', {version}, '2026-01-0{version}Z', '2026-01-0{version + 1}Z',
-                    '{project}')
+            INSERT INTO work_item{twin} (id, key, presence, version, valid_from, project_id{", valid_to" if end else ""})
+            VALUES ('{UUID(int=item)}', 'W', 'present', {version}, '2026-01-0{version}Z', '{project}'{end})
             """,
         )
         execute(
@@ -162,13 +179,38 @@ def test_changes_tell_of_rows_in_the_scope_and_of_what_leaves_it(world: World) -
         )
     told = world.get("work_items/changes")
     assert [(event["type"], event["id"][-2:], event["version"]) for event in told] == [
-        ("created", "6e", 1),
+        ("out_of_scope", "6e", 1),
         ("out_of_scope", "6e", 2),
         ("created", "6f", 2),
     ]
-    assert told[1]["changed"] == {}
+    assert [event["changed"] for event in told[:2]] == [{}, {}]
     assert told[2]["changed"]["project_id"] == [None, str(PAY)]
-    assert "secret" not in str(told[1:])
+    assert "secret" not in str(told)
+
+
+def test_changes_tell_nothing_of_what_a_project_was_while_it_hung_in_the_scope(world: World) -> None:
+    url = world.gateway.database_url
+    for version, programme in ((1, ERP), (2, ERP), (3, CRM)):
+        twin, end = ("_history", f", '2026-01-0{version + 1}Z'") if version < 3 else ("", "")
+        execute(
+            url,
+            f"""
+            INSERT INTO project{twin} (id, key, title, presence, version, valid_from, programme_id{", valid_to" if end else ""})
+            VALUES ('{UUID(int=120)}', 'LEFT', 'secret', 'present', {version}, '2026-01-0{version}Z', '{programme}'{end})
+            """,
+        )
+        execute(
+            url,
+            f"""
+            INSERT INTO event (type, entity, entity_id, version, changed, cause)
+            VALUES ('{"created" if version == 1 else "changed"}', 'project', '{UUID(int=120)}', {version},
+                    '{{"title": ["secret", "x"]}}', 'sync')
+            """,
+        )
+    told = world.get("projects/changes")
+    assert [(event["type"], event["version"], event["changed"]) for event in told] == [
+        ("out_of_scope", version, {}) for version in (1, 2, 3)
+    ]
 
 
 def test_a_restricted_key_decides_nothing(world: World) -> None:
