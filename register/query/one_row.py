@@ -32,13 +32,15 @@ async def find_row(
 
     Raises RowNotFound or RowAmbiguous.
     """
-    row_id = as_id(entity, reference)
-    found = [] if row_id is None else [row_id]
     if entity.enveloped:
         sql, parameters = (_ways if instant is None else _ways_in_past)(entity, scope is not None)
-        given = [reference, row_id, *([] if instant is None else [instant]), *parameters]
-        found = (await lanes.fetchrow(sql, *bound(scope, given)))["ids"] or []
-    return only_one(entity, reference, found)
+        given = [reference, as_id(entity, reference), *([] if instant is None else [instant]), *parameters]
+        found = await lanes.fetchrow(sql, *bound(scope, given))
+    else:
+        id_alone = Level(entity, (("id", entity.fields["id"]),), None, (), 1)
+        named = compile_named(id_alone, reference, scoped=scope is not None)
+        found = await lanes.fetchrow(named.sql, *named.arguments(scope))
+    return only_one(entity, reference, found["ids"] or [])
 
 
 def only_one(entity: Entity, reference: str, found: list[UUID | int]) -> UUID | int:
