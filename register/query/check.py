@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import cache
 
 from register.catalog import Entity, FieldDef, Kind, catalog, collections
 from register.errors import QueryInvalid
@@ -59,29 +58,9 @@ from register.query.plan import (
     Test,
     kind_of,
 )
+from register.query.usual import usual_fields, usual_order
 from register.query.values import read_value
 
-_USUAL = (
-    *("id", "key", "title", "code", "type", "kind", "stage", "status", "state", "rag_reported", "score"),
-    *(
-        "programme_id",
-        "project_id",
-        "manager_id",
-        "owner_id",
-        "assignee_id",
-        "due_on",
-        "start_on",
-        "finish_on",
-    ),
-    *("url", "updated_at"),
-)
-_NEWEST_FIRST = {
-    "run": "id",
-    "finding": "opened_at",
-    "conflict": "opened_at",
-    "rejection": "rejected_at",
-    "waiver": "waived_at",
-}
 _PRESENCE = {"finding": ("state", "closed_at")}
 ORDERED = frozenset({Kind.TEXT, Kind.DATE, Kind.INSTANT, Kind.NUMBER, Kind.INTEGER})
 COMPARED = ORDERED | {Kind.BOOLEAN, Kind.ID}
@@ -146,38 +125,13 @@ def type_name(entity: str) -> str:
     return "".join(word.capitalize() for word in entity.split("_"))
 
 
-@cache
-def usual_fields(entity: str) -> tuple[FieldDef, ...]:
-    """What a row shows when nobody says what to show."""
-    found = catalog()[entity]
-    if not found.enveloped:
-        return tuple(field for field in found.fields.values() if field.kind is not Kind.DOCUMENT)
-    return tuple(found.fields[name] for name in _USUAL if name in found.fields)
-
-
-@cache
-def usual_order(entity: str) -> tuple[OrderBy, ...]:
-    """By key; what has none by time, newest first. The id decides between equals."""
-    fields = catalog()[entity].fields
-    last = OrderBy((), fields["id"], False)
-    if entity in _NEWEST_FIRST:
-        first = OrderBy((), fields[_NEWEST_FIRST[entity]], True)
-        return (first,) if first.field.name == "id" else (first, last)
-    return (OrderBy((), fields["key"], False), last) if "key" in fields else (last,)
-
-
-def _own_order(entity: Entity) -> tuple[OrderBy, ...]:
-    if not entity.ordered:
-        return usual_order(entity.name)
-    fields = entity.fields
-    return (
-        *(OrderBy((), fields[name], down) for name, down in entity.ordered),
-        OrderBy((), fields["id"], False),
-    )
-
-
 class Checker(Names):
     """Checks a request, part by part."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._filters: dict[int, Rule] = {}
+        """By the condition they were read from, which lives as long as the query."""
 
     def items(
         self, entity: Entity, selected: Iterable[Selected], depth: int
@@ -187,7 +141,7 @@ class Checker(Names):
 
     def _item(self, entity: Entity, item: Selected, depth: int) -> FieldDef | Branch:
         if item.beyond is not None:
-            return self._beyond(entity, item, item.beyond)
+            return self._beyond(entity, item, item.beyond, depth)
         if item.flat and item.children is None and not item.name.endswith("_count"):
             return self._flat(entity, item)
         field = entity.field(item.name)
@@ -216,7 +170,7 @@ class Checker(Names):
             Level(
                 entity=target,
                 items=self.items(target, item.children or (), depth + 1),
-                rule=self.rule(target, item.filter, depth + 1) if item.filter else None,
+                rule=self._filter(target, item, depth),
                 order=self.order(target, item.order),
                 limit=limit,
                 offset=item.offset,
@@ -229,7 +183,7 @@ class Checker(Names):
             return field
         return Flat(item.alias, field.kind, field.description, hops=hops, of=field)
 
-    def _beyond(self, entity: Entity, item: Selected, beyond: tuple[int, str, str]) -> Beyond:
+    def _beyond(self, entity: Entity, item: Selected, beyond: tuple[int, str, str], depth: int) -> Beyond:
         relation = entity.relations[item.name]
         target = catalog()[relation.target]
         return Beyond(
@@ -237,7 +191,7 @@ class Checker(Names):
             Kind.TEXT,
             "",
             relation=relation,
-            rule=self.rule(target, item.filter, 0) if item.filter else None,
+            rule=self._filter(target, item, depth),
             most=beyond[0],
             before=beyond[1],
             after=beyond[2],
@@ -250,10 +204,17 @@ class Checker(Names):
             raise unknown(entity, item.name, item.at, item.origin.parameter, item.origin.text)
         if item.children is not None or set(item.arguments) - {"filter"}:
             raise _at(item, QueryInvalid, f"`{item.name}` is a number: it takes a filter and nothing else")
+        return replace(tally, rule=self._filter(catalog()[tally.relation.target], item, depth))
+
+    def _filter(self, target: Entity, item: Selected, depth: int) -> Rule | None:
+        """The filter of a list below a row. OData's rows, their number and the link behind them share one, which
+        counts once: the caller wrote it once."""
         if item.filter is None:
-            return tally
-        target = catalog()[tally.relation.target]
-        return replace(tally, rule=self.rule(target, item.filter, depth + 1))
+            return None
+        known = self._filters.get(id(item.filter))
+        if known is None:
+            known = self._filters[id(item.filter)] = self.rule(target, item.filter, depth + 1)
+        return known
 
     def rule(self, entity: Entity, condition: Condition, depth: int) -> Rule:
         match condition:
@@ -434,7 +395,7 @@ class Checker(Names):
                 found.append(OrderBy(hops, field, term.descending, term.empty_first))
             if not hops and field.name == "id":
                 return tuple(found)
-        return (*found, OrderBy((), entity.fields["id"], False)) if found else _own_order(entity)
+        return (*found, OrderBy((), entity.fields["id"], False)) if found else usual_order(entity)
 
 
 def _at(item: Selected, error: type[QueryInvalid], message: str) -> QueryInvalid:

@@ -103,8 +103,8 @@ async def read_changes(
     at}`. `next` always says where to go on. See `begin` for what `since` may be.
 
     A caller with a scope is told of rows in it, on pages that may be short: what leaves it, or has left it since, is
-    `out_of_scope`, without values, and what comes into it `created`, with all of them. Where a project leaves or comes, what hangs on it is not
-    told of.
+    `out_of_scope`, without values, and what comes into it `created`, with all of them. Where a project leaves or comes,
+    what hangs on it is not told of.
     """
     feed = feed_of(collections, scoped=scope is not None)
     seq = await begin(lanes, secret, feed, since)

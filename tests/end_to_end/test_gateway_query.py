@@ -272,8 +272,13 @@ def test_a_row_without_history_is_found_by_all_that_people_call_it(
     execute(url, "INSERT INTO source (id, key, kind) VALUES (gen_random_uuid(), 'jira', 'jira')")
     ids = [UUID("0e2b1111-0000-4000-8000-000000000001"), UUID("7f3c2222-0000-4000-8000-000000000002")]
     for finding in ids:
-        execute(url, f"INSERT INTO finding (id, code, severity, message) VALUES ('{finding}', 'x', 'warning', 'm')")
-    found = graphql(api, '{source(id: "jira") {key} finding(id: "7f3c2222") {id} gone: source(id: "no") {key}}')
+        execute(
+            url,
+            f"INSERT INTO finding (id, code, severity, message) VALUES ('{finding}', 'x', 'warning', 'm')",
+        )
+    found = graphql(
+        api, '{source(id: "jira") {key} finding(id: "7f3c2222") {id} gone: source(id: "no") {key}}'
+    )
     assert found == {"source": {"key": "jira"}, "finding": {"id": str(ids[1])}, "gone": None}
 
 

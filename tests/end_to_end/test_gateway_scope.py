@@ -131,7 +131,12 @@ def test_a_key_that_a_hidden_row_had_last_leads_to_the_row_that_had_it_before(wo
         world.gateway.database_url,
         "former_key",
         [
-            {"entity": "project", "key": "OLD", "entity_id": row, "until": datetime(2026, month, 1, tzinfo=UTC)}
+            {
+                "entity": "project",
+                "key": "OLD",
+                "entity_id": row,
+                "until": datetime(2026, month, 1, tzinfo=UTC),
+            }
             for row, month in ((PAY, 1), (WEB, 3))
         ],
     )

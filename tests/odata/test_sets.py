@@ -178,6 +178,18 @@ def test_lists_of_ids_are_ways_too(own: Service) -> None:
     assert own.keys(f"WorkItems?$filter=MilestoneIds/any(m:m eq {UUID(int=402)})") == ["W-01"]
 
 
+def test_the_filter_of_a_list_counts_once_however_often_it_is_used(service: Service) -> None:
+    """For the rows, for their number and for the link behind them."""
+    text = " or ".join(["Points eq 1"] * 40)
+    (row, *_) = service.get(f"Projects?$orderby=Key desc&$expand=WorkItems($filter={text};$count=true)")[
+        "value"
+    ]
+    assert row["WorkItems@odata.count"] == 0
+    service.error(f"Projects?$filter=WorkItems/any(w:w/Points gt 3 and w/Points lt 9)&$expand=WorkItems($filter={text}),"
+                  f"Risks($filter={text.replace('Points', 'Score')}),Milestones($filter={text.replace('Points', 'SlipDays')})",
+                  400, "QRY003")  # fmt: skip
+
+
 def test_expand_with_all_its_options(service: Service) -> None:
     body = service.get(
         "Projects?$select=Key&$orderby=Key&$expand=WorkItems($select=Key;$filter=Points ge 2;$orderby=Points desc;$top=2;$count=true;"
