@@ -25,7 +25,7 @@ from register.addresses import Network
 from register.query import MAX_LIMIT, NameUnknown, QueryTooLarge, parse_as_of
 from register.query.ast import Origin
 from register.query.names import did_you_mean
-from register.query.parse_filter import check_text
+from register.query.tokens import check_text
 from register.replay import (
     STATES,
     list_deliveries,

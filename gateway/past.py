@@ -28,7 +28,7 @@ from register.query import (
 )
 from register.query.ast import Origin
 from register.query.names import did_you_mean
-from register.query.parse_filter import check_text
+from register.query.tokens import check_text
 
 
 async def history(request: Request) -> Response:

@@ -53,9 +53,9 @@ from register.query.ast import DEFAULT_LIMIT, Origin
 from register.query.names import did_you_mean
 from register.query.one_row import compile_row
 from register.query.parse_document import Root, parse_document
-from register.query.parse_filter import check_text
 from register.query.past import require_history
 from register.query.several import MOST, Asked, One, Part, read_several
+from register.query.tokens import check_text
 
 LARGEST = 256 << 10
 """Bytes of a request."""

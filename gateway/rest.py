@@ -35,8 +35,8 @@ from register.query import (
 )
 from register.query.ast import Compare, Condition, Every, Origin, Path, Value
 from register.query.names import did_you_mean
-from register.query.parse_filter import check_text
 from register.query.revision import Revisions, tag_of
+from register.query.tokens import check_text
 
 _IN_LINKS = "!$%&'()*+,/:;=?@~"
 PREFIX = "/api/v1/"

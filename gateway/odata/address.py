@@ -12,7 +12,7 @@ from register.catalog import Kind
 from register.errors import QueryInvalid
 from register.query.ast import MAX_TEXT, Origin
 from register.query.names import did_you_mean
-from register.query.parse_filter import check_text
+from register.query.tokens import check_text
 
 # A quote inside of a text is doubled, and so reads as two texts. Nothing here can be read in two ways.
 _PART = re.compile(r"([^/('\s]+)(?:\(((?:'[^']*'|[^()'])*+)\))?(?:/|\Z)")

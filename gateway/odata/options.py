@@ -15,7 +15,7 @@ from register.errors import QueryInvalid
 from register.query import MAX_LIMIT, NameUnknown, QueryTooLarge
 from register.query.ast import MAX_DEPTH, MAX_NESTED_LIMIT, Condition, Origin, Selected, Term
 from register.query.names import did_you_mean
-from register.query.parse_filter import check_text
+from register.query.tokens import check_text
 
 MAX_SKIP = 100_000
 MAX_TOP = 10_000_000

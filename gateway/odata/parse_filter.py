@@ -30,15 +30,11 @@ from gateway.odata.syntax import (
     Member,
     Minus,
     Negation,
-    Token,
     Within,
 )
-from register.errors import QueryInvalid
-from register.query import QueryTooLarge
-from register.query.ast import MAX_COMPARISONS, MAX_VALUES, Origin
-from register.query.parse_filter import check_text
+from register.query.ast import MAX_VALUES, Origin
+from register.query.tokens import Token, TokenReader
 
-_MAX_NESTING = 40
 _LITERALS: dict[str, Kind] = {
     "text": "text",
     "number": "number",
@@ -60,17 +56,11 @@ def parse_expression(text: str, origin: Origin) -> Expression:
     return _Reader(text, origin).whole()
 
 
-class _Reader:
-    """Recursive descent over the tokens; how deep it may go is bounded."""
+class _Reader(TokenReader):
+    """Recursive descent over the tokens."""
 
-    def __init__(self, text: str, origin: Origin) -> None:
-        check_text(text, origin)
-        self._text = text
-        self._origin = origin
-        self._next = 0
-        self._depth = 0
-        self._terms = 0
-        self._token = self._read()
+    pattern, blank = TOKEN, " \t"
+    noun, counted = "the expression", "comparisons and functions"
 
     def whole(self) -> Expression:
         found = self._or()
@@ -79,18 +69,17 @@ class _Reader:
         return found
 
     def _or(self) -> Expression:
-        self._deeper()
-        left = self._and()
-        while self._is("or"):
-            self._count()
-            at = self._advance().at
-            left = Binary("or", left, self._and(), self._at(at))
-        self._depth -= 1
+        with self._deeper():
+            left = self._and()
+            while self._token.word == "or":
+                self._count()
+                at = self._advance().at
+                left = Binary("or", left, self._and(), self._at(at))
         return left
 
     def _and(self) -> Expression:
         left = self._not()
-        while self._is("and"):
+        while self._token.word == "and":
             self._count()
             at = self._advance().at
             left = Binary("and", left, self._not(), self._at(at))
@@ -98,7 +87,7 @@ class _Reader:
 
     def _not(self) -> Expression:
         found = []
-        while self._is("not") and self._ahead() not in ("/", ","):
+        while self._token.word == "not" and self._ahead() not in ("/", ","):
             found.append(self._advance().at)
         part = self._compare()
         # Two of them are none, of null too.
@@ -107,7 +96,7 @@ class _Reader:
     def _compare(self) -> Expression:
         left = self._sum()
         while True:
-            word = self._token.text.lower() if self._token.kind == "name" else ""
+            word = self._token.word
             if word in COMPARISONS:
                 self._count()
                 at = self._advance().at
@@ -123,26 +112,25 @@ class _Reader:
 
     def _sum(self) -> Expression:
         left = self._product()
-        while self._token.kind == "name" and self._token.text.lower() in SUMS:
+        while self._token.word in SUMS:
             self._count()
             token = self._advance()
-            left = Binary(token.text.lower(), left, self._product(), self._at(token.at))
+            left = Binary(token.word, left, self._product(), self._at(token.at))
         return left
 
     def _product(self) -> Expression:
         left = self._unary()
-        while self._token.kind == "name" and self._token.text.lower() in PRODUCTS:
+        while self._token.word in PRODUCTS:
             self._count()
             token = self._advance()
-            left = Binary(token.text.lower(), left, self._unary(), self._at(token.at))
+            left = Binary(token.word, left, self._unary(), self._at(token.at))
         return left
 
     def _unary(self) -> Expression:
         if self._token.text == "-":
             at = self._advance().at
-            self._deeper()
-            part = self._unary()
-            self._depth -= 1
+            with self._deeper():
+                part = self._unary()
             return Minus(part, self._at(at))
         return self._primary()
 
@@ -200,18 +188,17 @@ class _Reader:
             self._lack(_LACKING[head.text], head)
         if "." in head.text:
             self._lack(f"the function `{head.text[:60]}`", head)
-        self._deeper()
         self._expect("(")
         found: list[Expression] = []
-        while self._token.text != ")":
-            if found:
-                self._expect(",")
-            found.append(self._or())
-            if self._token.text == "=":
-                self._lack("functions with named parameters and rows by key inside an expression", head)
+        with self._deeper():
+            while self._token.text != ")":
+                if found:
+                    self._expect(",")
+                found.append(self._or())
+                if self._token.text == "=":
+                    self._lack("functions with named parameters and rows by key inside an expression", head)
         end = self._token.at + 1
         self._advance()
-        self._depth -= 1
         if self._token.text == "/":
             self._lack("a path behind a function")
         return Call(head.text.lower(), tuple(found), self._at(head.at), self._text[head.at : end])
@@ -249,7 +236,6 @@ class _Reader:
 
     def _lambda(self, member: Member) -> Lambda:
         self._count()
-        self._deeper()
         head = self._advance()
         self._expect("(")
         variable, body = "", None
@@ -258,11 +244,11 @@ class _Reader:
                 self._fail("a variable and a colon are expected", f"Write {member.text}/any(x:x/Key eq 'A').")
             variable = self._advance().text
             self._advance()
-            body = self._or()
+            with self._deeper():
+                body = self._or()
         elif head.text == "all":
             self._fail("`all` takes a condition", f"Write {member.text}/all(x:x/Key ne 'A').")
         self._expect(")")
-        self._depth -= 1
         word = "any" if head.text == "any" else "all"
         return Lambda(member, word, variable, body, self._at(head.at))  # type: ignore[arg-type]
 
@@ -288,71 +274,13 @@ class _Reader:
         self._expect(")")
         return tuple(found)
 
-    def _deeper(self) -> None:
-        self._depth += 1
-        if self._depth > _MAX_NESTING:
-            self._too_large(f"the expression is nested deeper than {_MAX_NESTING} levels")
-
-    def _count(self) -> None:
-        self._terms += 1
-        if self._terms > MAX_COMPARISONS:
-            self._too_large(f"the expression has more than {MAX_COMPARISONS} comparisons and functions")
-
-    def _is(self, word: str) -> bool:
-        return self._token.kind == "name" and self._token.text.lower() == word
-
-    def _expect(self, mark: str) -> None:
-        if self._token.text != mark:
-            self._fail(f"`{mark}` is expected, not {self._shown()}", "")
-        self._advance()
-
-    def _ahead(self) -> str:
-        """The character behind the token."""
-        return self._text[self._next :].lstrip()[:1]
-
-    def _advance(self) -> Token:
-        token = self._token
-        self._token = self._read()
-        return token
-
-    def _read(self) -> Token:
-        match = TOKEN.match(self._text, self._next)
-        if match is None:
-            rest = self._text[self._next :]
-            start = self._next + len(rest) - len(rest.lstrip(" \t"))
-            self._token = Token("unknown", self._text[start : start + 1], start)
-            if self._token.text == "'":
-                self._fail("the text that starts here does not end", "Close it with a single quote.")
-            if self._token.text in ("{", "[", '"'):
-                self._lack("JSON inside an expression")
-            self._fail(f"{self._shown()} is not understood here", "")
-        kind = match.lastgroup or ""
-        self._next = match.end()
-        return Token(kind, match.group(kind), match.start(kind))
-
-    def _at(self, at: int) -> int:
-        return self._origin.at(at)
-
-    def _shown(self) -> str:
-        return "the end" if self._token.kind == "end" else f"`{self._token.text[:40]}`"
-
-    def _fail(self, message: str, hint: str, token: Token | None = None) -> NoReturn:
-        raise self._wrong(QueryInvalid, message, hint, token)
-
     def _lack(self, what: str, token: Token | None = None) -> NoReturn:
         raise self._wrong(NotSupported, f"not supported: {what}", "docs/odata.md lists what is.", token)
 
-    def _too_large(self, message: str) -> NoReturn:
-        raise self._wrong(QueryTooLarge, message, "", None)
-
-    def _wrong(self, kind: type[QueryInvalid], message: str, hint: str, token: Token | None) -> QueryInvalid:
-        return kind(
-            message,
-            position=self._at((token or self._token).at),
-            parameter=self._origin.parameter,
-            text=self._origin.text,
-            hint=hint,
-        )
+    def _unreadable(self, character: str) -> NoReturn:
+        if character in ("{", "[", '"'):
+            self._lack("JSON inside an expression")
+        super()._unreadable(character)
 
 
 def _plain(text: str) -> str:

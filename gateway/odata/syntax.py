@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Literal as Word
-from typing import NamedTuple
 
 Kind = Word["text", "number", "boolean", "null", "date", "instant", "id"]
 COMPARISONS = ("eq", "ne", "gt", "ge", "lt", "le")
@@ -87,12 +86,6 @@ class Lambda:
 
 
 Expression = Literal | Member | Call | Binary | Negation | Minus | Within | Lambda
-
-
-class Token(NamedTuple):
-    kind: str
-    text: str
-    at: int
 
 
 TOKEN = re.compile(

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from register.query.ast import Measure, Named, Origin
-from register.query.parse_filter import MAX_ALIAS, Reader, Token
+from register.query.parse_filter import MAX_ALIAS, Reader
+from register.query.tokens import Token
 
 _T = TypeVar("_T")
 

@@ -29,8 +29,9 @@ from register.query.ast import DEFAULT_LIMIT, MAX_DEPTH, Aggregate, Origin, Quer
 from register.query.errors import NameUnknown, QueryTooLarge
 from register.query.names import did_you_mean
 from register.query.parse_aggregate import parse_keys, parse_measures
-from register.query.parse_filter import check_text, parse_filter, parse_order
+from register.query.parse_filter import parse_filter, parse_order
 from register.query.selections import MAX_TOKENS, Selections, check_nesting
+from register.query.tokens import check_text
 
 AGGREGATE = "_aggregate"
 OF_LIST = ("filter", "order", "limit", "after", "as_of")

@@ -10,8 +10,8 @@ from graphql.language.ast import DocumentNode, OperationDefinitionNode, Selectio
 
 from register.errors import QueryInvalid
 from register.query.ast import MAX_DEPTH, Origin, Selected
-from register.query.parse_filter import check_text
 from register.query.selections import MAX_TOKENS, Selections, check_nesting
+from register.query.tokens import check_text
 
 _HINT = "Write fields with commas between, relations with braces: key,title,manager{title}."
 

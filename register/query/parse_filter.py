@@ -16,12 +16,10 @@ Words may be written in either case. Limits are enforced while reading, so that 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from register.errors import QueryInvalid
 from register.query.ast import (
-    MAX_COMPARISONS,
-    MAX_TEXT,
     MAX_VALUES,
     Call,
     Compare,
@@ -38,12 +36,11 @@ from register.query.ast import (
     Term,
     Value,
 )
-from register.query.errors import QueryTooLarge
+from register.query.tokens import Token, TokenReader, check_text
 
 MAX_ALIAS = 60
 """Characters of a name in the answer: PostgreSQL cuts names at 63 bytes, and one cut short would be another."""
 
-_MAX_NESTING = 40
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<text>'(?:[^']|'')*')
@@ -62,16 +59,6 @@ _OPERATORS: dict[str, Operator] = {
 }  # fmt: skip
 _CLOCKS = ("today", "now")
 _PATH = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
-
-
-class Token(NamedTuple):
-    kind: str
-    text: str
-    at: int
-
-    @property
-    def word(self) -> str:
-        return self.text.lower() if self.kind == "name" else ""
 
 
 def parse_filter(text: str, origin: Origin | None = None) -> Condition:
@@ -103,34 +90,10 @@ def parse_order(text: str, origin: Origin | None = None) -> tuple[Term, ...]:
     return tuple(terms)
 
 
-def check_text(text: str, origin: Origin) -> None:
-    """Refuse what no parser should see: too long, or characters that PostgreSQL cannot hold."""
-    if len(text) > MAX_TEXT:
-        raise QueryTooLarge(
-            f"`{origin.parameter}` has {len(text):,} characters; {MAX_TEXT:,} are allowed",
-            position=origin.at(MAX_TEXT),
-            parameter=origin.parameter,
-        )
-    for position, character in enumerate(text) if not text.isprintable() else ():
-        if character == "\0" or "\ud800" <= character <= "\udfff":
-            raise QueryInvalid(
-                f"`{origin.parameter}` holds a character that no text in the register can hold",
-                position=origin.at(position),
-                parameter=origin.parameter,
-            )
+class Reader(TokenReader):
+    """Recursive descent over the tokens."""
 
-
-class Reader:
-    """Recursive descent over the tokens; how deep it may go is bounded."""
-
-    def __init__(self, text: str, origin: Origin) -> None:
-        check_text(text, origin)
-        self._text = text
-        self._origin = origin
-        self._next = 0
-        self._comparisons = 0
-        self._depth = 0
-        self._token = self._read()
+    pattern, noun, counted = _TOKEN, "the filter", "comparisons"
 
     def condition(self) -> Condition:
         found = self._or()
@@ -139,27 +102,21 @@ class Reader:
         return found
 
     def _or(self) -> Condition:
-        self._depth += 1
-        if self._depth > _MAX_NESTING:
-            self._too_large(f"the filter is nested deeper than {_MAX_NESTING} levels")
-        parts = [self._and()]
-        while self._token.word == "or":
-            self._advance()
-            parts.append(self._and())
-        self._depth -= 1
+        with self._deeper():
+            parts = [self._and()]
+            while self._accept("or"):
+                parts.append(self._and())
         return parts[0] if len(parts) == 1 else Either(tuple(parts))
 
     def _and(self) -> Condition:
         parts = [self._not()]
-        while self._token.word == "and":
-            self._advance()
+        while self._accept("and"):
             parts.append(self._not())
         return parts[0] if len(parts) == 1 else Every(tuple(parts))
 
     def _not(self) -> Condition:
         negated = False
-        while self._token.word == "not":
-            self._advance()
+        while self._accept("not"):
             negated = not negated
         part = self._primary()
         return Not(part) if negated else part
@@ -185,19 +142,16 @@ class Reader:
     def _call(self, head: Token) -> Call:
         """Behind the name of a function."""
         self._count()
-        self._depth += 1
-        if self._depth > _MAX_NESTING:
-            self._too_large(f"the filter is nested deeper than {_MAX_NESTING} levels")
         self._expect("(")
         found: list[Operand] = []
-        while self._token.text != ")":
-            if found:
-                self._expect(",")
-            found.append(self._operand())
+        with self._deeper():
+            while self._token.text != ")":
+                if found:
+                    self._expect(",")
+                found.append(self._operand())
         end = self._token.at + 1
         self._advance()
-        self._depth -= 1
-        at = self._origin.at(head.at)
+        at = self._at(head.at)
         return Call(head.word, tuple(found), at, self._origin, self._text[head.at : end])
 
     def _operand(self) -> Operand:
@@ -208,7 +162,7 @@ class Reader:
 
     def _computed(self, left: Path | Call) -> Condition:
         """Behind a call, or a path that is compared with one."""
-        at = self._origin.at(self._token.at)
+        at = self._at(self._token.at)
         if self._accept("is"):
             negated = self._accept("not")
             if not self._accept("null"):
@@ -269,7 +223,7 @@ class Reader:
         if self._token.kind == "name" and self._token.word not in _CLOCKS and self._ahead() == "(":
             if operator == "~":
                 self._fail("`~` takes a text", "Write contains(lower(title), …) for what is worked out.")
-            return Computed(path, operator, self._operand(), self._origin.at(token.at), self._origin)
+            return Computed(path, operator, self._operand(), self._at(token.at), self._origin)
         return Compare(path, operator, (self._value(or_field=True),))
 
     def _list(self) -> tuple[Value, ...]:
@@ -285,7 +239,7 @@ class Reader:
 
     def _value(self, *, or_field: bool = False) -> Value:  # noqa: RET503 - _fail never returns
         token = self._token
-        at = self._origin.at(token.at)
+        at = self._at(token.at)
         if token.kind == "text":
             self._advance()
             return Value("text", token.text[1:-1].replace("''", "'"), at)
@@ -316,67 +270,13 @@ class Reader:
             "Text goes in single quotes, doubled inside: 'it''s'.",
         )
 
+    def _unreadable(self, character: str) -> NoReturn:
+        if character == '"':
+            self._fail("a double quote is not understood here", "Text goes in single quotes: 'open'.")
+        super()._unreadable(character)
+
     def _path(self, token: Token) -> Path:
-        return Path(tuple(token.text.split(".")), self._origin.at(token.at), self._origin)
-
-    def _count(self) -> None:
-        self._comparisons += 1
-        if self._comparisons > MAX_COMPARISONS:
-            self._too_large(f"the filter has more than {MAX_COMPARISONS} comparisons")
-
-    def _accept(self, word: str) -> bool:
-        if self._token.word != word:
-            return False
-        self._advance()
-        return True
-
-    def _expect(self, mark: str) -> None:
-        if self._token.text != mark:
-            self._fail(f"`{mark}` is expected, not {self._shown()}", "")
-        self._advance()
-
-    def _ahead(self) -> str:
-        """The character behind the token."""
-        return self._text[self._next :].lstrip()[:1]
-
-    def _advance(self) -> Token:
-        token = self._token
-        self._token = self._read()
-        return token
-
-    def _read(self) -> Token:
-        match = _TOKEN.match(self._text, self._next)
-        if match is None:
-            start = self._next + len(self._text[self._next :]) - len(self._text[self._next :].lstrip())
-            self._token = Token("unknown", self._text[start : start + 1], start)
-            if self._token.text == "'":
-                self._fail("the text that starts here does not end", "Close it with a single quote.")
-            if self._token.text == '"':
-                self._fail("a double quote is not understood here", "Text goes in single quotes: 'open'.")
-            self._fail(f"{self._shown()} is not understood here", "")
-        kind = match.lastgroup or ""
-        self._next = match.end()
-        return Token(kind, match.group(kind), match.start(kind))
-
-    def _shown(self) -> str:
-        return "the end" if self._token.kind == "end" else f"`{self._token.text[:40]}`"
-
-    def _fail(self, message: str, hint: str) -> NoReturn:
-        raise QueryInvalid(
-            message,
-            position=self._origin.at(self._token.at),
-            parameter=self._origin.parameter,
-            text=self._origin.text,
-            hint=hint,
-        )
-
-    def _too_large(self, message: str) -> NoReturn:
-        raise QueryTooLarge(
-            message,
-            position=self._origin.at(self._token.at),
-            parameter=self._origin.parameter,
-            text=self._origin.text,
-        )
+        return Path(tuple(token.text.split(".")), self._at(token.at), self._origin)
 
 
 def _negate(condition: Condition, negated: bool) -> Condition:

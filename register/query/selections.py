@@ -27,7 +27,8 @@ from register.errors import QueryInvalid
 from register.query.ast import MAX_DEPTH, Condition, Origin, Selected, Term
 from register.query.errors import QueryTooLarge
 from register.query.names import did_you_mean
-from register.query.parse_filter import MAX_ALIAS, check_text, parse_filter, parse_order
+from register.query.parse_filter import MAX_ALIAS, parse_filter, parse_order
+from register.query.tokens import check_text
 
 MAX_TOKENS = 4_000
 MAX_SELECTED = 1_000
