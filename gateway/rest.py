@@ -33,7 +33,7 @@ from register.query import (
     read_row,
     shape_of,
 )
-from register.query.ast import Compare, Condition, Every, Origin, Path, Value
+from register.query.ast import MAX_VALUES, Compare, Condition, Every, Origin, Path, Value
 from register.query.names import did_you_mean
 from register.query.revision import Revisions, tag_of
 from register.query.tokens import check_text
@@ -162,7 +162,7 @@ def pinned(given: Mapping[str, str]) -> list[str]:
 
 @lru_cache(maxsize=512)
 def _row_level(collection: str, fields: str) -> Level:
-    return check(Query(collection, fields=parse_fields(fields)))
+    return check(Query(collection, fields=parse_fields(fields), limit=1))
 
 
 @lru_cache(maxsize=512)
@@ -224,9 +224,13 @@ def _equality(name: str, text: str) -> Condition:
     origin = Origin(name, text)
     check_text(name, Origin(name[:60], name))
     check_text(text, origin)
-    values = []
+    values: list[Value] = []
     at = 0
     for piece in text.split(","):
+        if len(values) == MAX_VALUES:
+            raise QueryTooLarge(
+                f"the list has more than {MAX_VALUES:,} values", position=at, parameter=name[:60], text=text
+            )
         if not piece.strip():
             raise QueryInvalid(
                 f"`{name[:60]}` has an empty value",

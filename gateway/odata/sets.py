@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -36,7 +36,7 @@ from register.query import (
     parse_as_of,
     shape_of,
 )
-from register.query.ast import Compare, Condition, Every, Origin, Path, Selected, Value, Verdict
+from register.query.ast import MAX_ROWS, Compare, Condition, Every, Origin, Path, Selected, Value, Verdict
 
 _IN_LINKS = "$,'()/:;=@*"
 _NOWHERE = Origin("", "")
@@ -187,11 +187,13 @@ def _level(each: EntitySet, options: Options, condition: Condition | None, limit
         fields=options.fields,
         filter=conditions[0] if len(conditions) == 1 else Every(tuple(conditions)) if conditions else None,
         order=options.order,
-        limit=limit,
+        limit=1,
         count=options.count,
         offset=options.skip,
     )
-    return check(query, each.entity)
+    level = check(query, each.entity)
+    # Where much may hang below each row, pages are shorter: their links lead on.
+    return replace(level, limit=min(limit, MAX_ROWS // level.most_rows))
 
 
 def _next(asked: Asked, given: _Given, place: str, shown: int) -> str:

@@ -14,6 +14,7 @@ from register.query.check_groups import check_groups
 from register.query.cursor import shape_of
 from register.query.diff import read_diff
 from register.query.errors import (
+    AnswerTooLarge,
     CollectionUnknown,
     CursorInvalid,
     NameUnknown,
@@ -48,6 +49,7 @@ __all__ = [
     "MAX_LIMIT",
     "Aggregate",
     "Answer",
+    "AnswerTooLarge",
     "AsOf",
     "CollectionUnknown",
     "CursorInvalid",

@@ -21,6 +21,8 @@ MAX_LIMIT = 1_000
 DEFAULT_LIMIT = 100
 MAX_NESTED_LIMIT = 200
 DEFAULT_NESTED_LIMIT = 50
+MAX_ROWS = 20_000_000
+"""Rows that all limits together may allow in one answer: more than PostgreSQL could ever put into one."""
 
 Operator = Word["=", "!=", "<", "<=", ">", ">=", "~", "in", "null"]
 

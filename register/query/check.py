@@ -15,6 +15,7 @@ from register.query.ast import (
     MAX_DEPTH,
     MAX_LIMIT,
     MAX_NESTED_LIMIT,
+    MAX_ROWS,
     Call,
     Compare,
     Computed,
@@ -84,7 +85,7 @@ def check(query: Query, entity: Entity | None = None) -> Level:
     entity = entity or entity_of(query.collection)
     check_limit(query.limit)
     checker = Checker()
-    return Level(
+    level = Level(
         entity=entity,
         items=checker.items(entity, query.fields, 0),
         rule=checker.rule(entity, query.filter, 0) if query.filter else None,
@@ -93,6 +94,13 @@ def check(query: Query, entity: Entity | None = None) -> Level:
         count=query.count,
         offset=query.offset,
     )
+    if level.most_rows > MAX_ROWS:
+        raise QueryTooLarge(
+            f"with these limits an answer could have {level.most_rows:,} rows: at most {MAX_ROWS:,} are allowed",
+            parameter="fields",
+            hint="Give lists in `fields` a smaller `limit`: limits of lists in lists multiply.",
+        )
+    return level
 
 
 def check_limit(limit: int) -> None:

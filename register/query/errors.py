@@ -4,6 +4,7 @@ QueryInvalid             400, pointing at the character
 ├─ NameUnknown           400, with the name that was probably meant
 │  └─ CollectionUnknown  404
 ├─ QueryTooLarge         400, a limit of the API, refused before any work
+├─ AnswerTooLarge        400, more than one answer of the database can hold
 ├─ CursorInvalid         400, start again from the first page
 └─ PastUnknown           400, this collection has no history
 QueryTooSlow             503
@@ -31,6 +32,12 @@ class QueryTooLarge(QueryInvalid):
     """The query goes past a limit of the API."""
 
     code = "QRY003"
+
+
+class AnswerTooLarge(QueryInvalid):
+    """The database could not put the answer together: one holds a gigabyte at most, a statement so many parts."""
+
+    code = "QRY009"
 
 
 class CursorInvalid(QueryInvalid):

@@ -10,7 +10,7 @@ import asyncpg
 
 from register.db import Pool
 from register.errors import QueryInvalid, RegisterError
-from register.query.errors import QueryTooSlow
+from register.query.errors import AnswerTooLarge, QueryTooSlow
 
 _GONE = (
     OSError,
@@ -54,6 +54,11 @@ class Lanes:
                 raise QueryTooSlow(
                     "the database did not finish in time",
                     hint="Narrow the filter, ask for fewer relations, or order by key.",
+                ) from None
+            except asyncpg.ProgramLimitExceededError as error:
+                raise AnswerTooLarge(
+                    f"the answer is more than the database can put into one: {error}",
+                    hint="Ask for fewer rows or fields at a time, and go on with `cursor`; or export a file.",
                 ) from None
             except (asyncpg.DataError, OverflowError) as error:
                 raise QueryInvalid(f"the database refuses a value: {error}") from None

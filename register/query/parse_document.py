@@ -179,7 +179,7 @@ def _root(node: FieldNode, reader: Selections) -> Root:
         reference = given.text("id")
         if reference is None:
             raise reader.wrong(node, f"`{name}` needs an `id`", f'{name}(id: "…"): an id or a key.')
-        query = Query(catalog()[name].collection, fields=_fields(node, reader))
+        query = Query(catalog()[name].collection, fields=_fields(node, reader), limit=1)
         return Root(alias, query, reader.at(node), reference, as_of=given.text("as_of"))
     collection = name.removesuffix(AGGREGATE)
     if not name.endswith(AGGREGATE) or collection not in collections():

@@ -161,6 +161,16 @@ class Level:
     """Whether the answer says how many rows there are on all pages."""
     offset: int = 0
 
+    @property
+    def most_rows(self) -> int:
+        """How many rows limits allow in an answer: these, and in lists below each."""
+        return self.limit * (1 + self._below)
+
+    @property
+    def _below(self) -> int:
+        branches = [item for _, item in self.items if isinstance(item, Branch)]
+        return sum(one.level.most_rows if one.relation.many else one.level._below for one in branches)
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:

@@ -94,7 +94,7 @@ def _types(text: str, position: int) -> Iterable[str]:
 def _level(name: str, filter_text: str, fields: str) -> Level:
     entity = catalog()[name]
     condition = parse_filter(filter_text, Origin("filter", filter_text)) if filter_text else None
-    level = check(Query(entity.collection, fields=parse_fields(fields), filter=condition))
+    level = check(Query(entity.collection, fields=parse_fields(fields), filter=condition, limit=1))
     if fields:
         return level
     # Without a word everything is told: a state can be kept by it that equals the register.

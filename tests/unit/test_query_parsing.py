@@ -115,9 +115,10 @@ def plan(**parts: object) -> object:
 
 
 def test_limits_are_kept_before_any_work() -> None:
-    four = "work_items{children{children{children{id}}}}"
+    four = "work_items(limit:9){children(limit:9){children(limit:9){children(limit:9){id}}}}"
     plan(fields=parse_fields(four))
     for text in (
+        "work_items{children{children{children{id}}}}",
         "work_items{children{children{children{children{id}}}}}",
         ",".join(f"r{n}:risks{{id}}" for n in range(9)),
     ):
