@@ -1,6 +1,7 @@
 """A real PostgreSQL for the session, and a database of its own for every test that asks for one.
 
-`database` is cloned from a template that the migrations have run on once, and dropped afterwards.
+`database` is cloned from a template that the migrations have run on once, and dropped afterwards. The server is the one
+that Portbook brings; PORTBOOK_TEST_POSTGRES names another.
 """
 
 from __future__ import annotations
@@ -23,11 +24,14 @@ from portbook.stores.external import ask_postgres
 from portbook.stores.postgres import programs
 from register.schema import migrate
 
+_GIVEN = os.environ.get("PORTBOOK_TEST_POSTGRES")
 _TEMPLATE = "portbook_template"
 _numbers = itertools.count(1)
 
 
 def pytest_report_header() -> str:
+    if _GIVEN:
+        return f"database: {_GIVEN}"
     asked = subprocess.run([programs() / "bin" / "postgres", "--version"], capture_output=True, text=True)
     return f"database: {asked.stdout.strip()}"
 
@@ -44,7 +48,7 @@ def embedded_stores() -> Iterator[Any]:
     folder = Path(tempfile.mkdtemp(prefix="portbook-tests-", dir=_in_memory()))
     folder.chmod(0o755)
     try:
-        with open_stores("embedded", "embedded", folder) as stores:
+        with open_stores(_GIVEN or "embedded", "embedded", folder) as stores:
             yield stores
     finally:
         shutil.rmtree(folder)
@@ -62,6 +66,8 @@ def _in_memory() -> str | None:
 def postgres(embedded_stores: Any) -> str:
     """URL of the server's maintenance database."""
     url = on(embedded_stores.database_url, "postgres")
+    if _GIVEN:
+        return url
     # Nothing here outlives the session, and a disk that syncs slowly must not slow the tests.
     ask_postgres(url, "ALTER SYSTEM SET fsync = off")
     ask_postgres(url, "SELECT pg_reload_conf()")
@@ -71,6 +77,8 @@ def postgres(embedded_stores: Any) -> str:
 @pytest.fixture(scope="session")
 def migrated_template(postgres: str) -> str:
     """Name of a database with the register's schema and no rows. Nobody may stay connected to it."""
+    if _GIVEN:
+        ask_postgres(postgres, f"DROP DATABASE IF EXISTS {_TEMPLATE}")
     ask_postgres(postgres, f"CREATE DATABASE {_TEMPLATE}")
     run_apart(migrate(on(postgres, _TEMPLATE)))
     return _TEMPLATE
