@@ -20,6 +20,7 @@ MAKERS: dict[str, Callable[[Path], Tool]] = {
     "dataverse": lambda folder: tools.Dataverse(),
     "plan-files": tools.PlanFiles,
     "spreadsheet": tools.Workbooks,
+    "spreadsheet-in-drive": tools.WorkbooksInDrive,
 }
 
 

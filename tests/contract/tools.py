@@ -14,10 +14,12 @@ import xlsxwriter
 from adapters.base import Adapter
 from adapters.ms_project import MsProjectAdapter, MsProjectOptions
 from adapters.spreadsheet import SpreadsheetAdapter, SpreadsheetOptions
+from adapters.spreadsheet import drive as drive_module
 from tests.contract.suite import Tool
 from tests.fakes.azure_devops import FakeAzureDevOps
 from tests.fakes.dataverse import FakeDataverse
 from tests.fakes.entra import FakeEntra
+from tests.fakes.graph import FakeGraph
 from tests.fakes.jira import FakeJira
 from tests.fakes.mspdi import Plan, Task
 from tests.fakes.project_server import FakeProjectServer
@@ -440,6 +442,69 @@ class Workbooks(OnDisk):
     def adapter(self, *, page_size: int = 5) -> Adapter:
         options = {"base_dir": self.folder, "files": "*.xlsx", "settle_s": 0, "sheets": Rows.SHEETS}
         return SpreadsheetAdapter(SpreadsheetOptions.model_validate(options))
+
+    def add(self, titles: Sequence[str], *, now: bool = False) -> list[str]:
+        made = self.rows.add(titles)
+        self._save()
+        return made
+
+    def edit(self, own: str, title: str) -> None:
+        self.rows.edit(own, title)
+        self._save()
+
+    def delete(self, own: str) -> None:
+        self.rows.delete(own)
+        self._save()
+
+    def add_unreadable(self) -> None:
+        self.rows.add_unreadable()
+        self._save()
+
+    def title(self, data: Any) -> Any:
+        return data["cells"]["title"]
+
+    def ids(self) -> set[str]:
+        return self.rows.ids()
+
+
+class WorkbooksInDrive(ByEntra):
+    """The same workbooks in a library of SharePoint."""
+
+    stream = "risk"
+    largest_page = 500
+    lacks: ClassVar[dict[str, str]] = {
+        "access": "the right to a site is all or nothing",
+        "pages": _ON_DISK["pages"],
+        "nul": _ON_DISK["nul"],
+    }
+
+    def __init__(self, folder: Path) -> None:
+        entra = FakeEntra()
+        super().__init__(entra, FakeGraph(entra), "graph-secret")
+        self.drive = self.fake.world.add_site("pmo")
+        self.rows = Rows(folder)
+        self._saved: dict[str, bytes] = {}
+        self._save()
+
+    def __enter__(self) -> Self:
+        # Copies are kept by the process, and every library made here has the same ids.
+        self.open.callback(setattr, drive_module, "_shelf", drive_module._shelf)
+        drive_module._shelf = drive_module.Shelf()
+        return super().__enter__()
+
+    def _save(self) -> None:
+        for name, content in self.rows.books().items():
+            if self._saved.get(name) != content:
+                self.drive.put(f"Registers/{name}", content)
+                self._saved[name] = content
+
+    def adapter(self, *, page_size: int = 5) -> Adapter:
+        options = {
+            "drive": {"path": "Registers/*.xlsx", "graph": self.fake.base, "site": self.fake.site("pmo")},
+            "auth": self.fake.auth(),
+            "sheets": Rows.SHEETS,
+        }
+        return SpreadsheetAdapter(SpreadsheetOptions.model_validate(options), patience=AT_ONCE)
 
     def add(self, titles: Sequence[str], *, now: bool = False) -> list[str]:
         made = self.rows.add(titles)

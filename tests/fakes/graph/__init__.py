@@ -55,6 +55,10 @@ class FakeGraph(FakeTool):
     def faults(self) -> GraphFaults:
         return self.state.wire.faults
 
+    def heal(self) -> None:
+        """No more faults."""
+        self.state.wire.faults = GraphFaults()
+
     @property
     def log(self) -> list[Call]:
         return self.state.wire.log
