@@ -426,22 +426,15 @@ class OnDisk(Tool):
         return [name for name in {*found, *self._sums} if found.get(name) != self._sums.get(name)]
 
 
-class Workbooks(OnDisk):
+class OfRows(Tool):
+    """Whatever holds these workbooks, which are saved after each edit."""
+
     stream = "risk"
     largest_page = 500
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.rows = Rows(folder)
-        self._save()
+    rows: Rows
 
     def _save(self) -> None:
-        for name, content in self.rows.books().items():
-            self.put(name, content)
-
-    def adapter(self, *, page_size: int = 5) -> Adapter:
-        options = {"base_dir": self.folder, "files": "*.xlsx", "settle_s": 0, "sheets": Rows.SHEETS}
-        return SpreadsheetAdapter(SpreadsheetOptions.model_validate(options))
+        raise NotImplementedError
 
     def add(self, titles: Sequence[str], *, now: bool = False) -> list[str]:
         made = self.rows.add(titles)
@@ -467,11 +460,24 @@ class Workbooks(OnDisk):
         return self.rows.ids()
 
 
-class WorkbooksInDrive(ByEntra):
+class Workbooks(OfRows, OnDisk):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.rows = Rows(folder)
+        self._save()
+
+    def _save(self) -> None:
+        for name, content in self.rows.books().items():
+            self.put(name, content)
+
+    def adapter(self, *, page_size: int = 5) -> Adapter:
+        options = {"base_dir": self.folder, "files": "*.xlsx", "settle_s": 0, "sheets": Rows.SHEETS}
+        return SpreadsheetAdapter(SpreadsheetOptions.model_validate(options))
+
+
+class WorkbooksInDrive(OfRows, ByEntra):
     """The same workbooks in a library of SharePoint."""
 
-    stream = "risk"
-    largest_page = 500
     lacks: ClassVar[dict[str, str]] = {
         "access": "the right to a site is all or nothing",
         "pages": _ON_DISK["pages"],
@@ -505,29 +511,6 @@ class WorkbooksInDrive(ByEntra):
             "sheets": Rows.SHEETS,
         }
         return SpreadsheetAdapter(SpreadsheetOptions.model_validate(options), patience=AT_ONCE)
-
-    def add(self, titles: Sequence[str], *, now: bool = False) -> list[str]:
-        made = self.rows.add(titles)
-        self._save()
-        return made
-
-    def edit(self, own: str, title: str) -> None:
-        self.rows.edit(own, title)
-        self._save()
-
-    def delete(self, own: str) -> None:
-        self.rows.delete(own)
-        self._save()
-
-    def add_unreadable(self) -> None:
-        self.rows.add_unreadable()
-        self._save()
-
-    def title(self, data: Any) -> Any:
-        return data["cells"]["title"]
-
-    def ids(self) -> set[str]:
-        return self.rows.ids()
 
 
 class PlanFiles(OnDisk):
