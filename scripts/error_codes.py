@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from portbook.errors import Problem
+from scripts.marked import Marked
 
-PAGE = Path(__file__).parent.parent / "docs" / "errors.md"
 PACKAGES = ("portbook", "gateway", "adapters", "mapping", "register", "workers")
-_START, _END = "<!-- codes -->\n", "<!-- /codes -->\n"
 
 
 def problems() -> list[type[Problem]]:
@@ -41,21 +38,13 @@ def _meaning(kind: type[Problem]) -> str:
     return " ".join((kind.__doc__ or "").strip().split("\n\n")[0].split())
 
 
-def written() -> str:
-    """The table as the page has it."""
-    return PAGE.read_text("utf-8").partition(_START)[2].partition(_END)[0]
-
-
 def _below(kind: type[Problem]) -> Iterator[type[Problem]]:
     yield kind
     for child in kind.__subclasses__():
         yield from _below(child)
 
 
+codes = Marked("errors.md", "codes", table)
+
 if __name__ == "__main__":
-    if "--write" in sys.argv:
-        text = PAGE.read_text("utf-8")
-        before, _, rest = text.partition(_START)
-        PAGE.write_text(before + _START + table() + _END + rest.partition(_END)[2], "utf-8")
-    else:
-        sys.stdout.write(table())
+    codes.main()

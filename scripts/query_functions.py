@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 from register.query.functions import FUNCTIONS
-
-PAGE = Path(__file__).parent.parent / "docs" / "api.md"
-_START, _END = "<!-- functions -->\n", "<!-- /functions -->\n"
+from scripts.marked import Marked
 
 
 def table() -> str:
@@ -21,14 +16,7 @@ def table() -> str:
     return "| Function | Gives | What |\n|---|---|---|\n" + "".join(rows)
 
 
-def written() -> str:
-    """The table as the page has it."""
-    return PAGE.read_text("utf-8").partition(_START)[2].partition(_END)[0]
-
+functions = Marked("api.md", "functions", table)
 
 if __name__ == "__main__":
-    if "--write" in sys.argv:
-        before, _, rest = PAGE.read_text("utf-8").partition(_START)
-        PAGE.write_text(before + _START + table() + _END + rest.partition(_END)[2], "utf-8")
-    else:
-        print(table(), end="")
+    functions.main()

@@ -10,7 +10,7 @@ from typing import Any
 from register.catalog import FieldDef, Kind
 from register.query.check import mentions_presence
 from register.query.compile import WHOLE, Builder, Statement, direction, may_be_empty
-from register.query.from_clause import FromClause, quoted
+from register.query.from_clause import FromClause, constant, quoted
 from register.query.past import require_history
 from register.query.plan import Branch, Constant, Hops, Level
 from register.query.scope import RowScope
@@ -90,7 +90,7 @@ def _columns(builder: Builder, rows: FromClause, level: Level, hops: Hops, prefi
     for alias, item in level.items:
         name = prefix + alias
         if isinstance(item, Constant):
-            yield Column(name, f"'{item.text}'::text", item.kind)
+            yield Column(name, constant(item), item.kind)
         elif isinstance(item, FieldDef):
             yield Column(name, rows.field(hops, item), item.kind)
         elif item.relation.many:

@@ -15,7 +15,7 @@ from typing import Any
 
 from register.catalog import Entity, FieldDef, Kind, catalog
 from register.query.check import mentions_presence
-from register.query.from_clause import CASTS, FromClause, joined, quoted
+from register.query.from_clause import CASTS, FromClause, constant, joined, quoted
 from register.query.past import INSTANT, every_version, past_meta, shown_at
 from register.query.plan import Beyond, Branch, Constant, Flat, Level, OrderBy, Tally
 from register.query.scope import Part, RowScope, bound, implied, permitted
@@ -194,7 +194,7 @@ class Builder:
         if isinstance(item, Tally):
             return self.tally(item, owner, entity.name)
         if isinstance(item, Constant):
-            return f"'{item.text}'::text"
+            return constant(item)
         if isinstance(item, Flat):
             return self._flat(entity, item, owner)
         if isinstance(item, FieldDef):

@@ -12,6 +12,7 @@ from register.query.check import mentions_presence
 from register.query.plan import (
     Applied,
     Comparison,
+    Constant,
     Constantly,
     Exists,
     Expression,
@@ -181,6 +182,11 @@ def joined(relation: Relation, owner: str, target: str) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def constant(item: Constant) -> str:
+    """A word of our own, as a column."""
+    return f"'{item.text}'::text"
 
 
 def quoted(name: str) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from scripts.error_codes import problems, table, written
+from scripts.error_codes import codes, problems
 
 
 def test_the_page_of_errors_lists_every_code_in_the_code_base() -> None:
-    assert written() == table(), "run: python -m scripts.error_codes --write"
+    assert codes.written() == codes.make(), "run: python -m scripts.error_codes --write"
 
 
 def test_every_code_has_its_form_and_one_meaning() -> None:

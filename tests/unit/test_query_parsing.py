@@ -220,6 +220,6 @@ def test_a_comparison_of_two_fields_counts_their_relations() -> None:
 
 
 def test_the_page_of_the_api_lists_every_function() -> None:
-    from scripts.query_functions import table, written
+    from scripts.query_functions import functions
 
-    assert written() == table(), "run: python -m scripts.query_functions --write"
+    assert functions.written() == functions.make(), "run: python -m scripts.query_functions --write"
