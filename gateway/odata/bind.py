@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from gateway.odata.errors import NotSupported
-from gateway.odata.model import EntitySet, Property, entity_sets
+from gateway.odata.model import Property, entity_sets
+from gateway.odata.names import Names
 from gateway.odata.syntax import (
     COMPARISONS,
     PRODUCTS,
@@ -26,7 +26,6 @@ from gateway.odata.syntax import (
     Within,
 )
 from register.catalog import Kind
-from register.errors import QueryInvalid
 from register.query import NameUnknown, ast
 from register.query.ast import (
     Compare,
@@ -35,7 +34,6 @@ from register.query.ast import (
     Either,
     Every,
     Not,
-    Origin,
     Path,
     Some,
     Value,
@@ -73,17 +71,8 @@ _KINDS = {kind: of for of, (kind, _) in _WRITTEN.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class Binder:
-    """Looks names up from a set on; inside a lambda from its `variable` on. `columns` are names that need no looking
-    up: of the groups of an aggregate."""
-
-    start: EntitySet
-    origin: Origin
-    variable: str = ""
-    outer: tuple[str, ...] = ()
-    columns: Mapping[str, Kind] | None = None
-    top: EntitySet | None = None
-    """The set that the outermost lambda stands in."""
+class Binder(Names):
+    """Makes conditions and operands of expressions."""
 
     def condition(self, node: Expression, negated: bool = False) -> Condition:
         match node:
@@ -235,10 +224,9 @@ class Binder:
             case Within(Member(((name, _),), False), items) if name == node.variable:
                 found = items
         if not found or node.word == "all" or any(value.kind == "null" for value in found):
-            raise NotSupported(
-                f"not supported: of a list of values anything but {node.member.text}/any(x:x eq 'a')",
-                position=node.at, parameter=self.origin.parameter, text=self.origin.text,
-            )  # fmt: skip
+            raise self.lacking(
+                node.at, f"of a list of values anything but {node.member.text}/any(x:x eq 'a')"
+            )
         values = tuple(self.value(value, kind) for value in found)
         return Compare(path, "=" if len(values) == 1 else "in", values)
 
@@ -262,18 +250,12 @@ class Binder:
                 return Value("now", "", node.at)
             case Call():
                 return self._call(node)
-        raise NotSupported(
-            "not supported: a condition as a value",
-            position=node.at, parameter=self.origin.parameter, text=self.origin.text,
-        )  # fmt: skip
+        raise self.lacking(node.at, "a condition as a value")
 
     def _number(self, node: Expression) -> Expression:
         kind = self.kind(node)
         if kind in (Kind.DATE, Kind.INSTANT):
-            raise NotSupported(
-                "not supported: arithmetic with dates", position=node.at, parameter=self.origin.parameter,
-                text=self.origin.text, hint="Compare with a date: DueOn lt 2026-11-30.",
-            )  # fmt: skip
+            raise self.lacking(node.at, "arithmetic with dates", "Compare with a date: DueOn lt 2026-11-30.")
         return node
 
     def _call(self, node: Call) -> ast.Operand:
@@ -303,10 +285,7 @@ class Binder:
     def value(self, literal: Literal, wanted: Kind | None) -> Value:
         """A literal, where something of this kind is expected."""
         if literal.kind == "null":
-            raise NotSupported(
-                "not supported: null as a value", position=literal.at, parameter=self.origin.parameter,
-                text=self.origin.text, hint="Write eq null or ne null.",
-            )  # fmt: skip
+            raise self.lacking(literal.at, "null as a value", "Write eq null or ne null.")
         if wanted is not None:
             kind, hint = _WRITTEN.get(wanted, ("", ""))
             # A day is also an instant: its beginning.
@@ -342,81 +321,6 @@ class Binder:
                 known = _FUNCTIONS.get(name)
                 return FUNCTIONS[known].gives if known else None
         return Kind.BOOLEAN
-
-    def path(self, member: Member) -> tuple[Path, Kind]:
-        """Where a path leads in the register, and what is there. Raises NameUnknown or QueryInvalid at the name."""
-        if self.columns is not None:
-            return self._column(member)
-        names = self._start(member)
-        if not names:
-            raise self.wrong(member.at, f"`{member.text}` is a row, no value", f"Write {member.text}/Key.")
-        each, way = self.start, list[str]()
-        for index, (name, at) in enumerate(names):
-            last = index == len(names) - 1
-            found = each.properties.get(name)
-            if found is not None and member.count and last and found.collection:
-                raise NotSupported(
-                    "not supported: the count of a list of values",
-                    position=at, parameter=self.origin.parameter, text=self.origin.text,
-                )  # fmt: skip
-            if found is not None and last and not member.count:
-                return Path((*way, *found.path), member.at, self.origin), found.kind
-            if found is not None:
-                raise self.wrong(at, f"`{name}` is a property: nothing is below it")
-            navigation = each.navigations.get(name)
-            if navigation is None:
-                raise self.unknown(each, name, at)
-            if last and member.count and navigation.relation.many:
-                return Path((*way, f"{navigation.relation.name}_count"), member.at, self.origin), Kind.INTEGER
-            if navigation.relation.many:
-                raise self.wrong(at, f"`{name}` is a list", f"Write {name}/any(x:…) or {name}/$count.")
-            if last:
-                raise self.wrong(at, f"`{name}` is a row, no value", f"Write {name}/Key or {name}Id.")
-            way.append(navigation.relation.name)
-            each = entity_sets()[navigation.target]
-        raise AssertionError("the last name returns or raises")
-
-    def _column(self, member: Member) -> tuple[Path, Kind]:
-        assert self.columns is not None
-        kind = self.columns.get(member.text)
-        if kind is None:
-            raise NameUnknown(
-                f"the groups have no `{member.text[:60]}`",
-                position=member.at, parameter=self.origin.parameter, text=self.origin.text,
-                hint=did_you_mean(member.text, self.columns) or f"There are {', '.join(self.columns)}.",
-            )  # fmt: skip
-        return Path((member.text,), member.at, self.origin), kind
-
-    def _start(self, member: Member) -> tuple[tuple[str, int], ...]:
-        """The names behind the variable, or behind `$it`."""
-        first, at = member.names[0]
-        if first == "$it" and not self.variable:
-            return member.names[1:]
-        if not self.variable:
-            return member.names
-        if first == self.variable:
-            return member.names[1:]
-        top = self.top or self.start
-        outside = first in (*self.outer, "$it", *top.properties, *top.navigations)
-        kind: type[QueryInvalid] = NotSupported if outside else NameUnknown
-        why = "lies outside of the lambda, which is not supported" if outside else "is not known here"
-        raise kind(
-            f"`{first[:60]}` {why}",
-            position=at, parameter=self.origin.parameter, text=self.origin.text,
-            hint=f"Begin with its variable: {self.variable}/{first[:60]}.",
-        )  # fmt: skip
-
-    def unknown(self, each: EntitySet, name: str, at: int) -> NameUnknown:
-        return NameUnknown(
-            f"{each.name} have no property `{name[:60]}`",
-            position=at, parameter=self.origin.parameter, text=self.origin.text,
-            hint=did_you_mean(name, (*each.properties, *each.navigations)) or "$metadata lists them.",
-        )  # fmt: skip
-
-    def wrong(self, at: int, message: str, hint: str = "") -> QueryInvalid:
-        return QueryInvalid(
-            message, position=at, parameter=self.origin.parameter, text=self.origin.text, hint=hint
-        )
 
 
 def _joined(kind: type[Every] | type[Either], parts: tuple[Condition, ...]) -> Condition:
