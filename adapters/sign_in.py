@@ -1,4 +1,4 @@
-"""Requests signed with a secret that a person gave: a token as bearer, or a user and a password."""
+"""Requests signed with a secret that a person gave: a token as bearer, or a user and a password. Or not at all."""
 
 from __future__ import annotations
 
@@ -10,6 +10,22 @@ from pydantic import SecretStr
 
 Refresh = Callable[[], str | Awaitable[str]]
 """Gives the current secret again, read anew from where the configuration points."""
+
+
+class Unsigned:
+    """For what everybody may read. (`adapters.http.Credentials`)"""
+
+    async def ready(self) -> None:
+        """Nothing is needed."""
+
+    def headers(self) -> Mapping[str, str]:
+        return {}
+
+    def secrets(self) -> Collection[str]:
+        return ()
+
+    async def renew(self) -> bool:
+        return False
 
 
 class SignIn:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
@@ -25,6 +25,7 @@ from gateway import (
 )
 from gateway.limits import Limits
 from gateway.odata import routes as odata
+from gateway.tokens import Issuer, Tokens
 from register.db import Pool, open_pool, open_read_pool
 from register.keys import Keyring
 from register.policy import Policy
@@ -68,6 +69,7 @@ def create_app(
     policy: Policy | None = None,
     webhooks: hooks_out.Desk | None = None,
     authorization_uri: str | None = None,
+    sign_in: Sequence[Issuer] = (),
 ) -> Gateway:
     """The application for an ASGI server.
 
@@ -77,7 +79,8 @@ def create_app(
     `remember_keys_s`; a key in force may ask as much `at_once` and `per_second` as these say. `doors` let notifications
     of tools in, by source; `ring` is called when some were kept.
     With a `policy` people may decide here, as the merge then does; with `webhooks` they may set these up.
-    `authorization_uri` is where OData clients are sent to sign in with an account of the organisation.
+    Tokens of the issuers in `sign_in` are taken beside keys; `authorization_uri` is where OData clients are sent to
+    sign in with an account of the organisation.
     """
     if (pool is None) == (database_url is None):
         raise ValueError("give a pool or a database_url")
@@ -110,6 +113,8 @@ def create_app(
             held.push_async_callback(app.state.streams.close)
             app.state.limits = Limits(at_once, per_second)
             app.state.keyring = Keyring(app.state.lanes, remember_s=remember_keys_s)
+            app.state.tokens = Tokens(sign_in, app.state.lanes, remember_keys_s)
+            held.push_async_callback(app.state.tokens.close)
             app.state.export_turns = {}
             app.state.exports = await apart("exports", statement_timeout_ms=EXPORT_TIMEOUT_MS)
             app.state.policy = policy

@@ -8,11 +8,12 @@ from fastapi import Request
 from starlette.types import Scope
 
 from gateway.errors import NotAllowed, NotSignedIn
+from gateway.tokens import is_token
 from register.keys import Caller, Keyring
 
 
 async def signed_in(request: Request, scope: str = "read") -> Caller:
-    """The caller of this request. Raises NotSignedIn, NotAllowed or TooMany."""
+    """The caller of this request. Raises NotSignedIn, NotAllowed, SignInUnavailable or TooMany."""
     return await caller_of(request.app.state.keyring, request.scope, scope)
 
 
@@ -24,27 +25,33 @@ async def caller_of(
     header = next((value for name, value in request["headers"] if name == b"authorization"), b"")
     if not header and not key:
         raise NotSignedIn("this needs a key")
-    caller = await keyring.caller(_key(header.decode("latin-1")) if header or key is None else key)
+    scheme, credentials = _credentials(header.decode("latin-1")) if header or key is None else ("", key)
+    caller: Caller | None
+    if scheme == "bearer" and is_token(credentials):
+        caller = await request["app"].state.tokens.caller(credentials)
+    else:
+        caller = await keyring.caller(credentials)
     if caller is None:
         raise NotSignedIn("the key is unknown, was withdrawn or has ended")
     if not caller.may(scope):
-        raise NotAllowed(f"the key {caller.name!r} lacks the scope `{scope}`", "Ask for a key that has it.")
+        raise NotAllowed(f"{caller.called} lacks the scope `{scope}`", "Ask for one that has it.")
     if scope == "admin" and caller.rows is not None:
         raise NotAllowed(
-            f"the key {caller.name!r} is restricted to some rows; decisions need one that sees everything"
+            f"{caller.called} is restricted to some rows; decisions need one that sees everything"
         )
     request["app"].state.limits.enter(request, caller)
     return caller
 
 
-def _key(header: str) -> str:
+def _credentials(header: str) -> tuple[str, str]:
+    """The scheme, and the key or token."""
     scheme, _, credentials = header.partition(" ")
-    credentials = credentials.strip()
-    if scheme.lower() == "bearer":
-        return credentials
-    if scheme.lower() == "basic":
+    scheme, credentials = scheme.lower(), credentials.strip()
+    if scheme == "bearer":
+        return scheme, credentials
+    if scheme == "basic":
         try:
-            return b64decode(credentials, validate=True).decode().partition(":")[2]
+            return scheme, b64decode(credentials, validate=True).decode().partition(":")[2]
         except ValueError:
-            return ""
-    return ""
+            return scheme, ""
+    return scheme, ""

@@ -3,8 +3,10 @@
 Problem
 └─ HttpProblem          its status as given
    ├─ NotSignedIn       401
+   │  └─ TokenRefused   401
    ├─ NotAllowed        403
-   └─ TooMany           429
+   ├─ TooMany           429
+   └─ SignInUnavailable 503
 """
 
 from __future__ import annotations
@@ -27,17 +29,27 @@ class NotSignedIn(HttpProblem):
 
     code = "API002"
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(
             message,
             status=401,
-            hint="Send `Authorization: Bearer pb_…`, or Basic with the key as password. "
+            hint=hint
+            or "Send `Authorization: Bearer pb_…`, or Basic with the key as password. "
             "`portbook keys create NAME` makes one.",
         )
 
 
+class TokenRefused(NotSignedIn):
+    """The token is none that is taken here: it has ended, is for somebody else, or is not signed as it says."""
+
+    code = "API005"
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint or "Sign in again, for the application that `sign_in` names.")
+
+
 class NotAllowed(HttpProblem):
-    """The key is in force but may not do this."""
+    """The caller is known but may not do this."""
 
     code = "API003"
 
@@ -45,8 +57,18 @@ class NotAllowed(HttpProblem):
         super().__init__(message, status=403, hint=hint)
 
 
+class SignInUnavailable(HttpProblem):
+    """Whoever issues tokens cannot be asked, or says what cannot be used: nobody can tell whether a token is good."""
+
+    code = "API006"
+
+    def __init__(self, message: str, detail: str = "", hint: str = "") -> None:
+        hint = hint or "Try again shortly; API keys go on working. `portbook check` looks at the sign-in."
+        super().__init__(message, status=503, detail=detail, hint=hint)
+
+
 class TooMany(HttpProblem):
-    """The key asks more at a time than one key may."""
+    """The caller asks more at a time than one may."""
 
     code = "API004"
 

@@ -110,7 +110,7 @@ async def _turn(turns: dict[UUID, asyncio.Lock], caller: Caller) -> AsyncIterato
         await asyncio.wait_for(turn.acquire(), PATIENCE_S)
     except TimeoutError:
         raise ExportWaits(
-            f"the key {caller.name!r} is having a file written", hint="Ask for one after the other."
+            f"{caller.called} is having a file written", hint="Ask for one after the other."
         ) from None
     try:
         yield
@@ -141,7 +141,7 @@ async def _note(connection: Connection, caller: Caller, collection: str, given: 
         "INSERT INTO audit (actor, action, subject, detail) VALUES ($1, 'exported', $2, $3)",
         caller.name,
         collection,
-        orjson.dumps({"key": str(caller.key_id), **given}).decode(),
+        orjson.dumps({**caller.noted, **given}).decode(),
     )
 
 

@@ -62,7 +62,7 @@ class Streams:
         """Count a stream; call what is returned when it ends. Raises HttpProblem where the key has too many."""
         if self._open[key] >= STREAMS_EACH:
             raise HttpProblem(
-                f"this key follows {STREAMS_EACH} streams already",
+                f"you follow {STREAMS_EACH} streams already",
                 status=429,
                 hint="Close one, or follow several collections in one: /api/v1/changes?collections=projects,risks.",
             )

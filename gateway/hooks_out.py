@@ -232,7 +232,8 @@ async def delivery(request: Request) -> Response:
 
 async def _maker(request: Request) -> Maker:
     caller = await signed_in(request, "webhooks")
-    return Maker(caller.name, caller.key_id, own_only=not caller.may("admin"))
+    # What an account makes goes on when its token has ended: it belongs to nobody's key, as what a command makes.
+    return Maker(caller.name, None if caller.account else caller.key_id, own_only=not caller.may("admin"))
 
 
 def _desk(request: Request) -> Desk:

@@ -26,7 +26,7 @@ class _Use:
 
 
 class Limits:
-    """Counts per key, in this process: behind several gateways a caller has as much at each. None: no limit."""
+    """Counts per key or account, in this process: of several gateways each grants as much. None: no limit."""
 
     def __init__(self, at_once: int | None = None, per_second: int | None = None) -> None:
         self._at_once = at_once
@@ -40,7 +40,7 @@ class Limits:
         use = self._uses.setdefault(caller.key_id, _Use())
         if self._at_once is not None and use.at_once >= self._at_once and _LEAVE not in request:
             raise TooMany(
-                f"the key {caller.name!r} has {self._at_once} requests under way, which is as many as it may",
+                f"{caller.called} has {self._at_once} requests under way, which is as many as it may",
                 1,
             )
         if self._per_second is not None:
@@ -56,7 +56,7 @@ class Limits:
         use.since = now
         if use.tokens < 1:
             wait = math.ceil((1 - use.tokens) / self._per_second)
-            raise TooMany(f"the key {caller.name!r} may ask {self._per_second} times a second", wait)
+            raise TooMany(f"{caller.called} may ask {self._per_second} times a second", wait)
         use.tokens -= 1
 
     def _leaving(self, use: _Use) -> Callable[[], None]:

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.errors import HttpProblem, NotSignedIn, TooMany
+from gateway.errors import HttpProblem, NotSignedIn, TokenRefused, TooMany
 from portbook.errors import Problem
 from register.addresses import AddressForbidden
 from register.decisions import DecisionInvalid
@@ -72,7 +72,10 @@ def problem_response(problem: Problem) -> Response:
         body["hint"] = problem.hint
     headers: Mapping[str, str] = {}
     if isinstance(problem, NotSignedIn):
-        headers = {"WWW-Authenticate": 'Bearer realm="portbook", Basic realm="portbook", charset="UTF-8"'}
+        wrong = ', error="invalid_token"' if isinstance(problem, TokenRefused) else ""
+        headers = {
+            "WWW-Authenticate": f'Bearer realm="portbook"{wrong}, Basic realm="portbook", charset="UTF-8"'
+        }
     elif isinstance(problem, TooMany):
         headers = {"Retry-After": str(problem.wait_s)}
     elif status == 503:

@@ -116,7 +116,8 @@ def migrate(context: typer.Context) -> None:
 def check(
     context: typer.Context, source: Annotated[str | None, typer.Argument(help="Default: all.")] = None
 ) -> None:
-    """Sign in at each source, say who we are there and what is missing, and check its mapping."""
+    """Sign in at each source, say who we are there and what is missing, and check its mapping; and whether the keys of
+    those whose tokens are taken can be read."""
     config = _config(context)
     chosen = [config.source(source)] if source else list(config.sources)
 
@@ -146,6 +147,18 @@ def check(
                 fine = False
                 rows.append((item.name, "[red]not fine[/]", "", "", ""))
                 err.print(f"[bold]{item.name}[/] ({config.path.name}:{item.line})")
+                show_problem(problem)
+        for issuer in config.sign_in if source is None else ():
+            # Not before it is needed: it brings the gateway along.
+            from portbook.sign_in import keys_of
+
+            try:
+                count = await keys_of(issuer).look()
+                rows.append(("sign-in", "[green]fine[/]", escape(issuer.issuer), f"{count} keys", ""))
+            except Problem as problem:
+                fine = False
+                rows.append(("sign-in", "[red]not fine[/]", escape(issuer.issuer), "", ""))
+                err.print(f"[bold]sign-in[/] {escape(issuer.issuer)}")
                 show_problem(problem)
         out.print(table("", ("source", "", "product", "account", "missing"), rows))
         return fine

@@ -22,6 +22,7 @@ from portbook.config import Config
 from portbook.errors import SettingsInvalid
 from portbook.outbound import kept_key, outbound_of
 from portbook.session import embedded, prepare, working_parts
+from portbook.sign_in import authorization_uri, issuers_of
 from portbook.stores import Stores
 from portbook.terminal import err
 from portbook.wiring import open_door, wire
@@ -81,6 +82,8 @@ def server(config: Config, stores: Stores) -> uvicorn.Server:
         ring=lambda: ring(stores.redis_url),
         policy=wire(config).policy,
         webhooks=hooks_out.Desk(outbound.sealer, outbound.allowed),
+        sign_in=issuers_of(config),
+        authorization_uri=authorization_uri(config),
     )
     # Streams of events never end by themselves.
     return uvicorn.Server(

@@ -37,10 +37,23 @@ class Caller:
     """Who is asking, and what for."""
 
     key_id: UUID
+    """Of an account: made of it, and the same each time."""
     name: str
     scopes: frozenset[str]
     rows: RowScope | None = None
     """What it is restricted to; None: it sees everything."""
+    account: str = ""
+    """Of whoever signed in with a token: who issued it, and the subject."""
+
+    @property
+    def called(self) -> str:
+        """For messages."""
+        return f"the {'account' if self.account else 'key'} {self.name!r}"
+
+    @property
+    def noted(self) -> dict[str, str]:
+        """For the audit: which key or account it was, whatever it is called."""
+        return {"account": self.account} if self.account else {"key": str(self.key_id)}
 
     def may(self, scope: str) -> bool:
         return scope in self.scopes or "admin" in self.scopes

@@ -22,6 +22,7 @@ from portbook.config.model import (
     WrittenWebhook,
 )
 from portbook.config.shape import BASE_DIR, Shape, absolute
+from portbook.config.sign_in import IssuerSettings
 from portbook.config.suggest import did_you_mean
 from portbook.config.yaml_text import Document, read_yaml
 from portbook.config.yaml_text import Path as At
@@ -145,7 +146,18 @@ class _Reader:
             rules=(*rules, *(read_rules(self._absolute(top.rules_file)) if top.rules_file else ())),
             outbound=top.outbound,
             webhooks=tuple(self._webhooks(top.webhooks)),
+            sign_in=self._issuers(top.sign_in),
         )
+
+    def _issuers(self, listed: tuple[IssuerSettings, ...]) -> tuple[IssuerSettings, ...]:
+        lines: dict[str, int] = {}
+        for index, issuer in enumerate(listed):
+            at: At = ("sign_in", index)
+            if issuer.issuer in lines:
+                first = f"put its grants together: it stands in line {lines[issuer.issuer]}"
+                self.shape.wrong((*at, "issuer"), "the issuer stands twice", first)
+            lines.setdefault(issuer.issuer, self._document.where(at)[0])
+        return listed
 
     def _webhooks(self, listed: Iterable[WebhookSettings]) -> Iterable[WrittenWebhook]:
         """With their places: whether types, filters and fields can be understood only the register's grammar knows."""

@@ -26,6 +26,7 @@ from pydantic_core import CoreSchema
 
 from portbook.config.errors import ConfigInvalid
 from portbook.config.secrets import SecretReference
+from portbook.config.sign_in import IssuerSettings
 from portbook.config.suggest import did_you_mean
 
 DURATION = r"^([0-9]{1,6}(s|m|h|d))+$"
@@ -398,6 +399,9 @@ class ConfigFile(_Strict):
     webhooks: tuple[WebhookSettings, ...] = Field(
         default=(), description="Addresses that are told of events; others can be added by command and API."
     )
+    sign_in: tuple[IssuerSettings, ...] = Field(
+        default=(), description="Whose tokens are taken beside API keys, and what they give."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,6 +439,7 @@ class Config:
     outbound: Outbound
     rules: tuple[WrittenRule, ...] = ()
     webhooks: tuple[WrittenWebhook, ...] = ()
+    sign_in: tuple[IssuerSettings, ...] = ()
 
     def source(self, name: str) -> Source:
         """The source of that name. Raises ConfigInvalid with a suggestion."""

@@ -61,6 +61,10 @@ precedence: {project: {default: [delivery, raid], budget: [raid]}}
 """
 
 
+def sign_in(issuer: str, grant: str = "claim: roles, value: x") -> str:
+    return f"sign_in:\n  - {{{issuer}, audience: [portbook], grants: [{{{grant}}}]}}\n"
+
+
 def source(text: str) -> str:
     return f"sources:\n  - {{name: a, kind: jira, url: https://a.example, {text}}}\n"
 
@@ -170,6 +174,36 @@ def test_a_configuration_cannot_be_changed() -> None:
         (
             "precedence: {project: {budgte: []}}",
             "1:24: project has no field 'budgte' (did you mean 'budget'?)",
+        ),
+        *(
+            (sign_in(f"issuer: {issuer}"), words)
+            for issuer, words in (
+                ("https://login.microsoftonline.com/common/v2.0", "2:6: `issuer` must be one directory"),
+                ("'https://login.microsoftonline.com/{tenantid}/v2.0'", "`issuer` holds a placeholder"),
+                ("http://login.example.org", "`issuer` must be https"),
+                ("https://login.example.org?tenant=1", "`issuer` must be an address such as"),
+            )
+        ),
+        (sign_in("issuer: https://a.example", grant="claim: roles"), "`value` is missing"),
+        (sign_in("issuer: https://a.example", grant="claim: roles, value: 5"), "`value` must be text"),
+        (
+            sign_in("issuer: https://a.example", grant="claim: x, value: y, scopes: [write]"),
+            "must be 'read' or",
+        ),
+        (
+            sign_in("issuer: https://a.example", grant="claim: x, value: y, scope: [read]"),
+            "did you mean 'scopes'?",
+        ),
+        (
+            sign_in(
+                "issuer: https://a.example", grant="claim: x, value: y, scopes: [admin], projects: [PAY]"
+            ),
+            "`admin` sees everything",
+        ),
+        (
+            sign_in("issuer: https://a.example")
+            + sign_in("issuer: https://a.example").removeprefix("sign_in:\n"),
+            "3:6: the issuer stands twice (put its grants together: it stands in line 2)",
         ),
         ("a: [1", "1:6: this is not YAML: expected ',' or ']', but got '<stream end>'"),
         ("a: *b", "1:4: this is not YAML"),

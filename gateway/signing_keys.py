@@ -1,0 +1,163 @@
+"""The keys that an issuer signs its tokens with: found by its metadata, kept, and looked for anew when they change."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import jwt
+import orjson
+
+from gateway.errors import SignInUnavailable, TokenRefused
+from portbook.errors import Problem
+
+Fetch = Callable[[str], Awaitable[bytes]]
+"""What stands at an address. Raises Problem; follows no redirect."""
+
+ALGORITHMS = {
+    **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "RSA"),
+    **dict.fromkeys(("ES256", "ES384", "ES512"), "EC"),
+}
+"""Those that are taken, each with its kind of key. What both sides know is no signature, and `none` neither."""
+REFRESH_S = 3_600.0
+"""So often keys are read anew while all is well: one that was withdrawn must not go on."""
+KEPT_S = 86_400.0
+"""So long keys are good while the issuer cannot be reached."""
+PAUSE_S = 30.0
+"""At least so long after reading them, whatever keys tokens name."""
+RETRY_S = 5.0
+"""The same where reading failed."""
+_WEAKEST_RSA = 2_048
+_DIRECTORY = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class Key(NamedTuple):
+    """A public key, and what it is for."""
+
+    kind: str
+    algorithm: str | None
+    """The only one, where the issuer says so."""
+    public: Any
+
+
+class SigningKeys:
+    """One issuer's. Unknown keys are looked for once at a time and seldom, so that a flood of tokens is no flood of
+    requests to the issuer."""
+
+    def __init__(
+        self, issuer: str, fetch: Fetch, *, discovery: str | None = None, pause_s: float = PAUSE_S
+    ) -> None:
+        self.issuer = issuer
+        self.discovery = discovery or f"{issuer.rstrip('/')}/.well-known/openid-configuration"
+        self._fetch = fetch
+        self._pause_s = pause_s
+        self._keys: Mapping[str, Key] = {}
+        self._read_at = 0.0
+        self._not_before = 0.0
+        self._failed: Problem | None = None
+        self._reading = asyncio.Lock()
+        self._in_background: asyncio.Task[None] | None = None
+        self.withdrawn = 0
+        """How often a key was there no longer: what it signed may have been verified already."""
+
+    async def find(self, name: str | None, algorithm: str) -> Any:
+        """The public key of this name (`kid`). Raises TokenRefused, or SignInUnavailable where nobody can tell."""
+        age = time.monotonic() - self._read_at
+        if self._keys and age > KEPT_S:
+            self._keys = {}
+        found = self._known(name)
+        if found is None:
+            await self._read_anew()
+            found = self._known(name)
+        elif age > REFRESH_S and (self._in_background is None or self._in_background.done()):
+            self._in_background = asyncio.create_task(self._read_anew())
+        if found is None:
+            if self._failed is not None:
+                raise SignInUnavailable(
+                    f"the keys of {self.issuer} cannot be read: {self._failed.message}", self._failed.detail
+                )
+            raise TokenRefused("the token is signed with a key that its issuer does not publish")
+        if found.kind != ALGORITHMS[algorithm] or found.algorithm not in (None, algorithm):
+            raise TokenRefused(f"the token's key is not one for {algorithm}")
+        return found.public
+
+    async def look(self) -> int:
+        """How many keys there are, read now. Raises Problem that says what is wrong."""
+        self._keys = await self._read()
+        return len(self._keys)
+
+    async def close(self) -> None:
+        if self._in_background is not None:
+            self._in_background.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._in_background
+
+    def _known(self, name: str | None) -> Key | None:
+        if name is None:
+            return next(iter(self._keys.values())) if len(self._keys) == 1 else None
+        return self._keys.get(name)
+
+    async def _read_anew(self) -> None:
+        async with self._reading:
+            if time.monotonic() < self._not_before:
+                return  # somebody else just did
+            try:
+                keys = await self._read()
+            except Problem as problem:
+                self._failed = problem
+                self._not_before = time.monotonic() + min(RETRY_S, self._pause_s)
+                return
+            self.withdrawn += bool(self._keys.keys() - keys.keys())
+            self._keys, self._failed = keys, None
+            self._read_at = time.monotonic()
+            self._not_before = self._read_at + self._pause_s
+
+    async def _read(self) -> Mapping[str, Key]:
+        metadata = _object(await self._fetch(self.discovery), self.discovery)
+        if metadata.get("issuer") != self.issuer:
+            raise SignInUnavailable(
+                f"the metadata is of the issuer {str(metadata.get('issuer'))[:200]!r}, not of {self.issuer!r}",
+                self.discovery,
+                "Write `issuer` as the metadata has it, to the letter, or correct `discovery`.",
+            )
+        address = metadata.get("jwks_uri")
+        if not isinstance(address, str) or not self._trusted(address):
+            raise SignInUnavailable("the metadata names no https address of keys", self.discovery)
+        listed = _object(await self._fetch(address), address).get("keys")
+        keys: dict[str, Key] = {}
+        for each in listed if isinstance(listed, list) else ():
+            if isinstance(each, dict) and self._usable(each):
+                with suppress(jwt.PyJWTError, ValueError, TypeError):  # of a kind that we do not know
+                    public = jwt.PyJWK(each).key
+                    if each["kty"] != "RSA" or public.key_size >= _WEAKEST_RSA:
+                        keys[str(each.get("kid"))] = Key(each["kty"], each.get("alg"), public)
+        if not keys:
+            raise SignInUnavailable("the issuer publishes no key for RS256, ES256 and their kin", address)
+        return keys
+
+    def _trusted(self, address: str) -> bool:
+        """As secure a way as that to the metadata: whoever can change one could change the other."""
+        scheme = urlsplit(address).scheme
+        return scheme == "https" or (scheme == "http" and urlsplit(self.discovery).scheme == "http")
+
+    def _usable(self, key: Mapping[str, Any]) -> bool:
+        if key.get("use", "sig") != "sig" or key.get("kty") not in ("RSA", "EC"):
+            return False
+        # Where an issuer has one list for many directories, a key may be another directory's.
+        named, ours = (set(_DIRECTORY.findall(text)) for text in (str(key.get("issuer", "")), self.issuer))
+        return not named or not ours or named <= ours
+
+
+def _object(body: bytes, address: str) -> dict[str, Any]:
+    try:
+        found = orjson.loads(body)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise SignInUnavailable("the answer is no JSON object", address)
+    return found

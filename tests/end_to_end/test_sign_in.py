@@ -1,0 +1,306 @@
+"""Who signs in elsewhere is let in by a token: what it takes, what it gives, and what happens when its issuer is away."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from gateway import signing_keys
+from gateway.app import create_app
+from gateway.signing_keys import SigningKeys
+from gateway.tokens import LONGEST, Grant, Issuer
+from portbook.config.load import parse_config
+from portbook.sign_in import authorization_uri, read_public
+from tests.fakes.issuer import CLIENT_ID, FakeIssuer, private_key
+from tests.fix_gateway import RunningGateway, Server, assert_problem, execute, insert
+from tests.fix_warm import Warm
+
+PAY, WEB = UUID(int=1), UUID(int=2)
+STAFF, PARTNERS, STRANGERS = (str(UUID(int=100 + n)) for n in range(3))
+GRANTS = (
+    Grant("groups", STAFF),
+    Grant("groups", PARTNERS, rows=(("projects", "PAY"), ("projects", "LATER"))),
+    Grant("roles", "Portbook.Admin", frozenset({"read", "admin"})),
+    Grant("scp", "everything.read"),
+    Grant("email", "Boss@Acme.com"),
+    Grant("realm_access.roles", "pmo"),
+)
+
+
+@pytest.fixture
+def issuer() -> Iterator[FakeIssuer]:
+    with FakeIssuer() as running:
+        yield running
+
+
+@pytest.fixture
+def asked(register_url: str, issuer: FakeIssuer) -> Iterator[httpx.Client]:
+    """A gateway that takes this issuer's tokens, and two projects. Keys may be read again after a tenth of a second."""
+    insert(
+        register_url,
+        "project",
+        [{"id": PAY, "key": "PAY", "title": "Pay"}, {"id": WEB, "key": "WEB", "title": "Web"}],
+    )
+    app = create_app(
+        database_url=register_url, pool_size=2, secret=b"tests", remember_keys_s=0.05, per_second=1_000,
+        sign_in=(trusted(issuer.issuer), trusted(issuer.issuer_v1)),
+    )  # fmt: skip
+    with Server(app) as url, httpx.Client(base_url=url, timeout=20) as client:
+        yield client
+
+
+def trusted(issuer: str) -> Issuer:
+    return Issuer(SigningKeys(issuer, read_public, pause_s=0.1), (CLIENT_ID, "api://portbook"), GRANTS)
+
+
+def get(client: httpx.Client, token: str, path: str = "/api/v1/projects?fields=key") -> httpx.Response:
+    return client.get(path, headers={"Authorization": f"Bearer {token}"})
+
+
+def keys(client: httpx.Client, token: str) -> list[str]:
+    answer = get(client, token)
+    assert answer.status_code == 200, answer.text
+    return [row["key"] for row in answer.json()["data"]]
+
+
+def test_claims_give_scopes_and_rows_through_every_door(asked: httpx.Client, issuer: FakeIssuer) -> None:
+    for claims, found in (
+        ({"groups": [STRANGERS, STAFF]}, ["PAY", "WEB"]),
+        ({"groups": [PARTNERS]}, ["PAY"]),
+        ({"groups": [PARTNERS], "roles": ["Portbook.Admin"]}, ["PAY", "WEB"]),
+        ({"scp": "openid everything.read"}, ["PAY", "WEB"]),
+        ({"email": "boss@acme.com"}, ["PAY", "WEB"]),
+        ({"realm_access": {"roles": ["pmo"]}}, ["PAY", "WEB"]),
+        ({"groups": [STAFF], "iss": issuer.issuer_v1, "aud": "api://portbook", "ver": "1.0"}, ["PAY", "WEB"]),
+    ):
+        assert keys(asked, issuer.token(**claims)) == found, claims
+    partner, admin = issuer.token(groups=[PARTNERS]), issuer.token(roles=["Portbook.Admin"])
+    doors = ("/api/v1/projects/PAY", "/api/v1/projects/PAY/history", "/api/v1/projects/PAY/explain", "/api/v1/changes",
+             "/api/v1/projects/aggregate?measures=n:count()", "/api/v1/schema", "/api/v1/projects?format=csv")  # fmt: skip
+    for door in doors:
+        assert get(asked, partner, door).status_code == 200, door
+    assert get(asked, partner, "/api/v1/projects/WEB").status_code == 404
+    assert [row["Key"] for row in get(asked, partner, "/odata/v4/Projects").json()["value"]] == ["PAY"]
+    posted = asked.post(
+        "/api/v1/query", json={"query": "{projects {key}}"}, headers={"Authorization": f"Bearer {partner}"}
+    )
+    assert posted.json()["data"] == {"projects": [{"key": "PAY"}]}
+    for token, status in ((partner, 403), (admin, 200)):
+        assert get(asked, token, "/metrics").status_code == status
+    assert_problem(get(asked, partner, "/api/v1/webhooks"), 403, "API003")
+
+
+def test_a_grants_row_that_comes_later_is_shown_then(
+    asked: httpx.Client, issuer: FakeIssuer, register_url: str
+) -> None:
+    partner = issuer.token(groups=[PARTNERS])
+    assert keys(asked, partner) == ["PAY"]
+    execute(register_url, f"UPDATE project SET key = 'LATER' WHERE id = '{WEB}'")
+    time.sleep(0.1)
+    assert keys(asked, partner) == ["LATER", "PAY"]
+
+
+def test_who_is_granted_nothing_hears_which_claims_were_looked_at(
+    asked: httpx.Client, issuer: FakeIssuer
+) -> None:
+    body = assert_problem(get(asked, issuer.token(groups=[STRANGERS])), 403, "API003")
+    assert "`groups`, `roles` (not there), `scp`" in body["detail"]
+    assert STRANGERS not in body["detail"]
+    too_many = {"_claim_names": {"groups": "src1"}, "_claim_sources": {"src1": {"endpoint": "https://x"}}}
+    assert "too many" in assert_problem(get(asked, issuer.token(**too_many)), 403, "API003")["detail"]
+    unproved = issuer.token(email="boss@acme.com", email_verified=False)
+    assert_problem(get(asked, unproved), 403, "API003")
+
+
+def test_a_token_that_is_not_right_in_every_part_is_refused_with_the_reason(
+    asked: httpx.Client, issuer: FakeIssuer
+) -> None:
+    now = int(time.time())
+    public = private_key(1).public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )  # fmt: skip
+    good, staff = issuer.token(groups=[STAFF]), {"groups": [STAFF]}
+    head, body, signature = good.split(".")
+    more = _part({**issuer.claims(), "roles": ["Portbook.Admin"]})
+    by_secret = f"{_part({'alg': 'HS256', 'kid': 'key-1', 'typ': 'JWT'})}.{body}"
+    by_secret += "." + base64.urlsafe_b64encode(
+        jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256).sign(by_secret.encode(), public)
+    ).decode().rstrip("=")  # fmt: skip
+    cases = {
+        "signature": f"{head}.{more}.{signature}",
+        "RS256": f"{_part({'alg': 'none', 'kid': 'key-1'})}.{body}.x",
+        "not 'HS256'": by_secret,
+        "signature is wrong": issuer.token(signed_by=private_key(99), **staff),
+        "has ended": issuer.token(exp=now - 120, **staff),
+        "not valid yet": issuer.token(nbf=now + 300, **staff),
+        "another application": issuer.token(aud="00000003-0000-0000-c000-000000000000", **staff),
+        "issuer is none": issuer.token(iss=issuer.issuer + "/", **staff),
+        "is none that is configured": issuer.token(
+            iss="https://login.microsoftonline.com/common/v2.0", **staff
+        ),
+        "lacks the claim `exp`": issuer.token(exp=None, **staff),
+        "lacks the claim `sub`": issuer.token(sub=None, **staff),
+        "Microsoft Graph": issuer.token(header={"nonce": "abc"}, **staff),
+        "no access token": issuer.token(header={"typ": "logout+jwt"}, **staff),
+        "no access token, but": issuer.token(header={"crit": ["exp"]}, **staff),
+        "does not publish": issuer.token(header={"kid": "../../keys"}, **staff),
+        "not one for ES256": issuer.token(header={"alg": "ES256"}, signed_by=private_key(7, "EC"), **staff),
+        "characters": issuer.token(groups=[STAFF] * (LONGEST // 40)),
+        "neither a key nor": "a.b.c.d.e",
+        "cannot be read": "e30." + base64.urlsafe_b64encode(b'{"a":' * 2_000).decode().rstrip("=") + ".x",
+    }
+    for reason, token in cases.items():
+        answer = get(asked, token)
+        assert reason in assert_problem(answer, 401, "API005")["detail"], reason
+        assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+        assert signature not in answer.text
+    assert get(asked, issuer.token(exp=now - 30, **staff)).status_code == 200  # clocks may differ
+    assert asked.get(f"/odata/v4/Projects?key={good}").status_code == 401
+    basic = httpx.BasicAuth("x", good)
+    assert asked.get("/api/v1/projects", auth=basic).status_code == 401
+
+
+def test_a_token_is_verified_once_and_ends_when_it_says(asked: httpx.Client, issuer: FakeIssuer) -> None:
+    short = issuer.token(groups=[STAFF], exp=int(time.time()) - 59)
+    assert keys(asked, short) == ["PAY", "WEB"]
+    issuer.away = True
+    assert get(asked, issuer.token(groups=[PARTNERS])).status_code == 200
+    assert issuer.wire.counts == {
+        f"GET /{issuer.tenant}/v2.0/.well-known/openid-configuration": 1,
+        f"GET /{issuer.tenant}/discovery/v2.0/keys": 1,
+    }
+    time.sleep(1.1)
+    assert "has ended" in assert_problem(get(asked, short), 401, "API005")["detail"]
+
+
+def test_new_keys_are_found_and_withdrawn_ones_end(asked: httpx.Client, issuer: FakeIssuer) -> None:
+    old = issuer.token(groups=[STAFF])
+    assert keys(asked, old)
+    issuer.rotate(kind="EC")
+    time.sleep(0.15)
+    assert keys(asked, issuer.token(groups=[STAFF]))
+    assert keys(asked, old)
+    issuer.rotate(withdraw=True)
+    time.sleep(0.15)
+    assert keys(asked, issuer.token(groups=[STAFF]))
+    assert_problem(get(asked, old), 401, "API005")
+    weak = private_key(50, bits=1024)
+    issuer.publish("weak", weak)
+    time.sleep(0.15)
+    with pytest.warns(jwt.InsecureKeyLengthWarning):
+        weakly = issuer.token(header={"kid": "weak"}, signed_by=weak, groups=[STAFF])
+    assert_problem(get(asked, weakly), 401, "API005")
+
+
+def test_a_flood_of_unknown_keys_is_no_flood_of_requests_to_the_issuer(
+    register_url: str, issuer: FakeIssuer
+) -> None:
+    slow = Issuer(SigningKeys(issuer.issuer, read_public, pause_s=30), (CLIENT_ID,), GRANTS)
+    issuer.wire.faults.slow_s = 0.1
+    app = create_app(database_url=register_url, pool_size=2, sign_in=(slow,))
+    with Server(app) as url, httpx.Client(base_url=url) as client:
+        for n in range(40):
+            assert_problem(get(client, issuer.token(header={"kid": f"made-up-{n}"})), 401, "API005")
+        assert get(client, issuer.token(groups=[STAFF])).status_code == 200
+    assert issuer.wire.requests == 2
+
+
+def test_while_the_issuer_is_away_known_keys_and_api_keys_go_on(
+    asked: httpx.Client, issuer: FakeIssuer, gateway: RunningGateway
+) -> None:
+    issuer.away = True
+    unknown = get(asked, issuer.token(groups=[STAFF]))
+    assert_problem(unknown, 503, "API006")
+    assert unknown.headers["retry-after"]
+    assert get(asked, gateway.key).status_code == 200
+    issuer.away = False
+    time.sleep(0.15)
+    assert get(asked, issuer.token(groups=[STAFF])).status_code == 200
+    issuer.away = True
+    time.sleep(0.15)
+    assert get(asked, issuer.token(groups=[STAFF], oid="other")).status_code == 200
+    issuer.rotate()
+    assert_problem(get(asked, issuer.token(groups=[STAFF])), 503, "API006")
+
+
+async def test_metadata_must_be_the_issuers_own_and_no_redirect_is_followed(issuer: FakeIssuer) -> None:
+    looked = SigningKeys(issuer.issuer, read_public)
+    assert await looked.look() == 1
+    issuer.names_issuer = "https://login.microsoftonline.com/{tenantid}/v2.0"
+    with pytest.raises(signing_keys.SignInUnavailable, match="tenantid"):
+        await looked.look()
+    issuer.names_issuer = ""
+    issuer.published["key-1"]["issuer"] = f"https://login.microsoftonline.com/{UUID(int=5)}/v2.0"
+    with pytest.raises(signing_keys.SignInUnavailable, match="no key"):
+        await looked.look()
+    issuer.wire.faults.redirect_to = f"{issuer.url}/elsewhere"
+    with pytest.raises(signing_keys.Problem, match="redirects"):
+        await looked.look()
+    assert "/elsewhere" not in str(issuer.wire.counts)
+
+
+def test_limits_hold_for_an_account_whatever_its_tokens(register_url: str, issuer: FakeIssuer) -> None:
+    app = create_app(database_url=register_url, pool_size=1, per_second=1, sign_in=(trusted(issuer.issuer),))
+    with Server(app) as url, httpx.Client(base_url=url) as client:
+        tokens = [issuer.token(groups=[STAFF], uti=str(n)) for n in range(8)]
+        found = [get(client, token).status_code for token in tokens]
+        assert found == [200] * 5 + [429] * 3
+        assert get(client, issuer.token(groups=[STAFF], sub="somebody else")).status_code == 200
+
+
+def test_exports_note_the_account_and_a_gateway_without_sign_in_says_so(
+    asked: httpx.Client, issuer: FakeIssuer, register_url: str, gateway: RunningGateway
+) -> None:
+    token = issuer.token(groups=[STAFF], sub="subject-1")
+    assert get(asked, token, "/api/v1/projects?format=csv").status_code == 200
+    assert execute(register_url, "SELECT actor FROM audit WHERE action = 'exported'") == "ana@acme.com"
+    noted = json.loads(execute(register_url, "SELECT detail FROM audit WHERE action = 'exported'"))
+    assert noted["account"] == f"{issuer.issuer} subject-1"
+    with gateway.client() as client:
+        assert "API keys alone" in assert_problem(get(client, token), 401, "API005")["detail"]
+
+
+def test_check_looks_at_the_sign_in(issuer: FakeIssuer, warm: Warm, tmp_path: Path) -> None:
+    config = tmp_path / "portbook.yaml"
+    written = f"sign_in: [{{issuer: {issuer.issuer}, audience: [{CLIENT_ID}], grants: [{{claim: roles, value: x}}]}}]"
+    config.write_text(written)
+    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "200"}
+    fine = warm.run(["check"], cwd=tmp_path, env=environment, timeout=60)
+    assert fine.returncode == 0, fine.stderr
+    assert issuer.issuer in fine.stdout
+    assert "1 keys" in fine.stdout
+    config.write_text(written.replace("/v2.0,", "/v2.0/,"))
+    wrong = warm.run(["check"], cwd=tmp_path, env=environment, timeout=60)
+    assert wrong.returncode == 1
+    assert "API006" in wrong.stderr
+    assert "to the letter" in wrong.stderr
+
+
+def test_excel_is_sent_to_the_directory_that_issues_the_tokens(tmp_path: Path) -> None:
+    def sent_to(issuer: str, more: str = "") -> str | None:
+        text = f"sign_in: [{{issuer: {issuer}, audience: [a], grants: [{{claim: roles, value: x}}]{more}}}]"
+        return authorization_uri(parse_config(text, tmp_path / "portbook.yaml", {}))
+
+    entra = f"https://login.microsoftonline.com/{UUID(int=1)}/oauth2/authorize"
+    assert sent_to(f"https://login.microsoftonline.com/{UUID(int=1)}/v2.0") == entra
+    assert sent_to(f"https://sts.windows.net/{UUID(int=1)}/") == entra
+    assert sent_to("https://login.example.org/realms/pmo") is None
+    assert (
+        sent_to("https://login.example.org", ", authorization_uri: https://login.example.org/go")
+        == "https://login.example.org/go"
+    )
+
+
+def _part(claims: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
