@@ -87,12 +87,22 @@ def main() -> None:
         sys.exit(1)
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        out.print(__version__)
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     context: typer.Context,
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="Default: $PORTBOOK_CONFIG, else ./portbook.yaml.")
     ] = None,
+    _: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version."),
+    ] = False,
 ) -> None:
     """Portbook keeps one register of every project, read from the tools that teams already use."""
     context.obj = config

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from portbook import __version__
 from portbook.demo import CONFIG, PLANS_MAPPING
 from portbook.demo_boards import organisation
 from portbook.demo_plans import write_plans
@@ -151,6 +152,10 @@ def test_a_forked_command_says_and_ends_as_one_that_was_started(shell: Shell) ->
         forked, started = shell.run(*arguments), shell.run_cold(*arguments)
         assert (forked.returncode, forked.stdout) == (started.returncode, started.stdout), arguments
         assert forked.stderr == started.stderr, arguments
+
+
+def test_the_version_is_told_as_people_ask_for_it(shell: Shell) -> None:
+    assert shell.run("--version").stdout == shell.run("version").stdout == f"{__version__}\n"
 
 
 def test_an_unknown_key_names_its_line_and_the_right_word(shell: Shell) -> None:
