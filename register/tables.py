@@ -74,6 +74,14 @@ def complete(metadata: MetaData) -> MetaData:
     return metadata
 
 
+def keeps_in_order(table: Table, column: str) -> bool:
+    """Whether an index has the table's rows in the order of this column."""
+    return any(
+        index.columns[0].name == column and index.dialect_options["postgresql"]["using"] in (False, "btree")
+        for index in table.indexes
+    )
+
+
 def _indexed(entity: str, field: str) -> bool:
     extra = ENTITIES[entity].model_fields[field].json_schema_extra
     return isinstance(extra, dict) and bool(extra.get("index_ref"))

@@ -8,7 +8,7 @@ catalog, except aliases, which the GraphQL grammar holds to letters, digits and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,8 +16,9 @@ from typing import Any
 from register.catalog import Entity, FieldDef, Kind, catalog
 from register.query.check import mentions_presence
 from register.query.from_clause import CASTS, FromClause, constant, joined, quoted
+from register.query.order import behind, direction, may_be_empty, walked
 from register.query.past import INSTANT, every_version, past_meta, shown_at
-from register.query.plan import Beyond, Branch, Constant, Flat, Level, OrderBy, Tally
+from register.query.plan import Beyond, Branch, Constant, Flat, Level, Tally
 from register.query.scope import Part, RowScope, bound, implied, permitted
 
 WHOLE = '"~row"'
@@ -73,14 +74,13 @@ def compile_page(
     builder = Builder(past=past, scoped=scoped)
     builder.until = None if until is None else (until, level.order[0].descending)
     rows = builder.rows(level, "TRUE", after, extra=1)
-    end = level.offset + level.limit
     last = "".join(
-        f", min(r._o{i}::text) FILTER (WHERE r._n = {end}) AS _o{i}" for i in range(len(level.order))
+        f", min(r._o{i}::text) FILTER (WHERE r._n = {level.limit}) AS _o{i}" for i in range(len(level.order))
     )
     total = f", {builder.count(level)} AS total" if level.count else ""
     sql = (
-        f"SELECT json_agg({WHOLE} ORDER BY r._n) FILTER (WHERE r._n <= {end}) AS data, "
-        f"max(r._n) > {end} AS more, {builder.meta}{last}{total} "
+        f"SELECT json_agg({WHOLE} ORDER BY r._n) FILTER (WHERE r._n <= {level.limit}) AS data, "
+        f"max(r._n) > {level.limit} AS more, {builder.meta}{last}{total} "
         f"FROM ({rows}) r CROSS JOIN LATERAL (SELECT {builder.shown(level, 'r')}) {WHOLE}"
     )
     return Statement(sql, tuple(builder.parameters), len(level.order))
@@ -295,9 +295,7 @@ class Builder:
         limit = str(level.limit + (extra or 0))
         skipped = f" OFFSET {level.offset}" if level.offset else ""
 
-        def select(
-            table: str, more: Iterable[str], orders: Sequence[str], columns: Sequence[str], limit: str
-        ) -> str:
+        def select(table: str, more: Iterable[str], orders: Sequence[str], limit: str) -> str:
             where = " AND ".join([*conditions, *more])
             return (
                 f"SELECT {', '.join(columns)} FROM {table} {table_alias}{rows.joins}"
@@ -310,28 +308,52 @@ class Builder:
         ]
         tables = self._tables(level.entity, table_alias, apart=extra is not None)
         parts = [[]] if extra is None else self._segments(level, terms, after)
-        if len(tables) == 1 and len(parts) == 1:
-            number = [] if extra is None else [f"row_number() OVER (ORDER BY {', '.join(orders)}) AS _n"]
+        single = len(tables) == 1 and len(parts) == 1
+        outside = ", ".join(
+            direction(f"u._o{i}", by.descending, not single or may_be_empty(level.entity, by), by.empty_first)
+            for i, by in enumerate(level.order)
+        )
+        if single:
             ((table, shown),) = tables
-            return select(table, [*shown, *parts[0]], orders, [*columns, *number], limit + skipped)
-        outside = [
-            direction(f"u._o{i}", by.descending, True, by.empty_first) for i, by in enumerate(level.order)
-        ]
+            found = select(table, [*shown, *parts[0]], orders, limit + skipped)
+        else:
+            every = self._parted(level, terms, tables, parts, orders, select, extra or 0)
+            found = f"SELECT * FROM ({every}) u ORDER BY {outside} LIMIT {limit}{skipped}"
+        if extra is None:
+            return found
+        # Numbered when they are few: below a number PostgreSQL would put all there are in order.
+        return f"SELECT u.*, row_number() OVER (ORDER BY {outside}) AS _n FROM ({found}) u"
+
+    def _parted(
+        self,
+        level: Level,
+        terms: Sequence[str],
+        tables: Sequence[tuple[str, list[str]]],
+        parts: Sequence[Sequence[str]],
+        orders: Sequence[str],
+        select: Callable[[str, Iterable[str], Sequence[str], str], str],
+        extra: int,
+    ) -> str:
+        """The rows of all these tables and parts, of each as many as a page may need."""
         ordered = [orders]
         if len(parts) > 1:
             ordered = [[direction(terms[0], level.order[0].descending, False), *orders[1:]], orders[1:]]
             if level.order[0].empty_first:
                 ordered.reverse()
-            outside = ["u._s", *outside]
-        upto = str(level.offset + level.limit + (extra or 0))
-        every = " UNION ALL ".join(
-            f"({select(table, [*shown, *part], ordered[at], [*columns, f'{at} AS _s'], upto)})"
+        upto = level.offset + level.limit + extra
+        first, *second = (
+            " UNION ALL ".join(
+                f"({select(table, [*shown, *part], ordered[at], str(upto))})" for table, shown in tables
+            )
             for at, part in enumerate(parts)
-            for table, shown in tables
         )
-        outer = ", ".join(outside)
-        number_of = "" if extra is None else f", row_number() OVER (ORDER BY {outer}) AS _n"
-        return f"SELECT u.*{number_of} FROM ({every}) u ORDER BY {outer} LIMIT {limit}{skipped}"
+        if not second:
+            return first
+        # What comes second is not looked for where the first fills the page: it may take reading the whole table.
+        return (
+            f'WITH "~first" AS ({first}) SELECT * FROM "~first" UNION ALL SELECT * FROM ({second[0]}) n '
+            f'WHERE (SELECT count(*) FROM "~first") < {upto}'
+        )
 
     def _tables(self, entity: Entity, alias: str, *, apart: bool) -> list[tuple[str, list[str]]]:
         """What an ordered and limited list is read from, each with a condition. Of the past it may be two tables:
@@ -361,46 +383,32 @@ class Builder:
         self, level: Level, terms: Sequence[str], after: Sequence[str | None] | None
     ) -> list[list[str]]:
         """Conditions of the parts the page is read from: rows that have the first order value, then rows that lack
-        it. Apart, each can walk an index in either direction; as one condition PostgreSQL would read from the start."""
+        it. Apart, each can walk an index in either direction; as one condition PostgreSQL would read from the start.
+        Where there is no index to walk, one part is read once."""
         first, by = terms[0], level.order[0]
         nullable = may_be_empty(level.entity, by)
+        in_order = walked(level.entity, by)
         there, empty = [f"{first} IS NOT NULL"], [f"{first} IS NULL"]
-        if after is None and nullable and by.empty_first:
-            return [empty, there]
         if after is None:
-            return [there, empty] if nullable and by.descending else [[]]
+            if not nullable or not in_order or not (by.descending or by.empty_first):
+                return [[]]
+            return [empty, there] if by.empty_first else [there, empty]
         bound = [
             None if value is None else f"{self.bind(value, 'text')}::{CASTS[order.field.kind]}"
             for value, order in zip(after, level.order, strict=True)
         ]
-        rest = behind(
-            [
-                (term, order.descending, may_be_empty(level.entity, order), order.empty_first)
-                for term, order in zip(terms, level.order, strict=True)
-            ],
-            bound,
-            1,
-        )
+        places = [
+            (term, order.descending, may_be_empty(level.entity, order), order.empty_first)
+            for term, order in zip(terms, level.order, strict=True)
+        ]
+        if nullable and not in_order:
+            return [[behind(places, bound)]]
+        rest = behind(places, bound, 1)
         if bound[0] is None:
             return [[*empty, rest], there] if by.empty_first else [[*empty, rest]]
         sign = "<" if by.descending else ">"
         here = [f"{first} {sign}= {bound[0]}", f"({first} {sign} {bound[0]} OR {rest})"]
         return [here, empty] if nullable and not by.empty_first else [here]
-
-
-def behind(terms: Sequence[tuple[str, bool, bool, bool]], bound: Sequence[str | None], start: int = 0) -> str:
-    """What stands behind the cursor's place, looking at the terms from `start` on: each with whether it goes down,
-    whether it may be empty, and whether empty values come first; else they come last."""
-    if start == len(terms):
-        return "false"
-    (term, descending, nullable, empty_first), value = terms[start], bound[start]
-    rest = behind(terms, bound, start + 1)
-    if value is None and empty_first:
-        return f"({term} IS NOT NULL OR {rest})"
-    if value is None:
-        return f"({term} IS NULL AND {rest})"
-    empty = f" OR {term} IS NULL" if nullable and not empty_first else ""
-    return f"({term} {'<' if descending else '>'} {value}{empty} OR ({term} = {value} AND {rest}))"
 
 
 def permitted_also(
@@ -411,21 +419,3 @@ def permitted_also(
     builder.parameters = [None] * given
     conditions = builder.permitted(entity, alias)
     return "".join(f" AND {condition}" for condition in conditions), builder.parameters[given:]
-
-
-def may_be_empty(entity: Entity, by: OrderBy) -> bool:
-    if isinstance(by.field, Tally):
-        return bool(by.hops)
-    if entity.view is not None:
-        return by.field.name != "id"
-    return bool(by.hops or entity.table.c[by.field.name].nullable)
-
-
-def direction(term: str, descending: bool, nullable: bool = True, empty_first: bool = False) -> str:
-    # Ascending, PostgreSQL puts empty values last by itself.
-    if not descending:
-        return f"{term} NULLS FIRST" if nullable and empty_first else term
-    # Descending it puts them first.
-    if empty_first:
-        return f"{term} DESC"
-    return f"{term} DESC NULLS LAST" if nullable else f"{term} DESC"

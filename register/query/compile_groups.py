@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from register.query.check import mentions_presence
-from register.query.compile import WHOLE, Builder, Statement, behind, direction
+from register.query.compile import WHOLE, Builder, Statement
 from register.query.from_clause import CASTS, FromClause, quoted
-from register.query.plan import Groups, Measured
+from register.query.order import behind, direction
+from register.query.plan import Applied, Expression, Groups, Measured, Other, Tally
 
 _SQL = {
     "count": "count({})",
@@ -18,6 +19,16 @@ _SQL = {
     "max": "max({})",
     "count_if": "count(*) FILTER (WHERE {})",
 }
+# Of parts of the rows, and of these then. Where there are no parts, nothing was counted.
+_COUNTED = "coalesce(sum({}), 0)::int8"
+_IN_PARTS = {
+    "count": ((_SQL["count"],), _COUNTED),
+    "count_if": ((_SQL["count_if"],), _COUNTED),
+    "sum": ((_SQL["sum"],), "sum({})"),
+    "avg": ((_SQL["sum"], _SQL["count"]), "sum({}) / nullif(sum({}), 0)"),
+    "min": ((_SQL["min"],), "min({})"),
+    "max": ((_SQL["max"],), "max({})"),
+}
 
 
 def compile_groups(
@@ -26,14 +37,12 @@ def compile_groups(
     """Columns data (json), more, freshness (json), as_of (json), the last group's order values as text, and totals
     (json or null): the measures over all rows, whatever `having` and `limit` leave out."""
     builder = Builder(past=past, scoped=scoped)
-    inner, keys = _rows(builder, groups), [f"x._k{at}" for at in range(len(groups.keys))]
+    inner, measures = _parts(builder, groups) or _rows(builder, groups)
+    keys = [f"x._k{at}" for at in range(len(groups.keys))]
     names = [quoted(name) for name, _ in groups.keys]
     columns = [f"{key} AS {name}" for key, name in zip(keys, names, strict=True)]
     measured = [quoted(name) for name, _ in groups.measures]
-    columns += [
-        f"{_measure(one, f'x._m{at}')} AS {name}"
-        for at, ((_, one), name) in enumerate(zip(groups.measures, measured, strict=True))
-    ]
+    columns += [f"{measure} AS {name}" for measure, name in zip(measures, measured, strict=True)]
     grouped = f"GROUP BY {', '.join(keys)}" if keys else ""
     apart, whole = "", "SELECT * FROM g"
     if groups.totals and keys:
@@ -59,13 +68,12 @@ def compile_groups(
                 bound,
             )
         )
-    orders = ", ".join(
-        direction(term, by.descending, True, by.empty_first)
-        for term, by in zip(terms, groups.order, strict=True)
-    )
     ordered = "".join(f", {term} AS _o{at}" for at, term in enumerate(terms))
-    end = groups.offset + groups.limit
-    last = "".join(f", min(r._o{at}::text) FILTER (WHERE r._n = {end}) AS _o{at}" for at in range(len(terms)))
+    orders = _order(groups, terms)
+    outside = _order(groups, [f"u._o{at}" for at in range(len(terms))])
+    last = "".join(
+        f", min(r._o{at}::text) FILTER (WHERE r._n = {groups.limit}) AS _o{at}" for at in range(len(terms))
+    )
     totals = "NULL::json"
     if groups.totals:
         totals = f"(SELECT row_to_json({WHOLE}) FROM (SELECT {', '.join(measured)} FROM ({whole}) w) {WHOLE})"
@@ -74,32 +82,103 @@ def compile_groups(
         shown = _nested([(name.split("/"), f"r.{quoted(name)}") for name in groups.shown.fields])
     sql = (
         f"WITH g AS (SELECT {', '.join(columns)} FROM ({inner}) x {grouped}) "
-        f"SELECT json_agg({WHOLE} ORDER BY r._n) FILTER (WHERE r._n <= {end}) AS data, "
-        f"max(r._n) > {end} AS more, {builder.meta}{last}, {totals} AS totals FROM ("
-        f"SELECT g.*{ordered}, row_number() OVER ({'ORDER BY ' + orders if orders else ''}) AS _n FROM g"
-        f"{' WHERE ' + ' AND '.join(conditions) if conditions else ''}"
-        f"{' ORDER BY ' + orders if orders else ''} LIMIT {groups.limit + 1}"
-        f"{f' OFFSET {groups.offset}' if groups.offset else ''}"
+        f"SELECT json_agg({WHOLE} ORDER BY r._n) FILTER (WHERE r._n <= {groups.limit}) AS data, "
+        f"max(r._n) > {groups.limit} AS more, {builder.meta}{last}, {totals} AS totals FROM ("
+        f"SELECT u.*, row_number() OVER ({outside}) AS _n FROM (SELECT g.*{ordered} FROM g"
+        f"{' WHERE ' + ' AND '.join(conditions) if conditions else ''}{orders} LIMIT {groups.limit + 1}"
+        f"{f' OFFSET {groups.offset}' if groups.offset else ''}) u"
         f") r CROSS JOIN LATERAL (SELECT {shown}) {WHOLE}"
     )
     return Statement(sql, tuple(builder.parameters), len(terms))
 
 
-def _rows(builder: Builder, groups: Groups) -> str:
-    """The rows that count, as what they are grouped by and what is measured of them."""
+def _order(groups: Groups, terms: Sequence[str]) -> str:
+    found = [
+        direction(term, by.descending, True, by.empty_first)
+        for term, by in zip(terms, groups.order, strict=True)
+    ]
+    return f" ORDER BY {', '.join(found)}" if found else ""
+
+
+def _rows(builder: Builder, groups: Groups) -> tuple[str, list[str]]:
+    """The rows that count, as what they are grouped by and what is measured of them; the measures."""
     rows = FromClause(builder, groups.entity, "e")
     columns = [f"{rows.expression(key)} AS _k{at}" for at, (_, key) in enumerate(groups.keys)]
+    measures = []
     for at, (_, measured) in enumerate(groups.measures):
-        if measured.operand is not None:
-            columns.append(f"{rows.expression(measured.operand)} AS _m{at}")
-        elif measured.rule is not None:
-            columns.append(f"{rows.rule(measured.rule)} AS _m{at}")
+        operand = _operand(rows, measured)
+        if operand is not None:
+            columns.append(f"{operand} AS _m{at}")
+        measures.append(_SQL[measured.function].format("*" if operand is None else f"x._m{at}"))
+    return f"SELECT {', '.join(columns)}{_counted(builder, groups, rows)}", measures
+
+
+def _parts(builder: Builder, groups: Groups) -> tuple[str, list[str]] | None:
+    """The same where rows are grouped by what they lead to: first by what leads there, so that it is looked up for
+    each of these parts and not for each row. None where that is not the same, or is not known to be less."""
+    columns = _leading(groups)
+    if columns is None or any(measured.function not in _IN_PARTS for _, measured in groups.measures):
+        return None
+    rows = FromClause(builder, groups.entity, "e")
+    by = [f"e.{quoted(column)}" for column in columns]
+    parts: list[str] = []
+    measures = []
+    for _, measured in groups.measures:
+        spelled, again = _IN_PARTS[measured.function]
+        operand = _operand(rows, measured) or "*"
+        names = [f"_p{len(parts) + at}" for at in range(len(spelled))]
+        parts += [f"{one.format(operand)} AS {name}" for one, name in zip(spelled, names, strict=True)]
+        measures.append(again.format(*(f"x.{name}" for name in names)))
+    below = f"SELECT {', '.join([*by, *parts])}{_counted(builder, groups, rows)} GROUP BY {', '.join(by)}"
+    part = FromClause(builder, groups.entity, "p")
+    shown = [f"{part.expression(key)} AS _k{at}" for at, (_, key) in enumerate(groups.keys)]
+    shown += [f"p._p{at}" for at in range(len(parts))]
+    return f"SELECT {', '.join(shown)} FROM ({below}) p{part.joins}", measures
+
+
+def _leading(groups: Groups) -> list[str] | None:
+    """The columns of a row by which it is known what it is grouped by: those that lead elsewhere, and those that are
+    grouped by as they are. None where nothing leads elsewhere, or something is worked out of the row itself."""
+    found: dict[str, None] = {}
+    elsewhere = False
+    for _, key in groups.keys:
+        for other in _others(key):
+            if other.hops:
+                relation = other.hops[0]
+                if not relation.column_on_owner or relation.array:
+                    return None
+                elsewhere = True
+                found[relation.column] = None
+            elif isinstance(key, Applied) or isinstance(other.field, Tally):
+                return None
+            else:
+                found[other.field.name] = None
+    return list(found) if elsewhere and groups.entity.view is None else None
+
+
+def _others(expression: Expression) -> Iterator[Other]:
+    if isinstance(expression, Other):
+        yield expression
+    elif isinstance(expression, Applied):
+        for argument in expression.arguments:
+            yield from _others(argument)
+
+
+def _operand(rows: FromClause, measured: Measured) -> str | None:
+    """What is measured of a row; None: that it is there."""
+    if measured.operand is not None:
+        return rows.expression(measured.operand)
+    return None if measured.rule is None else rows.rule(measured.rule)
+
+
+def _counted(builder: Builder, groups: Groups, rows: FromClause) -> str:
+    """FROM and WHERE of the rows that count."""
     any_presence = mentions_presence(groups.rule, groups.entity)
     conditions = builder.visible(groups.entity, "e", any_presence=any_presence)
     if groups.rule is not None:
         conditions.append(rows.rule(groups.rule))
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT {', '.join(columns)} FROM {builder.table(groups.entity)} e{rows.joins}{where}"
+    return f" FROM {builder.table(groups.entity)} e{rows.joins}{where}"
 
 
 def _nested(columns: Sequence[tuple[list[str], str]]) -> str:
@@ -113,8 +192,3 @@ def _nested(columns: Sequence[tuple[list[str], str]]) -> str:
         else f"(SELECT row_to_json(n) FROM (SELECT {_nested(below)}) n) AS {quoted(name)}"
         for name, below in inside.items()
     )
-
-
-def _measure(measured: Measured, column: str) -> str:
-    operand = "*" if measured.operand is None and measured.rule is None else column
-    return _SQL[measured.function].format(operand)

@@ -44,15 +44,21 @@ class RowScope:
     portfolios: tuple[UUID, ...] = ()
     digest: str = field(init=False, compare=False)
     """Equal where the scopes are, in every process; worked out once, since answers are tagged with it."""
+    _ids: Mapping[Part, tuple[UUID, ...]] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         ids = sha256(repr((self.projects, self.programmes, self.portfolios)).encode())
         object.__setattr__(self, "digest", ids.hexdigest())
+        parts = {
+            Part.PROJECT: self.projects,
+            Part.PROGRAMME: self.programmes,
+            Part.PORTFOLIO: self.portfolios,
+        }
+        object.__setattr__(self, "_ids", parts)
 
     def arguments(self, parameters: Sequence[Any]) -> list[Any]:
         """The parameters with the scope's ids in their places."""
-        ids = {Part.PROJECT: self.projects, Part.PROGRAMME: self.programmes, Part.PORTFOLIO: self.portfolios}
-        return [ids[value] if isinstance(value, Part) else value for value in parameters]
+        return [self._ids[value] if isinstance(value, Part) else value for value in parameters]
 
 
 def bound(scope: RowScope | None, parameters: Sequence[Any]) -> Sequence[Any]:
@@ -175,7 +181,8 @@ def _project(column: str, bind: Callable[[Part], str]) -> str:
 
 
 def _is_below(alias: str, bind: Callable[[Part], str]) -> str:
+    # From the shortest list to the longest: each is gone through for each row, up to the first that has it.
     return (
-        f"({alias}.id = ANY({bind(Part.PROJECT)}) OR {alias}.programme_id = ANY({bind(Part.PROGRAMME)}) "
-        f"OR {alias}.portfolio_id = ANY({bind(Part.PORTFOLIO)}))"
+        f"({alias}.portfolio_id = ANY({bind(Part.PORTFOLIO)}) OR {alias}.programme_id = ANY({bind(Part.PROGRAMME)}) "
+        f"OR {alias}.id = ANY({bind(Part.PROJECT)}))"
     )

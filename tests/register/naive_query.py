@@ -81,6 +81,8 @@ class Naive:
                 return len(set(values))
             case "sum":
                 return sum(values) if values else None
+            case "avg":
+                return sum(values) / len(values) if values else None
             case "min":
                 return min(values, default=None)
             case "max":

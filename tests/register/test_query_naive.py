@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import asyncpg
@@ -17,12 +17,14 @@ from register.db import Connection, open_read_pool
 from register.export import FORMATS, compile_export, copy_out
 from register.query import (
     Aggregate,
+    AsOf,
     Lanes,
     Prepared,
     PreparedGroups,
     Query,
     check,
     check_groups,
+    parse_as_of,
     parse_fields,
     parse_filter,
     parse_keys,
@@ -151,6 +153,13 @@ def orders(entity: str) -> st.SearchStrategy[str]:
 
 
 _slow = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+
+
+def just_now(past: bool) -> AsOf | None:
+    """What was a moment ago is the same, read another way."""
+    return parse_as_of(datetime.now(UTC).isoformat()) if past else None
+
+
 COLLECTIONS = {"project": "projects", "work_item": "work_items", "milestone": "milestones"}
 
 
@@ -184,23 +193,23 @@ async def exported(connection: Connection, level: Any, scope: RowScope | None) -
 
 
 @settings(max_examples=120, **_slow)
-@given(question=questions(), scope=scopes)
+@given(question=questions(), scope=scopes, past=st.booleans())
 async def test_a_random_list_shows_the_rows_that_a_loop_finds_in_their_order_page_by_page(
-    filled: str, question: Any, scope: RowScope | None
+    filled: str, question: Any, scope: RowScope | None, past: bool
 ) -> None:
-    await _same(filled, question, scope)
+    await _same(filled, question, scope, past)
 
 
 @pytest.mark.soak
 @settings(max_examples=4_000, **_slow)
-@given(question=questions(), scope=scopes)
+@given(question=questions(), scope=scopes, past=st.booleans())
 async def test_many_random_lists_show_the_rows_that_a_loop_finds(
-    filled: str, question: Any, scope: RowScope | None
+    filled: str, question: Any, scope: RowScope | None, past: bool
 ) -> None:
-    await _same(filled, question, scope)
+    await _same(filled, question, scope, past)
 
 
-async def _same(database: str, question: Any, scope: RowScope | None) -> None:
+async def _same(database: str, question: Any, scope: RowScope | None, past: bool) -> None:
     entity, condition, order, limit = question
     query = Query(
         COLLECTIONS[entity],
@@ -215,7 +224,7 @@ async def _same(database: str, question: Any, scope: RowScope | None) -> None:
     pool = await open_read_pool(database, size=1)
     lanes = Lanes(pool)
     try:
-        prepared = Prepared.of(level, shape_of("x"), scoped=scope is not None)
+        prepared = Prepared.of(level, shape_of("x"), just_now(past), scoped=scope is not None)
         assert [row["id"] for row in await paged(lanes, prepared, scope)] == wanted
         first = await read_page(lanes, b"secret", prepared, scope=scope)
         assert orjson.loads(first.body)["meta"]["count"] == len(wanted)
@@ -229,6 +238,8 @@ async def _same(database: str, question: Any, scope: RowScope | None) -> None:
 
 GROUPED = (
     "project.key",
+    "project.programme.title",
+    "year(project.start_planned_on)",
     "status",
     "year(due_on)",
     "month:start_of_month(due_on)",
@@ -236,7 +247,7 @@ GROUPED = (
     "project.work_items_count",
 )
 MEASURED = (
-    "n:count()", "has:count(points)", "kinds:count_distinct(status)", "total:sum(points)", "low:min(due_on)",
+    "n:count()", "has:count(points)", "kinds:count_distinct(status)", "total:sum(points)", "mean:avg(points)", "low:min(due_on)",
     "high:max(project.budget)", "some:count_if(points > 1 OR any(milestones))",
 )  # fmt: skip
 
@@ -248,6 +259,7 @@ MEASURED = (
     condition=st.one_of(st.none(), conditions("work_item", 1)),
     limit=st.integers(1, 4),
     scope=scopes,
+    past=st.booleans(),
 )
 async def test_random_groups_are_those_that_a_loop_makes(
     filled: str,
@@ -256,6 +268,7 @@ async def test_random_groups_are_those_that_a_loop_makes(
     condition: str | None,
     limit: int,
     scope: RowScope | None,
+    past: bool,
 ) -> None:
     groups = check_groups(
         Aggregate(
@@ -271,7 +284,7 @@ async def test_random_groups_are_those_that_a_loop_makes(
     pool = await open_read_pool(filled, size=1)
     lanes = Lanes(pool)
     try:
-        prepared = PreparedGroups.of(groups, shape_of("y"), scoped=scope is not None)
+        prepared = PreparedGroups.of(groups, shape_of("y"), just_now(past), scoped=scope is not None)
         found = await paged(lanes, prepared, scope)
     finally:
         await lanes.close()

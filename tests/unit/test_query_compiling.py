@@ -1,0 +1,53 @@
+"""What a statement reads: what it answers is proved in tests/register."""
+
+from __future__ import annotations
+
+import pytest
+
+from register.query import (
+    Aggregate,
+    Query,
+    check,
+    check_groups,
+    parse_fields,
+    parse_keys,
+    parse_measures,
+    parse_order,
+)
+from register.query.compile import compile_page
+from register.query.compile_groups import compile_groups
+
+
+@pytest.mark.parametrize("order", ["-due_on", "status", "-project.title", "-children_count"])
+def test_a_list_in_an_order_that_no_index_has_is_read_once(order: str) -> None:
+    level = check(Query("work_items", fields=parse_fields("id"), order=parse_order(order)))
+    for after in (None, ["1", "A", "2"][: len(level.order)]):
+        assert compile_page(level, after).sql.count(' FROM "work_item" e') == 1
+
+
+def test_rows_without_the_value_are_looked_for_where_the_others_do_not_fill_the_page() -> None:
+    level = check(Query("work_items", fields=parse_fields("id"), order=parse_order("-assignee_id"), limit=7))
+    sql = compile_page(level).sql
+    assert sql.count(' FROM "work_item" e') == 2
+    assert '(SELECT count(*) FROM "~first") < 8' in sql
+
+
+@pytest.mark.parametrize(
+    ("keys", "measures", "parts"),
+    [
+        ("project.key,status", "count(),sum(points),avg(points)", 'GROUP BY e."project_id", e."status")'),
+        ("year(project.start_planned_on)", "min(due_on)", 'GROUP BY e."project_id")'),
+        ("project.key", "count_distinct(status)", None),
+        ("project.key,year(due_on)", "count()", None),
+        ("status", "count()", None),
+    ],
+)
+def test_what_groups_lead_to_is_looked_up_for_parts_of_them(
+    keys: str, measures: str, parts: str | None
+) -> None:
+    groups = check_groups(
+        Aggregate("work_items", keys=parse_keys(keys), measures=parse_measures(measures), limit=5)
+    )
+    sql = compile_groups(groups).sql
+    assert ("GROUP BY e." in sql) is (parts is not None)
+    assert parts is None or parts in sql
