@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from mapping.describe import Described, describe
 from mapping.errors import FieldUnmapped, TextRepaired, ValueUnknown
 from mapping.load import FieldRule, MappingSet, Rule
+from mapping.meaning import Changed, Meaning, RuleOf, code_digest, meaning_of
 from mapping.paths import Getter, compile_path
 from mapping.verbs import NUL_REPLACEMENT, VERBS, Locale, Verb
 from portbook.text import shown
@@ -116,7 +117,7 @@ class Mapper:
         self._derive_id = derive_id
         self._locale = locale or Locale()
         self.version = _version(mapping.version, self._locale)
-        """Changes whenever the same record may come to say something else."""
+        """Changes whenever the same record may come to say something else, and with every word of the files."""
         self._aliases = aliases or {}
         self._by_locale: dict[str, dict[str, list[_Compiled]]] = {}
         self._by_stream = self._compiled(self._locale)
@@ -125,6 +126,29 @@ class Mapper:
     def described(self) -> Described:
         """What each of its lines says, for explanations."""
         return describe(self._mapping)
+
+    @property
+    def meaning(self) -> Meaning:
+        """What it means, to be held against another one's."""
+        return meaning_of(self._mapping, self._locale, self._aliases)
+
+    def narrowed(self, stream: str, changed: Changed) -> Mapper:
+        """One that fills only these columns of these rules' rows."""
+        rules = []
+        for rule in self._mapping.rules:
+            columns = changed.get(RuleOf(rule.into, rule.each)) if rule.stream == stream else None
+            if columns is not None:
+                fields = {name: self._at_home(f) for name, f in rule.fields.items() if f.column in columns}
+                custom = rule.custom if "custom" in columns else {}
+                rules.append(replace(rule, fields=fields, custom=custom))
+        narrowed = replace(self._mapping, rules=tuple(rules))
+        return Mapper(narrowed, self._derive_id, locale=self._locale, aliases=self._aliases)
+
+    def _at_home(self, rule: FieldRule) -> FieldRule:
+        """The field, saying itself whose records a reference means: which rules there are decides it otherwise."""
+        if rule.ref is None:
+            return rule
+        return replace(rule, ref_stream=rule.ref_stream or self._mapping.stream_of(rule.ref))
 
     @property
     def streams(self) -> list[str]:
@@ -163,9 +187,8 @@ class Mapper:
 
 
 def _version(version: str, locale: Locale) -> str:
-    if locale == Locale():
-        return version
-    return hashlib.sha256(f"{version} {locale.name} {locale.zone.key}".encode()).hexdigest()[: len(version)]
+    decides = f"{version} {code_digest()} {locale.name} {locale.zone.key}"
+    return hashlib.sha256(decides.encode()).hexdigest()[: len(version)]
 
 
 def _own_locale(data: Any) -> str | None:

@@ -46,7 +46,7 @@ class PathInvalid(ValueError):
 def compile_path(path: str, aliases: Mapping[str, str]) -> Getter:
     """A getter for `path`. `record.` in front reaches the whole record from within `each`; `custom."NAME"` is
     looked up in `aliases`. Raises PathInvalid."""
-    path = _CUSTOM.sub(lambda found: _alias(found[1].strip('"'), aliases), path.strip())
+    path = resolved(path, aliases)
     whole = path.startswith(_RECORD)
     path = path.removeprefix(_RECORD)
     if _DOTTED.fullmatch(path):
@@ -59,13 +59,18 @@ def compile_path(path: str, aliases: Mapping[str, str]) -> Getter:
 
 def compile_place(path: str, aliases: Mapping[str, str]) -> Place:
     """Where `path` leads. What takes an expression to find is the only member of an object of its own."""
-    written = _CUSTOM.sub(lambda found: _alias(found[1].strip('"'), aliases), path.strip())
+    written = resolved(path, aliases)
     whole = written.startswith(_RECORD)
     if _DOTTED.fullmatch(written.removeprefix(_RECORD)):
         *steps, member = _steps(written.removeprefix(_RECORD))
         return Place((_RECORD if whole else "", *steps), _walk(steps, whole), member)
     get = compile_path(path, aliases)
     return Place(("expression", written), lambda element, record: {"": get(element, record)}, "")
+
+
+def resolved(path: str, aliases: Mapping[str, str]) -> str:
+    """The path with custom fields called as the tool calls them. Raises PathInvalid."""
+    return _CUSTOM.sub(lambda found: _alias(found[1].strip('"'), aliases), path.strip())
 
 
 def _search(path: str) -> Callable[[Any], Any]:

@@ -53,6 +53,10 @@ def plan_command(
 def remap_command(
     context: typer.Context,
     sources: Annotated[list[str] | None, typer.Argument(help="Default: all.")] = None,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="Look at every record, also where its mapping means the same as before."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Bring the register to the mappings, identity and precedence of now, from stored records."""
@@ -68,7 +72,7 @@ def remap_command(
     async def work(pool: Pool, parts: Parts, stores: Stores) -> Remapped:
         with _bars(quiet=as_json) as watch:
             mappers = await mappers_of(pool, config, names)
-            return await remap(pool, mappers, parts.policy, watch, waiting)
+            return await remap(pool, mappers, parts.policy, watch, waiting, everything=everything)
 
     with _settings_are_wrong():
         done = with_register(config, work)

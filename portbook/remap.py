@@ -35,10 +35,13 @@ async def remap(
     policy: Policy,
     watch: Watch = lambda step: None,
     waiting: Callable[[str], None] = lambda source: None,
+    *,
+    everything: bool = False,
 ) -> Remapped:
     """Bring the register to this mapping, identity and precedence. `waiting` is called again and again while a run has
-    the source."""
-    return await Remapper(Apart(pool, policy, waiting=waiting), mappers, policy, watch).run()
+    the source; with `everything`, no record is left out because its mapping means the same as before."""
+    ground = Apart(pool, policy, waiting=waiting)
+    return await Remapper(ground, mappers, policy, watch, everything=everything).run()
 
 
 async def plan(

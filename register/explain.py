@@ -236,9 +236,10 @@ def _statement(entity: str) -> str:
                SELECT e.run_id FROM event e WHERE e.entity_id = $1::uuid AND e.entity = '{entity}' AND e.at = s.since
                ORDER BY seq LIMIT 1) END AS run,
              CASE WHEN r.stored_at <= $2 THEN r.stored_at ELSE s.since END AS stored_at,
-             s.since, s.values, m.rules->r.stream->'{entity}' AS lines
+             s.since, s.values, coalesce(n.rules, m.rules)->r.stream->'{entity}' AS lines
       FROM said s JOIN source_record r ON r.id = s.record_id
       LEFT JOIN mapping_used m ON m.source = s.source AND m.version = s.mapping
+      LEFT JOIN mapping_used n ON n.source = s.source AND n.version = m.agrees_with AND $3
     ), spoken AS (
       SELECT f.key, max(f.valid_from) FILTER (WHERE f.before IS NULL OR f.before <> f.value) AS since
       FROM (SELECT v.valid_from, x.key, x.value, lag(x.value) OVER (PARTITION BY x.key ORDER BY v.version) AS before

@@ -94,8 +94,8 @@ async def merge_rows(
         await insert_rows(connection, entity, inserts)
     if updates:
         touched = {column for change in changes for column in change.changed or ()}
-        await _update_rows(connection, entity, updates, touched)
-    await _keep_keys(connection, entity, changes)
+        await update_rows(connection, entity, updates, touched)
+    await keep_keys(connection, entity, changes)
     # Rows of which one record tells have no conflicts, unless several told of them before.
     if entity in policy.merged or conflicts or any(row["chosen"] for row in current.values()):
         await _write_conflicts(connection, entity, ids, conflicts)
@@ -257,7 +257,7 @@ def _ranked(said: list[ClaimRow], ranking: Ranking) -> list[ClaimRow]:
     )
 
 
-async def _keep_keys(connection: Connection, entity: str, changes: Iterable[Change]) -> None:
+async def keep_keys(connection: Connection, entity: str, changes: Iterable[Change]) -> None:
     """Keys that rows had until now go on leading there."""
     old = [(c.changed["key"][0], c.id) for c in changes if c.changed and (c.changed.get("key") or [None])[0]]
     if old:
@@ -280,7 +280,7 @@ def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
     }
 
 
-async def _update_rows(
+async def update_rows(
     connection: Connection, entity: str, rows: list[dict[str, Any]], touched: Collection[str]
 ) -> None:
     """Write the `touched` columns: a long description that stays as it is need not travel."""

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import orjson
 
-from register.claims import Claimed, copy_claims
+from register.claims import Claimed, change_claims, copy_claims, same
 from register.db import Connection
 from register.findings import PER_VALUE, FindingDraft, open_findings
 from register.identity import SAME_AS, NeedsIdentity, Uniter, values_at
@@ -29,7 +29,8 @@ class Told(NamedTuple):
 
     values: dict[str, Any]
     mapping: str | None
-    """None: to be said anew although nothing else may come out, since what it refers to has come apart."""
+    """Version of the mapping that made it. None: to be said anew although nothing else may come out, since what it
+    refers to has come apart."""
 
 
 class Stored(NamedTuple):
@@ -40,6 +41,8 @@ class Stored(NamedTuple):
     source_id: str
     payload: bytes
     unmapped: list[str] | None
+    doubtful: bool
+    """Something in it was not understood."""
     told: Mapping[tuple[str, str], Told]
     """(entity, own id) → claim."""
 
@@ -56,22 +59,45 @@ class Anew(NamedTuple):
         return sorted(finding.id for finding in self.findings if finding.code in PER_VALUE) or None
 
 
-async def left(connection: Connection, source: str, version: str, streams: Sequence[str]) -> bytes:
-    """The ids of all records that say something with another mapping than this, or nothing although a rule may read
-    them; 16 bytes each, in order. Those about which the mapping has nothing to say are among them every time."""
+class Left(NamedTuple):
+    """Records that may come to say something else."""
+
+    stream: str
+    versions: tuple[str | None, ...]
+    """Of the mappings that their claims were made with; none: they say nothing."""
+    doubtful: bool
+    """Something in them was not understood."""
+    ids: bytes
+    """16 bytes each, in the order in which the records lie."""
+
+
+async def left(
+    connection: Connection, source: str, same: Collection[tuple[str, str]], streams: Sequence[str]
+) -> list[Left]:
+    """All records whose claims were made with another mapping than those that say the `same` of their stream, or that
+    say nothing although a rule may read them. Those about which the mapping has nothing to say are among them every
+    time."""
     # All at once: to find the next thousand, PostgreSQL would look at every record of the source again.
-    found = await connection.fetchval(
+    found = await connection.fetch(
         """
-        SELECT string_agg(uuid_send(r.id), ''::bytea ORDER BY r.id)
-        FROM source_record r WHERE r.source = $1
-        AND (EXISTS (SELECT FROM claim c WHERE c.record_id = r.id AND c.mapping IS DISTINCT FROM $2)
-             OR r.stream = ANY($3::text[]) AND NOT EXISTS (SELECT FROM claim c WHERE c.record_id = r.id))
+        SELECT r.stream, c.mappings, r.unmapped IS NOT NULL OR f.record_id IS NOT NULL,
+               string_agg(uuid_send(r.id), ''::bytea ORDER BY r.ctid)
+        FROM source_record r LEFT JOIN (
+            SELECT record_id, array_agg(DISTINCT mapping) AS mappings FROM claim WHERE source = $1 GROUP BY record_id
+        ) c ON c.record_id = r.id LEFT JOIN (
+            SELECT DISTINCT record_id FROM finding WHERE source = $1 AND closed_at IS NULL AND code LIKE 'MAP%'
+        ) f ON f.record_id = r.id
+        WHERE r.source = $1 AND CASE WHEN c.mappings IS NULL THEN r.stream = ANY($2::text[]) ELSE EXISTS (
+            SELECT FROM unnest(c.mappings) m (mapping)
+            WHERE m.mapping IS NULL OR (r.stream, m.mapping) NOT IN (SELECT * FROM unnest($3::text[], $4::text[]))) END
+        GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
         """,
         source,
-        version,
         list(streams),
+        [stream for stream, _ in same],
+        [version for _, version in same],
     )
-    return found or b""
+    return [Left(stream, tuple(mappings or ()), doubtful, ids) for stream, mappings, doubtful, ids in found]
 
 
 async def stored(connection: Connection, packed: bytes) -> list[Stored]:
@@ -82,6 +108,12 @@ async def stored(connection: Connection, packed: bytes) -> list[Stored]:
         "WHERE id = ANY($1::uuid[]) ORDER BY id",
         ids,
     )
+    found = await connection.fetch(
+        "SELECT DISTINCT record_id::text FROM finding "
+        "WHERE record_id = ANY($1::uuid[]) AND closed_at IS NULL AND code LIKE 'MAP%'",
+        ids,
+    )
+    doubtful = {row[0] for row in found}
     told: dict[str, dict[tuple[str, str], Told]] = {record[0]: {} for record in records}
     # A look into the index for each, also of a table that was just filled and that PostgreSQL knows nothing of.
     for record_id, entity, own_id, values, mapping in await connection.fetch(
@@ -94,14 +126,17 @@ async def stored(connection: Connection, packed: bytes) -> list[Stored]:
     ):
         told[record_id][entity, own_id] = Told(orjson.loads(values), mapping)
     return [
-        Stored(row_id, stream, source_id, payload, unmapped, told[row_id])
+        Stored(
+            row_id, stream, source_id, payload, unmapped, bool(unmapped) or row_id in doubtful, told[row_id]
+        )
         for row_id, stream, source_id, payload, unmapped in records
     ]
 
 
-async def restate(write: PageWrite, said: Sequence[Anew], version: str) -> int:
-    """Let these records say what they say now; returns how many say something else than before. Raises NeedsIdentity
-    as a page does."""
+async def restate(write: PageWrite, said: Sequence[Anew], version: str, known: Collection[str] = ()) -> int:
+    """Let these records say what they say now; returns how many say something else than before. What comes out the
+    same keeps the version of the mapping that made it, if it is one of those `known`. Raises NeedsIdentity as a page
+    does."""
     changed = [anew for anew in said if _differs(anew)]
     unsettled = [anew for anew in said if _unsettled(anew)]
     await _withdraw_stale_links(write, changed)
@@ -112,7 +147,7 @@ async def restate(write: PageWrite, said: Sequence[Anew], version: str) -> int:
     rows = {id(row): row for anew in (*changed, *unsettled) for row in anew.rows}
     write.settled = await uniter.unite(rows.values(), as_before=_as_before(changed, unsettled))
     touched = await _write_claims(write, changed, version)
-    await _stamp_claims(write, said, version)
+    await _stamp_claims(write, said, version, known)
     changes = []
     for entity, ids in sorted(touched.items()):
         changes += await merge_rows(write.connection, entity, ids, write.policy, write.settled)
@@ -132,13 +167,6 @@ def _differs(anew: Anew) -> bool:
 
 def _unsettled(anew: Anew) -> bool:
     return any(before.mapping is None for before in anew.record.told.values())
-
-
-def same(one: Any, other: Any) -> bool:
-    """Equal as JSON: to Python, true and 1 are the same."""
-    return one == other and orjson.dumps(one, option=orjson.OPT_SORT_KEYS) == orjson.dumps(
-        other, option=orjson.OPT_SORT_KEYS
-    )
 
 
 def _as_before(changed: Iterable[Anew], unsettled: Iterable[Anew]) -> set[str]:
@@ -204,7 +232,7 @@ async def _write_claims(write: PageWrite, changed: Sequence[Anew], version: str)
     """Returns the rows to merge: entity → ids."""
     touched: dict[str, set[str]] = {}
     gone: list[tuple[str, str, str]] = []
-    replaced: list[tuple[str, str, str, str]] = []
+    replaced: list[tuple[str, str, str, Mapping[str, Any], Mapping[str, Any]]] = []
     new: list[Claimed] = []
     for anew in changed:
         record, says = anew.record, {(row.entity, row.id): row for row in anew.rows}
@@ -217,7 +245,7 @@ async def _write_claims(write: PageWrite, changed: Sequence[Anew], version: str)
                 continue
             touched.setdefault(entity, set()).add(write.settled.row(own_id))
             if before is not None:
-                replaced.append((record.id, entity, own_id, orjson.dumps(row.values).decode()))
+                replaced.append((record.id, entity, own_id, before.values, row.values))
             else:
                 new.append(Claimed(record.id, own_id, entity, write.settled.row(own_id), row.values))
     if gone:
@@ -228,27 +256,18 @@ async def _write_claims(write: PageWrite, changed: Sequence[Anew], version: str)
             """,
             *map(list, zip(*gone, strict=True)),
         )
-    if replaced:
-        await write.connection.execute(
-            """
-            UPDATE claim c SET values = n.values::jsonb, mapping = $5, since = now()
-            FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[]) n (record_id, entity, own_id, values)
-            WHERE (c.record_id, c.entity, c.own_id) = (n.record_id, n.entity, n.own_id)
-            """,
-            *map(list, zip(*replaced, strict=True)),
-            version,
-        )
+    await change_claims(write.connection, replaced, version)
     await copy_claims(write.connection, new, write.source, version)
     return touched
 
 
-async def _stamp_claims(write: PageWrite, said: Sequence[Anew], version: str) -> None:
-    """Let the claims that say the same as before be said with this mapping, too."""
+async def _stamp_claims(write: PageWrite, said: Sequence[Anew], version: str, known: Collection[str]) -> None:
+    """Let claims that say the same as before, but of which nobody knows with which mapping, be said with this one."""
     before = [
         (anew.record.id, entity, own_id)
         for anew in said
         for (entity, own_id), told in anew.record.told.items()
-        if told.mapping != version
+        if told.mapping != version and told.mapping not in known
     ]
     if before:
         await write.connection.execute(
@@ -265,7 +284,9 @@ async def _stamp_claims(write: PageWrite, said: Sequence[Anew], version: str) ->
 
 async def _follow_findings(write: PageWrite, said: Sequence[Anew]) -> None:
     found = [finding for anew in said for finding in anew.findings]
-    await _close_findings(write.connection, [anew.record.id for anew in said], keep=found)
+    await _close_findings(
+        write.connection, [anew.record.id for anew in said if anew.record.doubtful], keep=found
+    )
     await open_findings(write.connection, found, run_id=write.run_id)
     other = [anew for anew in said if anew.unmapped != (sorted(anew.record.unmapped or ()) or None)]
     if other:
@@ -284,6 +305,8 @@ async def _close_findings(
     connection: Connection, ids: Collection[str], *, keep: Iterable[FindingDraft]
 ) -> None:
     """Close what the mapping found in these records and does not find again."""
+    if not ids:
+        return
     await connection.execute(
         """
         UPDATE finding SET closed_at = now()

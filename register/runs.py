@@ -171,6 +171,7 @@ async def note_account(
     timezone: str,
     aliases: Mapping[str, str],
     mapping_version: str,
+    meaning: Any,
 ) -> None:
     """Who reads, and with which mapping: on the run, and on the source as last seen."""
     await connection.execute(
@@ -179,7 +180,8 @@ async def note_account(
     await connection.execute(
         """
         UPDATE source SET account = $2, timezone = $3, aliases = $4, mapping_version = $5,
-            mapped_with = CASE WHEN mapped_with = $5 THEN mapped_with END
+            mapped_with = (SELECT $5 FROM mapping_used u WHERE u.source = $1 AND u.version = mapped_with
+                           AND (u.version = $5 OR u.meaning = $6))
         WHERE key = $1
         """,
         job.source,
@@ -187,6 +189,7 @@ async def note_account(
         timezone or None,
         json_text(aliases),
         mapping_version,
+        json_text(meaning),
     )
 
 
@@ -198,16 +201,6 @@ async def mapped_otherwise(pool: Pool, source: str, mapping_version: str) -> boo
             source,
             mapping_version,
         )
-    )
-
-
-async def note_mapping(connection: Connection, source: str, version: str, rules: Mapping[str, Any]) -> None:
-    """Which line of the mapping fills which field, once for each mapping that a source is read with."""
-    await connection.execute(
-        "INSERT INTO mapping_used (source, version, rules) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-        source,
-        version,
-        json_text(rules),
     )
 
 

@@ -1,35 +1,50 @@
 """Bringing the register to the configuration of now, from stored records, calling no tool.
 
-In four steps: links whose rule is gone are taken back; records say anew what they say, source by source; links that
-rules now call for are made; rows of which several sources tell are merged anew. Each step finds what is left to do in
-the register itself, so that it can be stopped anywhere and begun again, and writes nothing where nothing is left.
+In four steps: links whose rule is gone are taken back; records say anew what they say, source by source, as far as
+their mapping means something else than the one they were said with; links that rules now call for are made; rows of
+which several sources tell are merged anew. Each step finds what is left to do in the register itself, so that it can be
+stopped anywhere and begun again, and writes nothing where nothing is left.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+from uuid import UUID
 
-from adapters.base import RawRecord
-from adapters.json_body import loads
-from mapping.apply import MappedRow, Mapper
-from register import relink, restate, runs
+from mapping.apply import Mapper
+from register import mappings, relink, restate
+from register.catalog import catalog
+from register.db import Connection
 from register.findings import close_settled_values
+from register.narrow import Partly, say_partly, stored_partly
 from register.pinned import told_by_several
 from register.policy import Policy
-from register.restate import ID_BYTES, Anew, Stored
+from register.restate import ID_BYTES, Anew, Left, Stored
 from register.write import Counts, PageWrite
 from workers.ground import Ground
-from workers.records import YIELD_EVERY, findings_of
+from workers.records import YIELD_EVERY
+from workers.saying import Narrow, Sayer
+
+R = TypeVar("R")
 
 BATCH_RECORDS = 1_000
 BATCH_LINKS = 100
 BATCH_ROWS = 1_000
-_BATCH_BYTES = BATCH_RECORDS * ID_BYTES
 
 
 class Step(NamedTuple):
@@ -58,12 +73,20 @@ class Remapper:
     """Carries the steps out on a ground."""
 
     def __init__(
-        self, ground: Ground, mappers: Mapping[str, Mapper], policy: Policy, watch: Watch = lambda step: None
+        self,
+        ground: Ground,
+        mappers: Mapping[str, Mapper],
+        policy: Policy,
+        watch: Watch = lambda step: None,
+        *,
+        everything: bool = False,
     ) -> None:
+        """With `everything`, also records are said anew whose mapping is known to mean the same."""
         self._ground = ground
         self._mappers = mappers
         self._policy = policy
         self._watch = watch
+        self._everything = everything
         self._records = 0
         self._restated = 0
         self._rows = 0
@@ -89,61 +112,134 @@ class Remapper:
 
     async def _say_anew(self, source: str, mapper: Mapper) -> None:
         async with self._ground.reading() as connection:
-            left = await restate.left(connection, source, mapper.version, mapper.streams)
-        total = len(left) // ID_BYTES
-        self._watch(Step(source, 0, total))
-        await self._ground.write(
-            source,
-            lambda write: runs.note_mapping(write.connection, source, mapper.version, mapper.described),
-        )
-        done = 0
+            used = await mappings.mappings_used(connection, source)
+            say = Sayer(source, mapper, {} if self._everything else used)
+            left = await restate.left(
+                connection, source, [] if self._everything else say.same, mapper.streams
+            )
+        told = _Told(self._watch, source, sum(len(group.ids) for group in left) // ID_BYTES)
+        await self._ground.write(source, lambda write: _begin(write, mapper, begun=bool(left)))
+        known = {*used, mapper.version}
+        narrow = [(group, found) for group in left if (found := self._narrow(say, group)) is not None]
+        alone = [group for group, _ in narrow]
+        # In the order of their ids: of several records that a rule may join, the first is the same one every time.
+        others = _in_order(group.ids for group in left if group not in alone)
+        await self._say_wholly(source, say, known, others, told)
+        unread: list[bytes] = []
+        for group, found in narrow:
+            unread += await self._say_partly(source, say, mapper.version, group, found, told)
+        await self._say_wholly(source, say, known, _in_order(unread), told)
+        self._records += told.done
+        await self._ground.write(source, lambda write: _finish(write, mapper.version))
+
+    def _narrow(self, say: Sayer, group: Left) -> Narrow | None:
+        """What may differ in these records, where that concerns no rule that joins."""
+        found = None if group.doubtful else say.narrow(group.stream, group.versions)
+        merged = self._policy.merged
+        if found is None or any(
+            entity in merged or any(catalog()[entity].fields[column].ref in merged for column in columns)
+            for entity, columns in found.columns.items()
+        ):
+            return None
+        return found
+
+    async def _say_wholly(
+        self, source: str, say: Sayer, known: Collection[str], ids: bytes, told: _Told
+    ) -> None:
+        async def work(fetched: list[Stored]) -> Callable[[], Awaitable[None]]:
+            batch = [say(record) async for record in _in_turns(fetched)]
+            return partial(self._restate, source, say.version, batch, known)
+
+        await self._in_batches(ids, restate.stored, work, told)
+
+    async def _say_partly(
+        self, source: str, say: Sayer, version: str, group: Left, narrow: Narrow, told: _Told
+    ) -> list[bytes]:
+        """Returns the ids of records that must be said wholly."""
+        unread: list[bytes] = []
+
+        async def work(fetched: list[Partly]) -> Callable[[], Awaitable[None]]:
+            others, restated = [], 0
+            async for record in _in_turns(fetched):
+                found = say.partly(group.stream, narrow, record)
+                if found is None:
+                    unread.append(UUID(record.id).bytes)
+                elif found:
+                    others += found
+                    restated += 1
+
+            async def write() -> None:
+                if others:
+                    self._add(
+                        await self._ground.write(
+                            source, lambda write: say_partly(write, others, narrow.columns, version)
+                        )
+                    )
+                    self._restated += restated
+
+            return write
+
+        await self._in_batches(group.ids, partial(stored_partly, columns=narrow.columns), work, told)
+        told.step(-len(unread))
+        return unread
+
+    async def _in_batches(
+        self,
+        ids: bytes,
+        fetch: Callable[[Connection, bytes], Awaitable[list[R]]],
+        work: Callable[[list[R]], Awaitable[Callable[[], Awaitable[None]]]],
+        told: _Told,
+    ) -> None:
+        """Fetch these records and work on them; what `work` returns writes what came of it. While one batch is worked
+        on, the one before it is written and the next is fetched."""
         writing: asyncio.Future[None] | None = None
         try:
-            async with contextlib.aclosing(self._fetched(left)) as fetched:
-                async for records in fetched:
-                    batch = await _map(source, mapper, records)
+            async with contextlib.aclosing(self._fetched(ids, fetch)) as batches:
+                async for fetched in batches:
+                    write = await work(fetched)
                     if writing is not None:
                         await writing
-                    writing = asyncio.ensure_future(self._restate(source, mapper.version, batch))
+                    writing = asyncio.ensure_future(write())
                     if not self._ground.ahead:
                         await writing
-                    done += len(batch)
-                    self._watch(Step(source, done, total))
+                    told.step(len(fetched))
             if writing is not None:
                 await writing
         finally:
             if writing is not None:
                 writing.cancel()
                 await asyncio.gather(writing, return_exceptions=True)
-        self._records += done
-        await self._ground.write(source, lambda write: _finish(write, mapper.version))
 
-    async def _fetched(self, left: bytes) -> AsyncGenerator[list[Stored], None]:
-        """The records to be said anew. While one batch is mapped and the one before it written, the next is fetched."""
+    async def _fetched(
+        self, ids: bytes, fetch: Callable[[Connection, bytes], Awaitable[list[R]]]
+    ) -> AsyncGenerator[list[R], None]:
+        size = BATCH_RECORDS * ID_BYTES
 
-        async def fetch(start: int) -> list[Stored]:
+        async def read(start: int) -> list[R]:
             async with self._ground.reading() as connection:
-                return await restate.stored(connection, left[start : start + _BATCH_BYTES])
+                return await fetch(connection, ids[start : start + size])
 
-        coming = asyncio.ensure_future(fetch(0))
+        coming = asyncio.ensure_future(read(0))
         try:
-            for start in range(0, len(left), _BATCH_BYTES):
+            for start in range(0, len(ids), size):
                 records = await coming
                 if self._ground.ahead:
-                    coming = asyncio.ensure_future(fetch(start + _BATCH_BYTES))
+                    coming = asyncio.ensure_future(read(start + size))
                 yield records
                 if not self._ground.ahead:
-                    coming = asyncio.ensure_future(fetch(start + _BATCH_BYTES))
+                    coming = asyncio.ensure_future(read(start + size))
         finally:
             coming.cancel()
             await asyncio.gather(coming, return_exceptions=True)
 
-    async def _restate(self, source: str, version: str, batch: Sequence[Anew]) -> None:
+    async def _restate(
+        self, source: str, version: str, batch: Sequence[Anew], known: Collection[str]
+    ) -> None:
         restated = 0
 
         async def body(write: PageWrite) -> None:
             nonlocal restated
-            restated = await restate.restate(write, batch, version)
+            restated = await restate.restate(write, batch, version, known)
 
         self._add(await self._ground.write(source, body))
         self._restated += restated
@@ -177,35 +273,43 @@ class Remapper:
         self._rows += counts.rows_changed
 
 
-async def _map(source: str, mapper: Mapper, records: Sequence[Stored]) -> list[Anew]:
-    found = []
+@dataclass
+class _Told:
+    """How far the records of a source have come."""
+
+    watch: Watch
+    source: str
+    total: int
+    done: int = 0
+
+    def __post_init__(self) -> None:
+        self.step(0)
+
+    def step(self, count: int) -> None:
+        self.done += count
+        self.watch(Step(self.source, self.done, self.total))
+
+
+async def _in_turns(records: Iterable[R]) -> AsyncIterator[R]:
     for at, record in enumerate(records):
         if at % YIELD_EVERY == 0:
             await asyncio.sleep(0)
-        found.append(_said(source, mapper, record))
-    return found
+        yield record
 
 
-def _said(source: str, mapper: Mapper, record: Stored) -> Anew:
-    """What the record says now. One that cannot be read any more keeps saying what it said."""
-    try:
-        data = loads(record.payload)
-    except ValueError:
-        kept = [
-            MappedRow(entity, own_id, record.source_id, told.values, [], shared=True)
-            for (entity, own_id), told in record.told.items()
-        ]
-        return Anew(record, kept, [])
-    mapped = mapper(record.stream, record.source_id, data)
-    raw = RawRecord(record.stream, record.source_id, record.payload, data)
-    return Anew(record, mapped.rows, findings_of(source, record.id, raw, mapped) if mapped.problems else [])
+def _in_order(packs: Iterable[bytes]) -> bytes:
+    whole = b"".join(packs)
+    return b"".join(sorted(whole[at : at + ID_BYTES] for at in range(0, len(whole), ID_BYTES)))
+
+
+async def _begin(write: PageWrite, mapper: Mapper, *, begun: bool) -> None:
+    await mappings.note_mapping(
+        write.connection, write.source, mapper.version, mapper.described, mapper.meaning
+    )
+    if begun:
+        await mappings.begin_remap(write.connection, write.source)
 
 
 async def _finish(write: PageWrite, version: str) -> None:
-    await write.connection.execute(
-        "UPDATE source SET mapped_with = $2, mapping_version = $2 WHERE key = $1 "
-        "AND (mapped_with, mapping_version) IS DISTINCT FROM ($2, $2)",
-        write.source,
-        version,
-    )
+    await mappings.finish_remap(write.connection, write.source, version)
     await close_settled_values(write.connection, write.source)

@@ -32,6 +32,7 @@ from portbook.logs import plain_error
 from register import lease, runs
 from register.db import DATABASE_AWAY, Pool
 from register.errors import LeaseLost
+from register.mappings import note_mapping
 from register.policy import Policy
 from register.runs import RunJob
 from register.settled import Memory
@@ -162,8 +163,9 @@ class Syncer:
                     timezone=identity.timezone,
                     aliases=aliases,
                     mapping_version=mapper.version,
+                    meaning=mapper.meaning,
                 )
-                await runs.note_mapping(connection, job.source, mapper.version, mapper.described)
+                await note_mapping(connection, job.source, mapper.version, mapper.described, mapper.meaning)
             writer = Writer(self._pool, job, held, self._policy, self._memory, mapper, watch)
             await writer.begin()
             if job.mode == "hints":

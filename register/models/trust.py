@@ -260,6 +260,10 @@ class MappingUsed(SQLModel, table=True):
     version: str = Field(sa_type=Text, primary_key=True)
     rules: dict[str, Any] | None = document("Stream → entity → field → [file:line, what the line says].")
     first_used_at: datetime | None = at("When.", nullable=False, server_default=NOW)
+    meaning: dict[str, Any] | None = document("Stream → rule → field → digest of what the line means.")
+    agrees_with: str | None = words(
+        "Version of another mapping with which every claim made with this one would be the same."
+    )
 
 
 class Event(SQLModel, table=True):

@@ -28,7 +28,7 @@ from tests.fix_engine import Engine, register_state
 from tests.fix_postgres import ask_postgres, on, run_apart
 from tests.sync.test_identity import write_book
 from workers.ground import RegisterBusy, taken_back
-from workers.remap import Remapper
+from workers.remap import Remapper, Step
 
 STAMPS = {"version", "valid_from", "synced_at"}
 ALL = 1_000_000
@@ -70,8 +70,8 @@ class Ready:
     async def plan(self, setting: Setting) -> Difference:
         return await plan(self.pool, await self.mappers(setting), setting.policy, limit=ALL)
 
-    async def remap(self, setting: Setting) -> Any:
-        return await remap(self.pool, await self.mappers(setting), setting.policy)
+    async def remap(self, setting: Setting, *, everything: bool = False) -> Any:
+        return await remap(self.pool, await self.mappers(setting), setting.policy, everything=everything)
 
 
 def fill_tools(jira: FakeJira, boards: FakeAzureDevOps, folder: Path) -> None:
@@ -353,6 +353,9 @@ async def test_what_is_planned_is_done_once_and_can_be_taken_back(ready: Ready, 
     state = await register_state(ready.pool)
     assert (await ready.plan(setting)).nothing
     assert (await ready.remap(setting)).rows_changed == 0
+    # What was left out, since nothing could have changed there, has not changed.
+    whole = await ready.remap(setting, everything=True)
+    assert (whole.restated, whole.rows_changed) == (0, 0)
     assert await register_state(ready.pool) == state
 
     await ready.remap(ready.setting)
@@ -361,6 +364,39 @@ async def test_what_is_planned_is_done_once_and_can_be_taken_back(ready: Ready, 
     assert all(row["presence"] in ("deleted", "moved") for key, row in taken_back.items() if key not in rows)
     found = await trust_of(ready.pool)
     assert (found["conflict"], found["finding"]) == (trust["conflict"], trust["finding"])
+
+
+async def test_only_records_are_read_again_whose_mapping_means_something_else(ready: Ready) -> None:
+    users = await ready.pool.fetchval("SELECT count(*) FROM source_record WHERE stream = 'user'")
+    comment = CORPUS["a comment in a mapping"][0](ready.setting)
+    assert (await ready.remap(comment)).records == 0
+    field = CORPUS["a field that was not mapped"][0](ready.setting)
+    assert (await ready.remap(field)).records == users > 0
+    assert (await ready.remap(field)).records == 0
+    assert (await ready.remap(field, everything=True)).records > users
+    # Back, and there again: what came out the same need not be looked at.
+    constant = CORPUS["a constant"][0](ready.setting)
+    assert (
+        await ready.remap(replace(constant, mappings={**constant.mappings, **field.mappings}))
+    ).records == 2
+
+
+async def test_a_remap_that_was_cut_short_is_not_taken_for_done_by_a_run(ready: Ready) -> None:
+    setting = CORPUS["a constant"][0](ready.setting)
+
+    class Cut(Exception):
+        pass
+
+    def cut(step: Step) -> None:
+        if step.name == "pmo" and step.done:
+            raise Cut
+
+    with pytest.raises(Cut):
+        await remap(ready.pool, await ready.mappers(setting), setting.policy, cut)
+    assert await ready.pool.fetchval("SELECT mapped_with FROM source WHERE key = 'pmo'") is None
+    await ready.remap(setting)
+    assert await ready.pool.fetchval("SELECT count(*) FROM risk WHERE category = 'supply'") == 2
+    assert await ready.pool.fetchval("SELECT mapped_with FROM source WHERE key = 'pmo'") is not None
 
 
 async def test_a_register_of_which_only_the_records_are_left_is_rebuilt(ready: Ready, postgres: str) -> None:
