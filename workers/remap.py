@@ -43,6 +43,8 @@ from workers.saying import Narrow, Sayer
 R = TypeVar("R")
 
 BATCH_RECORDS = 1_000
+WRITERS = 2
+"""Batches that are written side by side where no rule joins what is in them: PostgreSQL then uses two cores."""
 BATCH_LINKS = 100
 BATCH_ROWS = 1_000
 
@@ -179,7 +181,8 @@ class Remapper:
 
             return write
 
-        await self._in_batches(group.ids, partial(stored_partly, columns=narrow.columns), work, told)
+        fetch = partial(stored_partly, columns=narrow.columns)
+        await self._in_batches(group.ids, fetch, work, told, at_once=WRITERS)
         told.step(-len(unread))
         return unread
 
@@ -189,26 +192,29 @@ class Remapper:
         fetch: Callable[[Connection, bytes], Awaitable[list[R]]],
         work: Callable[[list[R]], Awaitable[Callable[[], Awaitable[None]]]],
         told: _Told,
+        *,
+        at_once: int = 1,
     ) -> None:
         """Fetch these records and work on them; what `work` returns writes what came of it. While one batch is worked
-        on, the one before it is written and the next is fetched."""
-        writing: asyncio.Future[None] | None = None
+        on, those before it are written, so many `at_once`, and the next is fetched."""
+        writing: list[asyncio.Future[None]] = []
         try:
             async with contextlib.aclosing(self._fetched(ids, fetch)) as batches:
                 async for fetched in batches:
                     write = await work(fetched)
-                    if writing is not None:
-                        await writing
-                    writing = asyncio.ensure_future(write())
+                    if len(writing) == at_once or not self._ground.ahead:
+                        # All of them: between two such groups nobody holds the lease's row, and it can be renewed.
+                        await asyncio.gather(*writing)
+                        writing = []
+                    writing.append(asyncio.ensure_future(write()))
                     if not self._ground.ahead:
-                        await writing
+                        await asyncio.gather(*writing)
                     told.step(len(fetched))
-            if writing is not None:
-                await writing
+            await asyncio.gather(*writing)
         finally:
-            if writing is not None:
-                writing.cancel()
-                await asyncio.gather(writing, return_exceptions=True)
+            for one in writing:
+                one.cancel()
+            await asyncio.gather(*writing, return_exceptions=True)
 
     async def _fetched(
         self, ids: bytes, fetch: Callable[[Connection, bytes], Awaitable[list[R]]]

@@ -18,6 +18,7 @@ from portbook.remap import plan, remap
 from portbook.wiring import build_mapper
 from register import lease
 from register.db import Pool, open_pool
+from register.decisions import deciding
 from register.difference import Difference
 from register.models import ENTITIES
 from register.policy import Policy, Trusted
@@ -79,8 +80,11 @@ def fill_tools(jira: FakeJira, boards: FakeAzureDevOps, folder: Path) -> None:
     users = [world.add_user(name) for name in ("Mia Krystof", "Ana Díaz", "Jonas Weber")]
     for key in ("PAY", "WEB"):
         world.add_project(key, f"Project {key}", lead=users[0])
-        for number in range(8):
+        issues = [
             world.add_issue(key, f"Issue {number} of {key}", assignee=users[number % 3], status="In Progress")
+            for number in range(8)
+        ]
+        world.link(issues[0], issues[1])
     boards.world.add_project("Payments")
     write_book(
         folder / "pmo.xlsx",
@@ -131,8 +135,9 @@ async def ready(
     template, sources, setting = filled
     ask_postgres(postgres, f"CREATE DATABASE remap_case TEMPLATE {template} STRATEGY FILE_COPY")
     pool = await open_pool(on(postgres, "remap_case"))
-    yield Ready(pool, tmp_path, sources, setting)
-    await pool.close()
+    found = Ready(pool, tmp_path, sources, setting)
+    yield found
+    await found.pool.close()
     ask_postgres(postgres, "DROP DATABASE remap_case WITH (FORCE)")
 
 
@@ -379,6 +384,41 @@ async def test_only_records_are_read_again_whose_mapping_means_something_else(re
     assert (
         await ready.remap(replace(constant, mappings={**constant.mappings, **field.mappings}))
     ).records == 2
+
+
+CLEAN = (
+    "key: {from: id}, title: {const: A title}, priority: {from: portbook.nothing}, labels: {const: [a, b]}, "
+    "custom: {Kind: {from: fields.issuetype.name}}"
+)
+
+
+@pytest.mark.parametrize("fields", [CLEAN, f"{CLEAN}, due_on: {{from: fields.summary}}"])
+async def test_a_remap_of_what_may_have_changed_does_what_one_of_everything_does(
+    ready: Ready, postgres: str, fields: str
+) -> None:
+    """Also where a value is pinned, two records tell of one row, or a value cannot be read any more."""
+    async with deciding(ready.pool, ready.setting.policy, "ana") as decisions:
+        await decisions.pin(
+            "work_item", await decisions.own_id("work_item", "WEB-2"), "title", "Ours", "so", None
+        )
+    text = jira_rule("issue", "work_item", fields, "lookups: {link: {Blocks: relates}}\n")
+    setting = mapped("delivery", text)(ready.setting)
+    await ready.pool.close()
+    ask_postgres(postgres, "CREATE DATABASE remap_whole TEMPLATE remap_case")
+    ready.pool = await open_pool(on(postgres, "remap_case"))
+    other = replace(ready, pool=await open_pool(on(postgres, "remap_whole")))
+    try:
+        done, whole = await ready.remap(setting), await other.remap(setting, everything=True)
+        assert done.records < whole.records
+        assert (done.restated, done.rows_changed) == (whole.restated, whole.rows_changed)
+        assert done.rows_changed > 16
+        assert await register_state(ready.pool) == await register_state(other.pool)
+        assert await trust_of(ready.pool) == await trust_of(other.pool)
+        keys = "SELECT entity, key, entity_id FROM former_key ORDER BY 1, 2, 3"
+        assert await ready.pool.fetch(keys) == await other.pool.fetch(keys)
+    finally:
+        await other.pool.close()
+        ask_postgres(postgres, "DROP DATABASE remap_whole WITH (FORCE)")
 
 
 async def test_a_remap_that_was_cut_short_is_not_taken_for_done_by_a_run(ready: Ready) -> None:
