@@ -30,10 +30,13 @@ from register.db import Pool, open_pool, open_read_pool
 from register.keys import Keyring
 from register.policy import Policy
 from register.query import Lanes
+from register.query.cost import Costs
 from register.query.revision import Revisions
 
 STATEMENT_TIMEOUT_MS = 5_000
 EXPORT_TIMEOUT_MS = 900_000
+HIGHEST_COST = 20_000_000
+"""By PostgreSQL's estimate: ten times what it finished in five seconds on two slow cores."""
 
 
 class Gateway(FastAPI):
@@ -64,6 +67,7 @@ def create_app(
     remember_keys_s: float = 5.0,
     at_once: int | None = None,
     per_second: int | None = None,
+    highest_cost: float | None = HIGHEST_COST,
     doors: Mapping[str, hooks_in.Door] | None = None,
     ring: Callable[[], Awaitable[object]] | None = None,
     policy: Policy | None = None,
@@ -76,7 +80,8 @@ def create_app(
     Give either a `pool`, which the app uses up and leaves open, or a `database_url`: then the app opens a pool of
     `pool_size` connections when it starts and closes it when it ends. `secret` signs cursors: gateways that answer
     for one another need the same; without one, cursors end with the process. A withdrawn key goes on for at most
-    `remember_keys_s`; a key in force may ask as much `at_once` and `per_second` as these say. `doors` let notifications
+    `remember_keys_s`; a key in force may ask as much `at_once` and `per_second` as these say, and no question
+    may cost more than `highest_cost`. `doors` let notifications
     of tools in, by source; `ring` is called when some were kept.
     With a `policy` people may decide here, as the merge then does; with `webhooks` they may set these up.
     Tokens of the issuers in `sign_in` are taken beside keys; `authorization_uri` is where OData clients are sent to
@@ -106,7 +111,7 @@ def create_app(
                     name="portbook gateway",
                 )
                 held.push_async_callback(reading.close)
-            app.state.lanes = Lanes(reading)
+            app.state.lanes = Lanes(reading, None if highest_cost is None else Costs(highest_cost))
             held.push_async_callback(app.state.lanes.close)
             app.state.revisions = Revisions(app.state.lanes)
             app.state.streams = feed.Streams(app.state.lanes)

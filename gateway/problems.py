@@ -17,7 +17,7 @@ from register.addresses import AddressForbidden
 from register.decisions import DecisionInvalid
 from register.errors import QueryInvalid, RowNotFound, SchemaMismatch
 from register.pinned import PinInvalid
-from register.query import CollectionUnknown, QueryTooSlow, RowAmbiguous
+from register.query import CollectionUnknown, QueryTooCostly, QueryTooSlow, RowAmbiguous
 from register.waivers import WaiverInvalid
 from register.webhooks import WebhookInvalid
 
@@ -68,6 +68,8 @@ def problem_response(problem: Problem) -> Response:
             body["parameter"] = problem.parameter
         if problem.position is not None:
             body["position"] = problem.position
+    if isinstance(problem, QueryTooCostly):
+        body |= {"estimate": problem.estimate, "limit": problem.limit}
     if problem.hint:
         body["hint"] = problem.hint
     headers: Mapping[str, str] = {}

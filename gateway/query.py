@@ -36,6 +36,7 @@ from register.query import (
     Prepared,
     PreparedGroups,
     Query,
+    QueryTooCostly,
     QueryTooLarge,
     check,
     check_groups,
@@ -255,6 +256,8 @@ def _error(problem: Problem, text: str) -> dict[str, Any]:
     extensions: dict[str, Any] = {"code": problem.code}
     if problem.hint:
         extensions["hint"] = problem.hint
+    if isinstance(problem, QueryTooCostly):
+        extensions |= {"estimate": problem.estimate, "limit": problem.limit}
     if isinstance(problem, QueryInvalid):
         if problem.parameter:
             extensions["parameter"] = problem.parameter

@@ -77,6 +77,7 @@ def server(config: Config, stores: Stores) -> uvicorn.Server:
         secret=secret,
         at_once=config.gateway.at_once,
         per_second=config.gateway.per_second,
+        highest_cost=config.gateway.highest_cost,
         version=__version__,
         doors=doors,
         ring=lambda: ring(stores.redis_url),

@@ -105,7 +105,7 @@ def execute(url: str, sql: str) -> Any:
     return run_apart(work())
 
 
-_OPTIONAL = {"parameter": str, "position": int, "hint": str}
+_OPTIONAL = {"parameter": str, "position": int, "hint": str, "estimate": int, "limit": int}
 
 
 def assert_problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from gateway.errors import HttpProblem, NotSignedIn, TooMany
 from gateway.problems import clean, status_of
 from portbook.errors import Problem
 from register.errors import QueryInvalid
+from register.query import QueryTooCostly
 
 VERSION = {"OData-Version": "4.0"}
 _TARGETS = {"cursor": "$skiptoken", "limit": "$top", "as_of": "asOf"}
@@ -40,6 +41,11 @@ def error_body(problem: Problem) -> tuple[int, dict[str, Any]]:
             error["target"] = target
         if problem.position is not None:
             details.append({"code": "position", "message": str(problem.position), "target": target})
+    if isinstance(problem, QueryTooCostly):
+        details += [
+            {"code": "estimate", "message": str(problem.estimate)},
+            {"code": "limit", "message": str(problem.limit)},
+        ]
     if problem.hint:
         details.append({"code": "hint", "message": named(problem.hint)})
     if details:

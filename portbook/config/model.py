@@ -151,6 +151,11 @@ class Gateway(_Strict):
         le=100_000,
         description="Requests that one key may make in a second, five seconds' worth at a time.",
     )
+    highest_cost: int | None = Field(
+        default=20_000_000,
+        ge=1_000,
+        description="What a question may cost by PostgreSQL's estimate, in its unit; `null`: whatever it does.",
+    )
 
     @field_validator("listen")
     @classmethod

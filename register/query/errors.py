@@ -4,6 +4,7 @@ QueryInvalid             400, pointing at the character
 ├─ NameUnknown           400, with the name that was probably meant
 │  └─ CollectionUnknown  404
 ├─ QueryTooLarge         400, a limit of the API, refused before any work
+├─ QueryTooCostly        400, what PostgreSQL expects it to cost is above the limit
 ├─ AnswerTooLarge        400, more than one answer of the database can hold
 ├─ CursorInvalid         400, start again from the first page
 └─ PastUnknown           400, this collection has no history
@@ -32,6 +33,20 @@ class QueryTooLarge(QueryInvalid):
     """The query goes past a limit of the API."""
 
     code = "QRY003"
+
+
+class QueryTooCostly(QueryInvalid):
+    """PostgreSQL expects the query to cost more than is allowed; `estimate` and `limit` are in its unit."""
+
+    code = "QRY010"
+
+    def __init__(self, estimate: float, limit: float, hint: str) -> None:
+        super().__init__(
+            f"this would cost too much: PostgreSQL expects {estimate:,.0f}, and {limit:,.0f} is the limit",
+            hint=hint,
+        )
+        self.estimate = round(estimate)
+        self.limit = round(limit)
 
 
 class AnswerTooLarge(QueryInvalid):

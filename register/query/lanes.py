@@ -10,6 +10,7 @@ import asyncpg
 
 from register.db import Pool
 from register.errors import QueryInvalid, RegisterError
+from register.query.cost import Costs
 from register.query.errors import AnswerTooLarge, QueryTooSlow
 
 _GONE = (
@@ -31,17 +32,27 @@ class Lanes:
     turns out to be dead is replaced, once per statement.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, costs: Costs | None = None) -> None:
         self._pool = pool
+        self.costs = costs
+        """What questions may cost; None: whatever they do."""
         self._idle: list[Any] = []
         self._free = asyncio.Semaphore(pool.get_max_size())
 
     async def fetchrow(self, sql: str, *parameters: Any) -> asyncpg.Record:
         """The statement's first row. Raises QueryTooSlow, QueryInvalid or RegisterError, nothing of asyncpg's."""
+        return await self._run(sql, parameters)
+
+    async def explain(self, sql: str, *parameters: Any) -> str:
+        """The first line of the statement's plan for these values. Raises the same."""
+        found: str = (await self._run(f"EXPLAIN {sql}", parameters, once=True))[0]
+        return found
+
+    async def _run(self, sql: str, parameters: tuple[Any, ...], *, once: bool = False) -> asyncpg.Record:
         async with self._free:
             try:
                 try:
-                    return await self._on_one(sql, parameters)
+                    return await self._on_one(sql, parameters, once)
                 except _GONE:
                     # The server was restarted while nobody asked. Questions can be asked again.
                     # What idles beside it went the same way.
@@ -49,7 +60,7 @@ class Lanes:
                     for connection in idle:
                         await self._drop(connection)
                     await self._pool.expire_connections()
-                    return await self._on_one(sql, parameters)
+                    return await self._on_one(sql, parameters, once)
             except asyncpg.QueryCanceledError:
                 raise QueryTooSlow(
                     "the database did not finish in time",
@@ -73,10 +84,13 @@ class Lanes:
         for connection in idle:
             await self._pool.release(connection)
 
-    async def _on_one(self, sql: str, parameters: tuple[Any, ...]) -> asyncpg.Record:
+    async def _on_one(self, sql: str, parameters: tuple[Any, ...], once: bool) -> asyncpg.Record:
         connection = self._idle.pop() if self._idle else await self._pool.acquire()
         try:
-            row = await connection.fetchrow(sql, *parameters)
+            if once:  # what is not asked again takes no place among the prepared statements
+                row = await (await connection.prepare(sql, name="")).fetchrow(*parameters)
+            else:
+                row = await connection.fetchrow(sql, *parameters)
         except _GONE:
             await self._drop(connection)
             raise

@@ -13,6 +13,7 @@ from datetime import datetime
 import asyncpg
 
 from register.query.compile import Statement, compile_page
+from register.query.cost import ask
 from register.query.lanes import Lanes
 from register.query.plan import Level
 from register.query.scope import RowScope
@@ -52,5 +53,5 @@ async def read_near(
         if not after:
             compiled.clear()
             compiled[until] = statement
-    row = await lanes.fetchrow(statement.at(instant), *statement.arguments(scope))
+    row = await ask(lanes, statement, instant, scope, level)
     return row if row["more"] else None

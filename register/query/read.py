@@ -11,6 +11,7 @@ import asyncpg
 
 from register.query.compile import Builder, Statement, compile_page
 from register.query.compile_groups import compile_groups
+from register.query.cost import ask
 from register.query.cursor import another_query, read_cursor, write_cursor
 from register.query.lanes import Lanes
 from register.query.near import read_near
@@ -114,7 +115,8 @@ async def fetch_page(
         row = await read_near(lanes, prepared.level, after, instant, prepared.near, scope)
     if row is None:
         statement = prepared.behind(after, past=instant is not None) if after else prepared.first
-        row = await lanes.fetchrow(statement.at(instant), *statement.arguments(scope))
+        plan = prepared.level if isinstance(prepared, Prepared) else prepared.groups
+        row = await ask(lanes, statement, instant, scope, plan)
     next_cursor = None
     if row["more"]:
         next_cursor = write_cursor(secret, prepared.shape, prepared.first.place(row), instant)
@@ -167,13 +169,13 @@ async def fetch_row(
         require_history(level.entity, as_of.parameter)
         instant = as_of.instant(datetime.now(UTC))
     else:
-        row = await _fetch(lanes, compile_named(level, reference, scoped=scoped), None, scope)
+        row = await ask(lanes, compile_named(level, reference, scoped=scoped), None, scope, level)
         if row["ids"] and not row["gone"]:
             only_one(level.entity, reference, row["ids"])
             return row
     found = await find_row(lanes, level.entity, reference, instant, scope)
     statement = compile_row(level, found, past=instant is not None, scoped=scoped)
-    row = await _fetch(lanes, statement, instant, scope)
+    row = await ask(lanes, statement, instant, scope, level)
     if not row["ids"]:
         only_one(level.entity, reference, [])
     return row
@@ -189,14 +191,8 @@ async def fetch_count(
         instant = as_of.instant(datetime.now(UTC))
     builder = Builder(past=instant is not None, scoped=scope is not None)
     sql = f"SELECT {builder.count(level)} AS total"
-    found: int = (await _fetch(lanes, Statement(sql, tuple(builder.parameters)), instant, scope))["total"]
+    found: int = (await ask(lanes, Statement(sql, tuple(builder.parameters)), instant, scope, level))["total"]
     return found
-
-
-async def _fetch(
-    lanes: Lanes, statement: Statement, instant: datetime | None, scope: RowScope | None
-) -> asyncpg.Record:
-    return await lanes.fetchrow(statement.at(instant), *statement.arguments(scope))
 
 
 def answer_of(row: asyncpg.Record, place: str | None, *, more: bool | None = None) -> Answer:

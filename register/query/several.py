@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from register.query.compile import FRESHNESS, Statement
+from register.query.cost import ask
 from register.query.cursor import write_cursor
 from register.query.lanes import Lanes
 from register.query.read import Prepared, PreparedGroups, bytes_of, place_of
@@ -77,7 +78,7 @@ async def read_several(
                 selects.append(f"q{at}.total AS total{at}")
         froms.append(f"({sql}) q{at}")
     source = f" FROM {' CROSS JOIN '.join(froms)}" if froms else ""
-    row = await lanes.fetchrow(f"SELECT {', '.join(selects)}{source}", *parameters)
+    row = await ask(lanes, Statement(f"SELECT {', '.join(selects)}{source}", tuple(parameters)), None, None)
     parts = {name: _part(row, secret, at, one, instant) for name, (at, one, instant) in kept.items()}
     return parts, bytes_of(row["_now"], b"null"), bytes_of(row["_fresh"], b"{}")
 
