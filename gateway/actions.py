@@ -24,6 +24,8 @@ _ACTIONS = (
     _Action("delete", "/api/v1/pins/{pin}", "Release a pinned value"),
     _Action("post", "/api/v1/findings/{finding}/waive", "Excuse a finding for a time", NewWaiver),
     _Action("delete", "/api/v1/findings/{finding}/waive", "End the waivers of a finding"),
+    _Action("get", "/api/v1/keys", "Every API key, and when it was used; never the keys themselves"),
+    _Action("get", "/api/v1/audit", "Who changed what, took files, asked, or was refused, newest first"),
     _Action("get", "/api/v1/webhooks", "The webhooks that the caller may manage"),
     _Action("post", "/api/v1/webhooks", "Make a webhook; its secret is shown once", NewWebhook),
     _Action("get", "/api/v1/webhooks/{webhook}", "One webhook"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import (
     aggregate,
+    audit,
     decide,
     export,
     feed,
@@ -26,6 +28,7 @@ from gateway import (
 from gateway.limits import Limits
 from gateway.odata import routes as odata
 from gateway.tokens import Issuer, Tokens
+from gateway.uses import Uses
 from register.db import Pool, open_pool, open_read_pool
 from register.keys import Keyring
 from register.policy import Policy
@@ -117,6 +120,9 @@ def create_app(
             app.state.streams = feed.Streams(app.state.lanes)
             held.push_async_callback(app.state.streams.close)
             app.state.limits = Limits(at_once, per_second)
+            app.state.audit = await apart("audit", statement_timeout_ms=statement_timeout_ms)
+            app.state.uses = Uses(app.state.audit)
+            held.push_async_callback(app.state.uses.close, asyncio.create_task(app.state.uses.run()))
             app.state.keyring = Keyring(app.state.lanes, remember_s=remember_keys_s)
             app.state.tokens = Tokens(sign_in, app.state.lanes, remember_keys_s)
             held.push_async_callback(app.state.tokens.close)
@@ -144,6 +150,20 @@ def create_app(
     app.collections = health.Counted(problems.Caught(rest.rows), app.state.metrics)
     app.add_middleware(health.Counted, metrics=app.state.metrics)
     # `schema`, `changes` and `webhooks` before the collections, of which they are none.
-    parts = (health, schema, hooks_in, hooks_out, decide, odata, aggregate, query, feed, past, export, rest)
+    parts = (
+        health,
+        schema,
+        hooks_in,
+        hooks_out,
+        audit,
+        decide,
+        odata,
+        aggregate,
+        query,
+        feed,
+        past,
+        export,
+        rest,
+    )
     app.router.routes.extend([route for part in parts for route in part.routes])
     return app

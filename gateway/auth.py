@@ -7,9 +7,10 @@ from base64 import b64decode
 from fastapi import Request
 from starlette.types import Scope
 
-from gateway.errors import NotAllowed, NotSignedIn
+from gateway.errors import NotAllowed, NotSignedIn, TokenRefused
 from gateway.tokens import is_token
-from register.keys import Caller, Keyring
+from gateway.uses import came, refused
+from register.keys import Caller, Keyring, Refused
 
 
 async def signed_in(request: Request, scope: str = "read") -> Caller:
@@ -26,13 +27,19 @@ async def caller_of(
     if not header and not key:
         raise NotSignedIn("this needs a key")
     scheme, credentials = _credentials(header.decode("latin-1")) if header or key is None else ("", key)
-    caller: Caller | None
     if scheme == "bearer" and is_token(credentials):
-        caller = await request["app"].state.tokens.caller(credentials)
+        try:
+            caller: Caller = await request["app"].state.tokens.caller(credentials)
+        except (TokenRefused, NotAllowed) as problem:
+            refused(request, "token refused" if isinstance(problem, TokenRefused) else "nothing granted")
+            raise
     else:
-        caller = await keyring.caller(credentials)
-    if caller is None:
-        raise NotSignedIn("the key is unknown, was withdrawn or has ended")
+        found = await keyring.caller(credentials)
+        if isinstance(found, Refused):
+            refused(request, found.reason, found.name)
+            raise NotSignedIn("the key is unknown, was withdrawn or has ended")
+        caller = found
+    came(request, caller)
     if not caller.may(scope):
         raise NotAllowed(f"{caller.called} lacks the scope `{scope}`", "Ask for one that has it.")
     if scope == "admin" and caller.rows is not None:

@@ -59,6 +59,8 @@ class Counted:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                # When it begins: a stream of events may go on for days.
+                scope["app"].state.uses.note(scope, status)
             await send(message)
 
         try:

@@ -45,7 +45,7 @@ PARAMETERS = ("fields", "filter", "order", "limit", "cursor", "as_of", "count", 
 _OF_ONE = ("fields", "as_of")
 BELOW = frozenset({"aggregate", "changes", "diff"})
 """Addresses below a collection that are no row (gateway/aggregate.py, gateway/past.py, gateway/feed.py)."""
-BESIDE = frozenset({"changes", "schema", "webhooks"})
+BESIDE = frozenset({"audit", "changes", "keys", "schema", "webhooks"})
 """Addresses beside the collections that are none."""
 
 

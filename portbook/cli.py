@@ -18,6 +18,7 @@ from rich.markup import escape
 
 from adapters.errors import SourceError
 from portbook import __version__, bi, decide, explain, findings, hooks, keys, planning, webhooks
+from portbook.audit import audit_command
 from portbook.config import Config, config_schema
 from portbook.errors import Problem, SettingsInvalid
 from portbook.logs import set_up_logs
@@ -57,6 +58,7 @@ app.command("plan")(planning.plan_command)
 app.command("remap")(planning.remap_command)
 app.command("query")(query_command)
 app.command("prove")(prove_command)
+app.command("audit")(audit_command)
 app.command("explain")(explain.explain_command)
 app.command("retire")(retire_command)
 

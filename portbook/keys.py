@@ -22,7 +22,7 @@ from register.db import Pool
 
 app = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke.")
 
-_COLUMNS = ("name", "prefix", "scopes", "rows", "created_at", "expires_at", "revoked_at")
+_COLUMNS = ("name", "prefix", "scopes", "rows", "created_at", "expires_at", "revoked_at", "last_used_at")
 _DAYS = re.compile(r"([1-9]\d{0,4})d", re.ASCII)
 
 

@@ -23,7 +23,7 @@ SCOPES = ("read", "webhooks", "admin")
 _PREFIX = "pb_"
 _CACHE_S = 5.0
 _CACHE_SIZE = 10_000
-_INFO = "id, name, prefix, scopes, row_scope::text, created_at, expires_at, revoked_at"
+_INFO = "id, name, prefix, scopes, row_scope::text, created_at, expires_at, revoked_at, first_used_at, last_used_at"
 
 
 class KeyUnknown(RegisterError):
@@ -72,6 +72,17 @@ class KeyInfo:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    first_used_at: datetime | None
+    last_used_at: datetime | None
+    """To the minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a key lets nobody in, and whose it was."""
+
+    reason: str
+    name: str = ""
 
 
 async def create_key(
@@ -149,10 +160,10 @@ class Keyring:
         self._remember_s = remember_s
         self._known: dict[bytes, tuple[Caller, float]] = {}
 
-    async def caller(self, key: str) -> Caller | None:
-        """Whose key this is; None when it is unknown, withdrawn or has ended."""
+    async def caller(self, key: str) -> Caller | Refused:
+        """Whose key this is, or why it is of no use."""
         if not key.startswith(_PREFIX) or len(key) > 200:
-            return None
+            return Refused("key unknown")
         # Not the stored hash: BLAKE2 is at hand, while OpenSSL's SHA-256 is set up anew for each call.
         place = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=32).digest()
         known = self._known.get(place)
@@ -160,14 +171,16 @@ class Keyring:
             return known[0]
         row = await self._reader.fetchrow(
             """
-            SELECT id, name, scopes, CASE WHEN row_scope <> '{}' THEN row_scope::text END AS rows FROM api_key
-            WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+            SELECT id, name, scopes, CASE WHEN row_scope <> '{}' THEN row_scope::text END AS rows,
+                   CASE WHEN revoked_at IS NOT NULL THEN 'key withdrawn' WHEN expires_at <= now() THEN 'key ended' END
+                   AS refused
+            FROM api_key WHERE hash = $1
             """,
             _hash(key),
         )
-        if row is None:
+        if row is None or row["refused"]:
             self._known.pop(place, None)
-            return None
+            return Refused("key unknown") if row is None else Refused(row["refused"], row["name"])
         if len(self._known) >= _CACHE_SIZE:
             self._known.clear()
         rows = None if row["rows"] is None else await resolve_scope(self._reader, row["rows"])

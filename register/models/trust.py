@@ -543,6 +543,8 @@ class ApiKey(SQLModel, table=True):
     created_at: datetime | None = at("When it was made.", nullable=False, server_default=NOW)
     expires_at: datetime | None = at("When it ends.")
     revoked_at: datetime | None = at("When it was withdrawn.")
+    first_used_at: datetime | None = at("When it was used for the first time.")
+    last_used_at: datetime | None = at("When it was used last, to the minute.")
 
 
 class BiLogin(SQLModel, table=True):
@@ -561,7 +563,12 @@ class BiLogin(SQLModel, table=True):
 
 
 class Audit(SQLModel, table=True):
-    """Who changed what in the workings: configuration, keys, decisions. Only ever added to."""
+    """Who changed what (configuration, keys, decisions), who took files, who asked. Only ever added to."""
+
+    __table_args__ = (
+        Index("audit_action_ix", "action", "seq"),
+        Index("audit_actor_ix", "actor", "seq"),
+    )
 
     seq: int | None = _serial("Rises with time.")
     at: datetime | None = Field(

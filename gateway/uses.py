@@ -1,0 +1,155 @@
+"""Who asked what, from where, and who was refused: counted here, and written to the audit every minute.
+
+A request costs a look into a dictionary. What is kept until it is written is bounded, whatever is asked and by whom.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from starlette.types import Scope
+
+from register.audit import ASKED, REFUSED, Use, note_uses
+from register.catalog import collections
+from register.db import DATABASE_AWAY, Pool
+from register.keys import Caller
+
+EVERY_S = 60.0
+MOST = 2_000
+"""Different uses in a minute; what goes beyond is counted without path and address."""
+MOST_ADDRESSES = 1_000
+"""Addresses of refused callers that are written down in a day; what goes beyond is counted without."""
+ELSEWHERE = "…"
+_CALLER, _REFUSAL = "portbook.caller", "portbook.refusal"
+_BESIDE = frozenset({"query", "changes", "schema", "webhooks", "audit", "keys"})
+_BELOW = frozenset(
+    {"aggregate", "changes", "diff", "history", "explain", "waive", "rotate", "test", "replay", "deliveries"}
+)
+_KNOWN = frozenset({"/metrics", "/docs", "/openapi.json"})
+
+_log = logging.getLogger("portbook.gateway")
+
+
+@dataclass(slots=True)
+class _Count:
+    caller: Caller | None
+    actor: str
+    first_at: float
+    last_at: float
+    times: int = 0
+
+
+def came(request: Scope, caller: Caller) -> None:
+    """Note who it is that asks."""
+    request[_CALLER] = caller
+
+
+def refused(request: Scope, reason: str, actor: str = "") -> None:
+    """Note why somebody is not let in; `actor` is whose key it was, where that is known."""
+    request[_REFUSAL] = reason, actor
+
+
+class Uses:
+    """Counts until `flush`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._counts: dict[tuple[Any, ...], _Count] = {}
+        self._day = 0
+        self._addresses = 0
+
+    def note(self, request: Scope, status: int) -> None:
+        """A request was answered."""
+        caller: Caller | None = request.get(_CALLER)
+        client = request.get("client")
+        address = client[0] if client else ""
+        now = time.time()
+        place: tuple[Any, ...]
+        if caller is not None:
+            what = f"{request['method']} {_what(request['path'])}"
+            place = (caller.key_id, what, address, status)
+            count = self._counts.get(place)
+            if count is None:
+                if len(self._counts) >= MOST:
+                    place = (caller.key_id, ELSEWHERE, ELSEWHERE, status)
+                count = self._counts.setdefault(place, _Count(caller, caller.name, now, now))
+        elif _REFUSAL in request:
+            reason, actor = request[_REFUSAL]
+            place = (None, reason, address, actor)
+            if place not in self._counts and not self._room(now):
+                place = (None, reason, ELSEWHERE, actor if len(self._counts) < 2 * MOST else "")
+            count = self._counts.setdefault(place, _Count(None, actor, now, now))
+        else:
+            return
+        count.times += 1
+        count.last_at = now
+
+    def _room(self, now: float) -> bool:
+        """Whether one more address of a refused caller may be written down today."""
+        day = int(now // 86_400)
+        if day != self._day:
+            self._day, self._addresses = day, 0
+        self._addresses += 1
+        return self._addresses <= MOST_ADDRESSES
+
+    async def run(self) -> None:
+        """Write every minute, until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY_S)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what was counted. Where the database is away it is kept for the next time."""
+        counts, self._counts = self._counts, {}
+        if not counts:
+            return
+        try:
+            await note_uses(self._pool, [_use(place, count) for place, count in counts.items()])
+        except DATABASE_AWAY as error:
+            _log.warning("who asked cannot be written to the audit just now: %s", error)
+            for place, count in counts.items():
+                known = self._counts.setdefault(place, count)
+                if known is not count:
+                    known.times += count.times
+                    known.first_at = count.first_at
+
+    async def close(self, running: asyncio.Task[None]) -> None:
+        """Stop, and write the rest."""
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        await self.flush()
+
+
+def _use(place: tuple[Any, ...], count: _Count) -> Use:
+    first, last = (datetime.fromtimestamp(at, UTC) for at in (count.first_at, count.last_at))
+    detail: Mapping[str, Any] = {"times": count.times, "address": place[2]}
+    if count.caller is None:
+        return Use(count.actor or "nobody", REFUSED, place[1], {**detail}, first, last)
+    key = None if count.caller.account else count.caller.key_id
+    detail = {**count.caller.noted, "status": place[3], **detail}
+    return Use(count.actor, ASKED, place[1], detail, first, last, key)
+
+
+@lru_cache(maxsize=1024)
+def _what(path: str) -> str:
+    """The address without what names a row: words that callers make up come into no line."""
+    if path in _KNOWN:
+        return path
+    if path.startswith("/odata/v4"):
+        name = path[len("/odata/v4/") :].partition("(")[0].partition("/")[0]
+        return f"/odata/v4/{name if name.lstrip('$').isalpha() and len(name) < 40 else ''}"
+    if not path.startswith("/api/v1/"):
+        return ELSEWHERE
+    first, *rest = path[len("/api/v1/") :].split("/")[:3]
+    if first not in collections() and first not in _BESIDE:
+        return f"/api/v1/{ELSEWHERE}"
+    return "/".join(["/api/v1", first, *(part if part in _BELOW else "{row}" for part in rest)])

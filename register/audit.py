@@ -1,0 +1,92 @@
+"""The audit: who changed what in the workings, who took files, who asked. The database lets it only be added to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from register.db import Pool
+
+MOST = 1_000
+"""Lines in one answer."""
+ASKED = "asked"
+REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """That somebody asked for something, or was refused, so many times between two instants."""
+
+    actor: str
+    action: str
+    subject: str
+    detail: dict[str, Any]
+    first_at: datetime
+    last_at: datetime
+    key_id: UUID | None = None
+    """The key that was used, where it was one."""
+
+
+async def note_uses(pool: Pool, uses: Sequence[Use]) -> None:
+    """Write them down, and at each key when it was used. Raises what asyncpg raises."""
+    keys: dict[UUID, tuple[datetime, datetime]] = {}
+    for use in uses:
+        if use.key_id is not None:
+            first, last = keys.get(use.key_id, (use.first_at, use.last_at))
+            keys[use.key_id] = min(first, use.first_at), max(last, use.last_at)
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(
+            "INSERT INTO audit (at, actor, action, subject, detail) "
+            "SELECT * FROM unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::jsonb[])",
+            [use.last_at for use in uses],
+            [use.actor for use in uses],
+            [use.action for use in uses],
+            [use.subject for use in uses],
+            [
+                orjson.dumps({**use.detail, "first_at": use.first_at, "last_at": use.last_at}).decode()
+                for use in uses
+            ],
+        )
+        await connection.execute(
+            """
+            UPDATE api_key k
+            SET first_used_at = least(k.first_used_at, u.first), last_used_at = greatest(k.last_used_at, u.last)
+            FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) u (id, first, last) WHERE k.id = u.id
+            """,
+            list(keys),
+            [first for first, _ in keys.values()],
+            [last for _, last in keys.values()],
+        )
+
+
+async def list_audit(
+    pool: Pool,
+    *,
+    actor: str | None = None,
+    action: str | None = None,
+    since: datetime | None = None,
+    before: int | None = None,
+    limit: int = 100,
+) -> list[dict[str, Any]]:
+    """Lines of the audit, newest first; `before` goes on behind the last of a list."""
+    wanted, values = ["true"], list[Any]()
+    for condition, value in (
+        ("actor = $", actor),
+        ("action = $", action),
+        ("at >= $", since),
+        ("seq < $", before),
+    ):
+        if value is not None:
+            values.append(value)
+            wanted.append(f"{condition}{len(values)}")
+    rows = await pool.fetch(
+        f"SELECT seq, at, actor, action, subject, detail FROM audit WHERE {' AND '.join(wanted)} "
+        f"ORDER BY seq DESC LIMIT {min(limit, MOST)}",
+        *values,
+    )
+    return [{**dict(row), "detail": orjson.loads(row["detail"] or "{}")} for row in rows]

@@ -1,0 +1,167 @@
+"""Who asked what is in the audit, with what it took to refuse others, and costs a request nothing to speak of."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from gateway import uses
+from gateway.app import create_app
+from register.audit import list_audit
+from register.db import open_pool
+from register.keys import Caller, create_key, list_keys, revoke_key
+from tests.fix_gateway import Server, assert_problem, execute, with_pool
+from tests.fix_postgres import run_apart
+from tests.fix_warm import Warm
+
+
+@pytest.fixture
+def keys(register_url: str) -> dict[str, str]:
+    async def make(pool: Any) -> dict[str, str]:
+        made = {
+            "bi": await create_key(pool, "bi"),
+            "boss": await create_key(pool, "boss", scopes=["admin"]),
+            "gone": await create_key(pool, "gone"),
+            "late": await create_key(pool, "late", expires_at=datetime.now(UTC) + timedelta(days=1)),
+        }
+        await revoke_key(pool, "gone")
+        return made
+
+    made: dict[str, str] = run_apart(with_pool(register_url, make))
+    execute(register_url, "UPDATE api_key SET expires_at = now() WHERE name = 'late'")
+    return made
+
+
+@pytest.fixture
+def asked(register_url: str) -> Iterator[httpx.Client]:
+    app = create_app(database_url=register_url, pool_size=1, secret=b"tests")
+    with Server(app) as url, httpx.Client(base_url=url) as client:
+        yield client
+
+
+def get(client: httpx.Client, key: str, path: str) -> httpx.Response:
+    return client.get(path, headers={"Authorization": f"Bearer {key}"})
+
+
+def lines(url: str, action: str) -> list[dict[str, Any]]:
+    return run_apart(with_pool(url, lambda pool: list_audit(pool, action=action)))  # type: ignore[no-any-return]
+
+
+def test_who_asked_what_is_written_when_the_gateway_stops(register_url: str, keys: dict[str, str]) -> None:
+    before = datetime.now(UTC)
+    with (
+        Server(create_app(database_url=register_url, pool_size=1)) as url,
+        httpx.Client(base_url=url) as client,
+    ):
+        for _ in range(3):
+            assert get(client, keys["bi"], "/api/v1/projects?filter=title = 'hush'").status_code == 200
+        get(client, keys["bi"], "/api/v1/projects/SECRET-7/history")
+        get(client, keys["bi"], "/api/v1/made-up-by-a-caller")
+        client.get(f"/odata/v4/Projects?key={keys['bi']}")
+        get(client, keys["bi"], "/api/v1/audit")
+        assert lines(register_url, "asked") == []
+    found = lines(register_url, "asked")
+    assert {(line["subject"], line["detail"]["status"], line["detail"]["times"]) for line in found} == {
+        ("GET /api/v1/projects", 200, 3), ("GET /api/v1/projects/{row}/history", 404, 1), ("GET /api/v1/…", 404, 1),
+        ("GET /odata/v4/Projects", 200, 1), ("GET /api/v1/audit", 403, 1),
+    }  # fmt: skip
+    bi, boss, *_ = run_apart(with_pool(register_url, list_keys))
+    for line in found:
+        assert (line["actor"], line["detail"]["key"], line["detail"]["address"]) == (
+            "bi",
+            str(bi.id),
+            "127.0.0.1",
+        )
+        assert before <= datetime.fromisoformat(line["detail"]["first_at"]) <= line["at"]
+    assert before < bi.first_used_at < bi.last_used_at
+    assert boss.first_used_at is None
+    text = json.dumps(found, default=str)
+    assert not [word for word in (keys["bi"], "hush", "SECRET-7", "made-up") if word in text]
+
+
+def test_who_is_refused_is_counted_by_reason(register_url: str, keys: dict[str, str]) -> None:
+    with (
+        Server(create_app(database_url=register_url, pool_size=1)) as url,
+        httpx.Client(base_url=url) as client,
+    ):
+        for key in (keys["gone"], keys["late"], keys["late"], "pb_wrong", "pb_wronger", "ey.a.b"):
+            assert_problem(get(client, key, "/api/v1/projects"), 401, "API005" if "." in key else "API002")
+        client.get("/api/v1/projects")
+    found = {
+        (line["actor"], line["subject"]): line["detail"]["times"] for line in lines(register_url, "refused")
+    }
+    assert found == {
+        ("gone", "key withdrawn"): 1, ("late", "key ended"): 2, ("nobody", "key unknown"): 2, ("nobody", "token refused"): 1,
+    }  # fmt: skip
+
+
+def test_an_admin_lists_keys_and_audit_and_nobody_else(asked: httpx.Client, keys: dict[str, str]) -> None:
+    assert_problem(get(asked, keys["bi"], "/api/v1/audit"), 403, "API003")
+    assert_problem(get(asked, keys["bi"], "/api/v1/keys"), 403, "API003")
+    first = get(asked, keys["boss"], "/api/v1/audit?limit=2").json()
+    assert [line["action"] for line in first["data"]] == ["key revoked", "key created"]
+    rest = get(
+        asked, keys["boss"], f"/api/v1/audit?action=key created&before={first['next']}&since=2026-01-01"
+    ).json()
+    assert [line["detail"]["name"] for line in rest["data"]] == ["gone", "boss", "bi"]
+    assert rest["next"] is None
+    listed = get(asked, keys["boss"], "/api/v1/keys").json()["data"]
+    assert [key["name"] for key in listed] == ["bi", "boss", "gone", "late"]
+    assert "hash" not in listed[0]
+    assert_problem(get(asked, keys["boss"], "/api/v1/audit?befor=1"), 400, "QRY002")
+
+
+async def test_what_is_kept_is_bounded_and_waits_for_a_database_that_is_away(database: str) -> None:
+    pool = await open_pool(database, size=1)
+    counted = uses.Uses(pool)
+    for n in range(uses.MOST_ADDRESSES + 500):
+        request: dict[str, Any] = {
+            "client": (f"2001:db8::{n:x}", 1),
+            "method": "GET",
+            "path": "/api/v1/projects",
+        }
+        uses.refused(request, "key unknown")
+        counted.note(request, 401)
+    known = {**request, "path": "/api/v1/projects"}
+    uses.came(known, Caller(UUID(int=1), "bi", frozenset({"read"})))
+    counted.note(known, 200)
+    closed = await open_pool(database, size=1)
+    await closed.close()
+    counted._pool = closed
+    await counted.flush()
+    counted._pool = pool
+    counted.note(known, 200)
+    await counted.flush()
+    await counted.flush()
+    found = await pool.fetchrow(
+        "SELECT count(*) AS all, max((detail ->> 'times')::int) FILTER (WHERE action = 'refused') AS most, "
+        "sum((detail ->> 'times')::int) FILTER (WHERE action = 'refused') AS refused, "
+        "sum((detail ->> 'times')::int) FILTER (WHERE action = 'asked') AS asked FROM audit"
+    )
+    assert tuple(found) == (uses.MOST_ADDRESSES + 2, 500, uses.MOST_ADDRESSES + 500, 2)
+    await pool.close()
+
+
+def test_commands_show_it(
+    register_url: str, redis_url: str, keys: dict[str, str], warm: Warm, tmp_path: Path
+) -> None:
+    (tmp_path / "portbook.yaml").write_text(
+        "register: {database: {env: DATABASE_URL}, redis: {env: REDIS_URL}}\nsources: []\n"
+    )
+    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "250"}
+    environment |= {"DATABASE_URL": register_url, "REDIS_URL": redis_url}
+    asked = ["audit", "--action", "key created", "--since", "2026-01-01", "--limit", "3", "--json"]
+    shown = warm.run(asked, cwd=tmp_path, env=environment, timeout=60)
+    assert [line["detail"]["name"] for line in json.loads(shown.stdout)] == ["late", "gone", "boss"]
+    shown = warm.run(["audit", "--limit", "1"], cwd=tmp_path, env=environment, timeout=60)
+    assert "key revoked" in shown.stdout
+    shown = warm.run(["keys", "list"], cwd=tmp_path, env=environment, timeout=60)
+    assert "last_used_at" in shown.stdout
