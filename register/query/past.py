@@ -17,6 +17,9 @@ from register.query.errors import PastUnknown
 
 INSTANT = ":instant"
 """Stands in the SQL of a statement about the past until it is known which."""
+LATELY = ":lately"
+"""Stands there until it is known whether the instant is so near that most rows are still as they were."""
+NEAR = timedelta(days=30)
 CLOCKS_DIFFER = timedelta(seconds=5)
 """How far ahead of ours the clock may be by which an instant was told: the database's, in `meta.as_of`."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -113,6 +116,16 @@ def every_version(entity: str) -> str:
 def shown_at(alias: str, instant: str) -> list[str]:
     """The conditions that leave of `every_version` what was shown at an instant: at most one version of a row."""
     return [f"{alias}.valid_from <= {instant}", f"{alias}.valid_to > {instant}"]
+
+
+def placed(sql: str, instant: datetime) -> str:
+    """A statement about the past, for this instant of it.
+
+    In the text, not bound: how many rows of the present are that old decides how they are best found, and PostgreSQL
+    would soon plan for an instant it does not know. Most callers ask for the ends of a few days.
+    """
+    lately = "true" if datetime.now(UTC) - instant < NEAR else "false"
+    return sql.replace(INSTANT, f"'{instant.isoformat()}'::timestamptz").replace(LATELY, lately)
 
 
 def past_meta(instant: str) -> str:
