@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import accumulate
 
 from fastapi import Request, Response
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -13,32 +20,53 @@ from gateway.auth import signed_in
 from gateway.errors import NotAllowed
 from gateway.limits import leave
 
+_BUCKETS_S = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
-class Metrics:
-    """What is counted; one registry per app, so that two apps in a process do not add up."""
+
+@dataclass(slots=True)
+class _Answered:
+    """Answers of one route with one status: how many took how long, and how long all of them."""
+
+    within: list[int] = field(default_factory=lambda: [0] * (len(_BUCKETS_S) + 1))
+    seconds: float = 0.0
+
+
+class Metrics(Collector):
+    """What is counted; one registry per app, so that two apps in a process do not add up.
+
+    Counted in plain numbers, by one thread, and turned into metrics when they are asked for: metrics with locks of their
+    own would take more of a request than finding out who asks.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "portbook_requests", "Requests answered.", ("route", "status"), registry=self.registry
-        )
-        self.seconds = Histogram(
-            "portbook_request_seconds",
-            "Time to answer.",
-            ("route",),
-            buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
-            registry=self.registry,
-        )
         self.open_runs = Gauge("portbook_runs_open", "Runs by state.", ("state",), registry=self.registry)
-        self._by_route: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+        self._answered: dict[tuple[str, int], _Answered] = {}
+        self.registry.register(self)
 
     def count(self, route: str, status: int, seconds: float) -> None:
-        found = self._by_route.get((route, status))
-        if found is None:  # looking labels up costs more than counting
-            found = self.requests.labels(route, status), self.seconds.labels(route)
-            self._by_route[route, status] = found
-        found[0].inc()
-        found[1].observe(seconds)
+        found = self._answered.get((route, status))
+        if found is None:
+            found = self._answered[route, status] = _Answered()
+        found.within[bisect_left(_BUCKETS_S, seconds)] += 1
+        found.seconds += seconds
+
+    def collect(self) -> Iterator[Metric]:
+        """What Prometheus reads."""
+        requests = CounterMetricFamily("portbook_requests", "Requests answered.", labels=("route", "status"))
+        seconds = HistogramMetricFamily("portbook_request_seconds", "Time to answer.", labels=("route",))
+        by_route: dict[str, list[_Answered]] = {}
+        for (route, status), answered in self._answered.items():
+            requests.add_metric((route, str(status)), sum(answered.within))
+            by_route.setdefault(route, []).append(answered)
+        for route, parts in by_route.items():
+            counts = accumulate(map(sum, zip(*(part.within for part in parts), strict=True)))
+            bounds = [*map(floatToGoString, _BUCKETS_S), "+Inf"]
+            seconds.add_metric(
+                (route,), list(zip(bounds, counts, strict=True)), sum(part.seconds for part in parts)
+            )
+        yield requests
+        yield seconds
 
 
 class Counted:

@@ -91,8 +91,13 @@ async def _tag(revisions: Revisions, scope: Scope, rows: RowScope | None) -> tup
     known = next((value for name, value in scope["headers"] if name == b"if-none-match"), b"")
     revision = await (revisions.now() if known else revisions.lately())
     today = datetime.now(UTC).date().isoformat()
-    tag = tag_of(revision, today, scope["path"], scope["query_string"], rows.digest if rows else "").encode()
+    tag = _tag_of(revision, today, scope["path"], scope["query_string"], rows.digest if rows else "")
     return tag, bool(known) and tag in (part.strip() for part in known.split(b","))
+
+
+@lru_cache(maxsize=512)
+def _tag_of(revision: str, *asked: bytes | str) -> bytes:
+    return tag_of(revision, *asked).encode()
 
 
 async def _one_row(

@@ -16,7 +16,7 @@ from typing import Any
 from register.catalog import Entity, FieldDef, Kind, catalog
 from register.query.check import mentions_presence
 from register.query.from_clause import CASTS, FromClause, constant, joined, quoted
-from register.query.order import behind, direction, may_be_empty, walked
+from register.query.order import behind, direction, may_be_empty, places, walked
 from register.query.past import INSTANT, LATELY, every_version, past_meta, placed, shown_at
 from register.query.plan import Beyond, Branch, Constant, Flat, Level, Tally
 from register.query.scope import Part, RowScope, bound, implied, permitted
@@ -24,6 +24,8 @@ from register.query.scope import Part, RowScope, bound, implied, permitted
 WHOLE = '"~row"'
 """What a row to be shown is called in SQL: no caller can give a column that name."""
 FRESHNESS = "(SELECT json_object_agg(s.key, s.fresh_at) FROM source s WHERE s.configured)"
+_BETWEEN = b", \n "
+"""What `json_agg` puts between two rows."""
 _META = f"{FRESHNESS} AS freshness, to_json(now()) AS as_of"
 
 
@@ -34,10 +36,19 @@ class Statement:
     sql: str
     parameters: tuple[Any, ...]
     places: int = 0
+    beyond: bool = False
+    """Whether `data` of a page holds the row behind it, too, where there are more."""
 
     def arguments(self, scope: RowScope | None) -> Sequence[Any]:
         """What to bind, for this caller."""
         return bound(scope, self.parameters)
+
+    def data(self, data: bytes | str | None, more: bool | None) -> bytes | str | None:
+        """The rows of the page, from these columns."""
+        if not self.beyond or not more or data is None:
+            return data
+        found = data if isinstance(data, bytes) else data.encode()
+        return found[: found.rindex(_BETWEEN)] + b"]"
 
     def place(self, row: Mapping[str, Any]) -> list[str | None]:
         """The order values of a page's last row, for a cursor."""
@@ -46,36 +57,6 @@ class Statement:
     def at(self, instant: datetime | None) -> str:
         """The SQL; of a statement about the past, for this instant of it."""
         return self.sql if instant is None else placed(self.sql, instant)
-
-
-def compile_page(
-    level: Level,
-    after: Sequence[str | None] | None = None,
-    *,
-    past: bool = False,
-    until: str | None = None,
-    scoped: bool = False,
-) -> Statement:
-    """One page: columns data (json), more, freshness (json), as_of (json), then the last row's order values as text,
-    and total where the level counts.
-
-    `after` holds such values: the page starts behind that row. With `past`, the instant at which the register is
-    looked at is left open (`Statement.at`); `until` is a key behind which no row is looked for (`register.query.near`).
-    With `scoped` it shows what a caller may see whose scope is bound (`Statement.arguments`).
-    """
-    builder = Builder(past=past, scoped=scoped)
-    builder.until = None if until is None else (until, level.order[0].descending)
-    rows = builder.rows(level, "TRUE", after, extra=1)
-    last = "".join(
-        f", min(r._o{i}::text) FILTER (WHERE r._n = {level.limit}) AS _o{i}" for i in range(len(level.order))
-    )
-    total = f", {builder.count(level)} AS total" if level.count else ""
-    sql = (
-        f"SELECT json_agg({WHOLE} ORDER BY r._n) FILTER (WHERE r._n <= {level.limit}) AS data, "
-        f"max(r._n) > {level.limit} AS more, {builder.meta}{last}{total} "
-        f"FROM ({rows}) r CROSS JOIN LATERAL (SELECT {builder.shown(level, 'r')}) {WHOLE}"
-    )
-    return Statement(sql, tuple(builder.parameters), len(level.order))
 
 
 class Builder:
@@ -217,10 +198,7 @@ class Builder:
                 f"(SELECT row_to_json({WHOLE}) FROM (SELECT {self.shown(level, one)} FROM {source}) {WHOLE})"
             )
         rows = self.alias()
-        order = ", ".join(
-            direction(f"{rows}._o{i}", by.descending, True, by.empty_first)
-            for i, by in enumerate(level.order)
-        )
+        order = places(level, rows)
         many = self.alias()
         inner = self.rows(level, joined(relation, owner, many), None, table_alias=many, permitted=known)
         return (
@@ -273,7 +251,7 @@ class Builder:
         permitted: bool = False,
     ) -> str:
         """The rows of a level, ordered and limited: their columns and the order values `_o0` …; with `extra` rows
-        above the limit (of the outermost level) also their number `_n`."""
+        above the limit (of the outermost level)."""
         rows = FromClause(self, level.entity, table_alias)
         terms = [rows.field(by.hops, by.field) for by in level.order]
         conditions = [condition] if condition != "TRUE" else []
@@ -300,21 +278,11 @@ class Builder:
         ]
         tables = self._tables(level.entity, table_alias, apart=extra is not None)
         parts = [[]] if extra is None else self._segments(level, terms, after)
-        single = len(tables) == 1 and len(parts) == 1
-        outside = ", ".join(
-            direction(f"u._o{i}", by.descending, not single or may_be_empty(level.entity, by), by.empty_first)
-            for i, by in enumerate(level.order)
-        )
-        if single:
+        if len(tables) == 1 and len(parts) == 1:
             ((table, shown),) = tables
-            found = select(table, [*shown, *parts[0]], orders, limit + skipped)
-        else:
-            every = self._parted(level, terms, tables, parts, orders, select, extra or 0)
-            found = f"SELECT * FROM ({every}) u ORDER BY {outside} LIMIT {limit}{skipped}"
-        if extra is None:
-            return found
-        # Numbered when they are few: below a number PostgreSQL would put all there are in order.
-        return f"SELECT u.*, row_number() OVER (ORDER BY {outside}) AS _n FROM ({found}) u"
+            return select(table, [*shown, *parts[0]], orders, limit + skipped)
+        every = self._parted(level, terms, tables, parts, orders, select, extra or 0)
+        return f"SELECT * FROM ({every}) u ORDER BY {places(level, 'u')} LIMIT {limit}{skipped}"
 
     def _parted(
         self,

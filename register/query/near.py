@@ -12,7 +12,8 @@ from datetime import datetime
 
 import asyncpg
 
-from register.query.compile import Statement, compile_page
+from register.query.compile import Statement
+from register.query.compile_page import compile_page
 from register.query.cost import ask
 from register.query.lanes import Lanes
 from register.query.plan import Level

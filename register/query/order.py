@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from register.catalog import Entity
-from register.query.plan import OrderBy, Tally
+from register.query.plan import Level, OrderBy, Tally
 from register.tables import keeps_in_order
+
+
+def places(level: Level, alias: str) -> str:
+    """The order of the rows, by their order values."""
+    return ", ".join(
+        direction(f"{alias}._o{i}", by.descending, may_be_empty(level.entity, by), by.empty_first)
+        for i, by in enumerate(level.order)
+    )
 
 
 def behind(terms: Sequence[tuple[str, bool, bool, bool]], bound: Sequence[str | None], start: int = 0) -> str:

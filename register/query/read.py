@@ -9,8 +9,9 @@ from typing import Any
 
 import asyncpg
 
-from register.query.compile import Builder, Statement, compile_page
+from register.query.compile import Builder, Statement
 from register.query.compile_groups import compile_groups
+from register.query.compile_page import compile_page
 from register.query.cost import ask
 from register.query.cursor import another_query, read_cursor, write_cursor
 from register.query.lanes import Lanes
@@ -105,7 +106,7 @@ async def fetch_page(
     prepared: Prepared | PreparedGroups,
     cursor: str | None = None,
     scope: RowScope | None = None,
-) -> tuple[asyncpg.Record, str | None]:
+) -> tuple[Mapping[str, Any], str | None]:
     """A page as the statement gave it, and the cursor to the next, where there is one."""
     if prepared.scoped is not (scope is not None):
         raise ValueError("what is prepared for a scope is asked with one")
@@ -117,10 +118,10 @@ async def fetch_page(
         statement = prepared.behind(after, past=instant is not None) if after else prepared.first
         plan = prepared.level if isinstance(prepared, Prepared) else prepared.groups
         row = await ask(lanes, statement, instant, scope, plan)
-    next_cursor = None
-    if row["more"]:
-        next_cursor = write_cursor(secret, prepared.shape, prepared.first.place(row), instant)
-    return row, next_cursor
+    if not row["more"]:
+        return row, None
+    found = {**row, "data": prepared.first.data(row["data"], more=True)} if prepared.first.beyond else row
+    return found, write_cursor(secret, prepared.shape, prepared.first.place(row), instant)
 
 
 def place_of(
@@ -210,7 +211,7 @@ def _one(row: asyncpg.Record) -> Answer:
     return Answer(b'{"data":%b,%b' % (bytes_of(row["data"], b"null"), meta_of(row)))
 
 
-def meta_of(row: asyncpg.Record) -> bytes:
+def meta_of(row: Mapping[str, Any]) -> bytes:
     """The end of an answer: what it is of, from columns as_of, freshness and, where it was counted, total."""
     total = row.get("total")
     return b'"meta":{"as_of":%b,"freshness":%b%b}}' % (

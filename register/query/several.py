@@ -93,12 +93,13 @@ def _part(row: Mapping[str, Any], secret: bytes, at: int, one: Asked | One, inst
     if isinstance(one, One):
         return Part(bytes_of(row.get(f"data{at}"), b"null"))
     cursor = None
-    if row[f"more{at}"]:
+    more = row[f"more{at}"]
+    if more:
         values = [row[f"o{at}_{i}"] for i in range(one.prepared.first.places)]
         cursor = write_cursor(secret, one.prepared.shape, values, instant)
     totals = row.get(f"totals{at}")
     return Part(
-        bytes_of(row[f"data{at}"], b"[]"),
+        bytes_of(one.prepared.first.data(row[f"data{at}"], more), b"[]"),
         cursor,
         None if totals is None else bytes_of(totals, b"{}"),
         row.get(f"total{at}"),

@@ -16,7 +16,7 @@ from register.bi_logins import LoginInvalid, create_login, list_logins, revoke_l
 from register.catalog import catalog
 from register.errors import RowNotFound
 from register.query import Query, check, parse_fields
-from register.query.compile import compile_page
+from register.query.compile_page import compile_page
 from register.query.scope import resolve_scope
 from scripts.bi_schema import SCRIPT
 from scripts.bi_schema import script as generated

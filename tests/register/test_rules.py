@@ -17,7 +17,7 @@ from register.db import Pool, open_pool
 from register.errors import QueryInvalid
 from register.quality import Expected, Quality
 from register.query import Query, check, parse_filter
-from register.query.compile import compile_page
+from register.query.compile_page import compile_page
 from register.rules import Rule, check_rule
 from register.waivers import WaiverInvalid, end_expired, end_waivers_of, waive, waive_finding
 from tests.fix_quality import findings, put

@@ -14,8 +14,8 @@ from register.query import (
     parse_measures,
     parse_order,
 )
-from register.query.compile import compile_page
 from register.query.compile_groups import compile_groups
+from register.query.compile_page import compile_page
 
 
 @pytest.mark.parametrize("order", ["-due_on", "status", "-project.title", "-children_count"])

@@ -15,7 +15,7 @@ from register.catalog import collections
 from register.errors import QueryInvalid
 from register.query import Query, QueryTooLarge, check, parse_fields, parse_filter, parse_order
 from register.query.ast import Compare, Either, Every, Not
-from register.query.compile import compile_page
+from register.query.compile_page import compile_page
 from register.query.cursor import read_cursor, shape_of, write_cursor
 from register.query.errors import CursorInvalid
 

@@ -1,0 +1,59 @@
+"""A page of a list as one SQL statement, spelled as `compile` spells lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from register.catalog import Kind
+from register.query.compile import WHOLE, Builder, Statement
+from register.query.order import places
+from register.query.plan import Branch, Level
+
+
+def compile_page(
+    level: Level,
+    after: Sequence[str | None] | None = None,
+    *,
+    past: bool = False,
+    until: str | None = None,
+    scoped: bool = False,
+) -> Statement:
+    """One page: columns data (json), more, freshness (json), as_of (json), then the last row's order values as text,
+    and total where the level counts.
+
+    `after` holds such values: the page starts behind that row. With `past`, the instant at which the register is
+    looked at is left open (`Statement.at`); `until` is a key behind which no row is looked for (`register.query.near`).
+    With `scoped` it shows what a caller may see whose scope is bound (`Statement.arguments`).
+    """
+    builder = Builder(past=past, scoped=scoped)
+    builder.until = None if until is None else (until, level.order[0].descending)
+    rows = builder.rows(level, "TRUE", after, extra=1)
+    total = f", {builder.count(level)} AS total" if level.count else ""
+    most, each, flat = level.limit, range(len(level.order)), _flat(level)
+    if flat:
+        # To number the rows takes PostgreSQL as long as to find them.
+        order = f"ORDER BY {places(level, 'r')}"
+        data, more = f"json_agg({WHOLE} {order})", f"count(*) > {most}"
+        last = "".join(f", (array_agg(r._o{i} {order}))[{most}]::text AS _o{i}" for i in each)
+    else:
+        # Only those that are left: below a number PostgreSQL would put all there are in order.
+        rows = f"SELECT u.*, row_number() OVER (ORDER BY {places(level, 'u')}) AS _n FROM ({rows}) u"
+        data, more = f"json_agg({WHOLE} ORDER BY r._n) FILTER (WHERE r._n <= {most})", f"max(r._n) > {most}"
+        last = "".join(f", min(r._o{i}::text) FILTER (WHERE r._n = {most}) AS _o{i}" for i in each)
+    sql = (
+        f"SELECT {data} AS data, {more} AS more, {builder.meta}{last}{total} "
+        f"FROM ({rows}) r CROSS JOIN LATERAL (SELECT {builder.shown(level, 'r')}) {WHOLE}"
+    )
+    return Statement(sql, tuple(builder.parameters), len(level.order), flat)
+
+
+def _flat(level: Level) -> bool:
+    """Whether no list and no document stands in a row, so that what PostgreSQL puts between two rows (a comma and the
+    start of a line) stands nowhere else in the answer."""
+    for _, item in level.items:
+        if isinstance(item, Branch):
+            if item.relation.many or not _flat(item.level):
+                return False
+        elif item.kind is Kind.DOCUMENT:
+            return False
+    return level.entity.view is None
