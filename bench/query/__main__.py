@@ -1,75 +1,84 @@
-"""`python -m bench.query`: requests per second of the gateway, as a share of a bare asyncpg loop's.
+"""`python -m bench.query`: answers per second of the gateway, as a share of a bare asyncpg loop's and PostGraphile's.
 
-Both sides take turns on the same 8 connections' worth of load, so that a noisy machine is noisy for both; medians.
+All take turns on the same connections' worth of load, so that a noisy machine is noisy for each; medians. Fails where a
+question at 8 connections is answered less than half as often as by the bare loop, or takes more than 1.6 × its CPU, or
+less than 3 × as often as by PostGraphile, where that is given.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import re
+import json
+import os
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
-
-import asyncpg
-import psutil
+from typing import Any
 
 from bench.query.cases import CASES, Case
 from bench.query.export import compare_export
 from bench.query.fill import fill
+from bench.query.postgraphile import postgraphile
+from bench.query.prepare import print_prepare
+from bench.query.sides import Measured, Served, answer_of_bare, gateway, measure_bare, measure_served
 from portbook.stores import open_stores
 from register.db import open_pool
 from register.keys import create_key
 from register.schema import migrate
 
-
-class Measured(NamedTuple):
-    per_second: float
-    python_ms: float
-    database_ms: float
+JUDGED = 8
+"""Connections at which is judged whether it is fast enough."""
 
 
 def main() -> int:
-    options = argparse.ArgumentParser(prog="python -m bench.query")
-    options.add_argument("--seconds", type=float, default=5, help="per measurement")
-    options.add_argument("--rounds", type=int, default=5, help="turns each side takes")
-    options.add_argument("--work-items", type=int, default=500_000)
-    options.add_argument("--projects", type=int, default=2_000)
-    options.add_argument("--data-dir", type=Path, help="keep the filled register here for the next time")
-    options.add_argument("--at-least", type=float, default=0.5, help="ratio below which the bench fails")
-    options.add_argument("--only", type=lambda text: text.split(","), default=[*CASES, "Q6"], help="Q1,Q4 …")
-    given = options.parse_args()
+    given = _options()
     folder = given.data_dir or Path(tempfile.mkdtemp(prefix="portbook-bench-"))
     folder.mkdir(parents=True, exist_ok=True)
+    enough = True
     try:
-        with open_stores("embedded", "embedded", folder) as stores:
-            url = stores.database_url
+        with ExitStack() as held:
+            url = held.enter_context(open_stores("embedded", "embedded", folder)).database_url
             key = asyncio.run(_prepare(url, given.projects, given.work_items))
-            with _gateway(url) as (port, gateway):
-                ratios = [
-                    _compare(name, case, url, port, key, gateway, given.seconds, given.rounds)
-                    for name, case in CASES.items()
-                    if name in given.only
-                ]
-                if "Q6" in given.only:
-                    ratios += [
-                        compare_export(form, url, port, key, gateway, given.rounds)
-                        for form in ("csv", "ndjson")
-                    ]
+            ours = held.enter_context(gateway(url, key))
+            beside = held.enter_context(postgraphile(url, given.postgraphile))
+            print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+            print_prepare()
+            for name, case in CASES.items():
+                if name in given.only:
+                    enough &= _compare(name, case, url, ours, beside, given)
+            if "Q6" in given.only:
+                for form in ("csv", "ndjson"):
+                    ratio = compare_export(form, url, ours.port, key, ours.process, given.rounds)
+                    enough &= ratio >= given.at_least
+            print(f"\nload average {os.getloadavg()[0]:.1f}")
     finally:
         if given.data_dir is None:
             shutil.rmtree(folder, ignore_errors=True)
-    return 0 if min(ratios) >= given.at_least else 1
+    return 0 if enough else 1
+
+
+def _options() -> argparse.Namespace:
+    options = argparse.ArgumentParser(prog="python -m bench.query")
+    options.add_argument("--seconds", type=float, default=5, help="per measurement")
+    options.add_argument("--rounds", type=int, default=5, help="turns each side takes")
+    options.add_argument(
+        "--connections", type=lambda text: [int(one) for one in text.split(",")], default=[1, 8, 32]
+    )
+    options.add_argument("--work-items", type=int, default=500_000)
+    options.add_argument("--projects", type=int, default=2_000)
+    options.add_argument("--data-dir", type=Path, help="keep the filled register here for the next time")
+    options.add_argument("--at-least", type=float, default=0.5, help="of the bare loop's throughput")
+    options.add_argument("--cpu-at-most", type=float, default=1.6, help="× the bare loop's CPU for an answer")
+    options.add_argument("--only", type=lambda text: text.split(","), default=[*CASES, "Q6"], help="Q1,Q4 …")
+    options.add_argument("--postgraphile", type=Path, metavar="FOLDER", help="where npm installed it")
+    return options.parse_args()
 
 
 async def _prepare(url: str, projects: int, work_items: int) -> str:
@@ -85,124 +94,74 @@ async def _prepare(url: str, projects: int, work_items: int) -> str:
         await pool.close()
 
 
-async def _postmaster(url: str) -> psutil.Process:
-    connection = await asyncpg.connect(url)
-    try:
-        server = psutil.Process(connection.get_server_pid()).parent()
-        assert server is not None
-        return server
-    finally:
-        await connection.close()
-
-
-@contextmanager
-def _gateway(url: str) -> Iterator[tuple[int, psutil.Process]]:
-    # The socket is taken before the gateway starts: a port only looked up could be somebody else's by then.
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        door.listen(128)
-        port = door.getsockname()[1]
-        descriptor = door.fileno()
-        command = [sys.executable, "-m", "bench.query.serve", url, str(descriptor)]
-        process = subprocess.Popen(command, pass_fds=[descriptor])
-    try:
-        yield port, psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
 def _compare(
-    name: str, case: Case, url: str, port: int, key: str, gateway: psutil.Process, seconds: float, rounds: int
-) -> float:
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}{case.path}", headers={"Authorization": f"Bearer {key}"}
+    name: str, case: Case, url: str, ours: Served, beside: Served | None, given: argparse.Namespace
+) -> bool:
+    """Prints a question's figures; returns whether they are what was asked for."""
+    body = ours.fetch(case.path)
+    _same(name, body, asyncio.run(answer_of_bare(url, case.sql)))
+    print(f"\n{name}: {case.title} ({len(body) / 1000:.0f} KB)")
+    sides = {
+        "bare asyncpg loop": partial(measure_bare, url, name),
+        "gateway over HTTP": partial(measure_served, url, ours, ours.get(case.path)),
+    }
+    if beside is not None:
+        sides["PostGraphile"] = partial(measure_served, url, beside, beside.ask(case.graphql))
+    for server, request in ((ours, ours.get(case.path)), (beside, beside and beside.ask(case.graphql))):
+        if server is not None and request is not None:
+            measure_served(
+                url, server, request, given.seconds / 5, JUDGED
+            )  # plans, and whatever else comes once
+    enough = True
+    for connections in given.connections:
+        turns: dict[str, list[Measured]] = {side: [] for side in sides}
+        for _ in range(given.rounds):
+            for side, measure in sides.items():
+                turns[side].append(measure(given.seconds, connections))
+        holds = _print(turns, connections, given)
+        enough &= holds or connections != JUDGED
+    return enough
+
+
+def _print(turns: Mapping[str, list[Measured]], connections: int, given: argparse.Namespace) -> bool:
+    plain, ours, *_ = turns.values()
+    print(f"  {f'{connections} connections':18} answers/s  × bare  Python ms  PostgreSQL ms   CPU × bare")
+    for side, found in turns.items():
+        row = Measured(*(statistics.median(column) for column in zip(*found, strict=True)))
+        rate, cpu = _ratios(found, plain)
+        print(
+            f"  {side:18} {row.per_second:9.1f} {rate:7.2f} {row.process_ms:10.2f} {row.database_ms:14.2f} {cpu:12.2f}"
+        )
+    rate, cpu = _ratios(ours, plain)
+    holds = rate >= given.at_least and cpu <= given.cpu_at_most
+    if "PostGraphile" in turns:
+        rate, _ = _ratios(ours, turns["PostGraphile"])
+        print(f"  gateway × PostGraphile: {rate:.2f}")
+        holds &= rate >= 3 or not given.at_least
+    return holds
+
+
+def _ratios(found: list[Measured], others: list[Measured]) -> tuple[float, float]:
+    """Answers and CPU, each turn held against the other side's in the same round; medians."""
+    pairs = list(zip(found, others, strict=True))
+    return (
+        statistics.median(a.per_second / b.per_second for a, b in pairs),
+        statistics.median(
+            (a.process_ms + a.database_ms) / max(b.process_ms + b.database_ms, 1e-9) for a, b in pairs
+        ),
     )
-    with urllib.request.urlopen(request) as answer:
-        size = len(answer.read())
-    ours, bare = [], []
-    for _ in range(rounds):
-        bare.append(_bare(url, name, seconds))
-        ours.append(_ours(url, port, case.path, key, gateway, seconds))
-    ratios = [a.per_second / b.per_second for a, b in zip(ours, bare, strict=True)]
-    ratio = statistics.median(ratios)
-    print(f"\n{name}: {case.title} ({size / 1000:.0f} KB)")
-    print(f"  {'':22} requests/s   Python ms   PostgreSQL ms   (CPU per request)")
-    for title, side in (("bare asyncpg loop", bare), ("gateway over HTTP", ours)):
-        row = [statistics.median(column) for column in zip(*side, strict=True)]
-        print(f"  {title:22} {row[0]:10.0f} {row[1]:11.2f} {row[2]:15.2f}")
-    cpu = [
-        sum(statistics.median(column) for column in list(zip(*side, strict=True))[1:])
-        for side in (ours, bare)
-    ]
-    print(
-        f"  ratio {ratio:.2f}   ({min(ratios):.2f} to {max(ratios):.2f} in {rounds} turns); CPU {cpu[0] / cpu[1]:.2f} x"
-    )
-    return ratio
 
 
-def _bare(url: str, name: str, seconds: float) -> Measured:
-    with _DatabaseClock(url) as clock:
-        asked = subprocess.run(
-            [sys.executable, "-m", "bench.query.bare", url, name, str(seconds)],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        per_second, cpu = map(float, asked.stdout.split())
-    return Measured(per_second, cpu * 1000, clock.spent * 1000 / (per_second * seconds))
+def _same(name: str, ours: bytes, theirs: str) -> None:
+    """Both answered with the same rows, whatever they call the columns."""
 
+    def values(found: Any) -> Any:
+        if isinstance(found, dict):
+            return [values(one) for one in found.values()]
+        return [values(one) for one in found] if isinstance(found, list) else found
 
-def _ours(url: str, port: int, path: str, key: str, gateway: psutil.Process, seconds: float) -> Measured:
-    before = _cpu(gateway)
-    with _DatabaseClock(url) as clock:
-        if shutil.which("wrk"):
-            command = [
-                "wrk",
-                "-t1",
-                "-c8",
-                f"-d{max(1, round(seconds))}s",
-                "-H",
-                f"Authorization: Bearer {key}",
-            ]
-            asked = subprocess.run(
-                [*command, f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True, check=True
-            )
-            if "Non-2xx" in asked.stdout:
-                raise SystemExit(asked.stdout)
-            rate = re.search(r"Requests/sec:\s+([\d.]+)", asked.stdout)
-            assert rate is not None
-            per_second = float(rate.group(1))
-            seconds = max(1, round(seconds))
-        else:
-            command = [sys.executable, "-m", "bench.query.load", str(port), path, key, str(seconds)]
-            per_second = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    count = per_second * seconds
-    return Measured(per_second, (_cpu(gateway) - before) * 1000 / count, clock.spent * 1000 / count)
-
-
-class _DatabaseClock:
-    """CPU seconds of our PostgreSQL while it runs; backends that ended meanwhile are in their parent's."""
-
-    def __init__(self, url: str) -> None:
-        self._server = asyncio.run(_postmaster(url))
-
-    def __enter__(self) -> _DatabaseClock:
-        self._before = self._total()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.spent = self._total() - self._before
-
-    def _total(self) -> float:
-        total = self._server.cpu_times().children_user + self._server.cpu_times().children_system
-        for backend in self._server.children():
-            with suppress(psutil.NoSuchProcess):
-                total += _cpu(backend)
-        return total
-
-
-def _cpu(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
+    if values(json.loads(ours)["data"]) != values(json.loads(theirs)):
+        raise SystemExit(f"{name}: the gateway and the hand-written SQL answer with different rows")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,10 @@ import psutil
 
 from bench.query.cases import EXPORT
 
-_SQL = f"SELECT {EXPORT} FROM work_item e WHERE presence = 'present' ORDER BY key, id"
+_SQL = (
+    f"SELECT {EXPORT} FROM work_item e WHERE presence = 'present' "
+    "AND project_id IN (SELECT id FROM project WHERE portfolio_id = (SELECT id FROM portfolio)) ORDER BY key, id"
+)
 _BARE = {
     "csv": (_SQL, {"format": "csv", "header": True}),
     "ndjson": (

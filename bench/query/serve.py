@@ -7,15 +7,17 @@ import sys
 
 import uvicorn
 
+from bench.query.cases import POOL
 from gateway.app import create_app
 
 if __name__ == "__main__":
-    config = uvicorn.Config(
-        create_app(database_url=sys.argv[1], pool_size=8, secret=b"bench"),
-        loop="uvloop",
-        proxy_headers=False,
-        http="httptools",
-        log_level="warning",
-        access_log=False,
+    # As `portbook serve` does it, but for the patience: on a busy machine thirty-two callers wait for one another.
+    app = create_app(
+        database_url=sys.argv[1],
+        pool_size=POOL,
+        secret=b"bench",
+        at_once=64,
+        statement_timeout_ms=60_000,
     )
+    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[2]))])
