@@ -27,6 +27,8 @@ async def caller_of(
     if not header and not key:
         raise NotSignedIn("this needs a key")
     scheme, credentials = _credentials(header.decode("latin-1")) if header or key is None else ("", key)
+    if not credentials:  # as Power Query asks where to sign in
+        raise NotSignedIn("this needs a key")
     if scheme == "bearer" and is_token(credentials):
         try:
             caller: Caller = await request["app"].state.tokens.caller(credentials)

@@ -29,6 +29,8 @@ LONGEST = 16_384
 """Characters of a token. Two hundred groups take eight thousand."""
 LEEWAY_S = 60
 """How far clocks may be apart."""
+KEPT_S = 86_400
+"""Nothing that was verified is remembered for longer, whenever the token ends."""
 _REMEMBERED = 10_000
 _TYPES = ("jwt", "at+jwt", "application/at+jwt")
 _NAMES = ("preferred_username", "upn", "unique_name", "email", "name", "app_displayname", "azp", "appid")
@@ -220,7 +222,8 @@ def _granted(issuer: Issuer, claims: Mapping[str, Any], withdrawn: int) -> _Veri
         RowScope() if rows else None,
         account,
     )
-    return _Verified(issuer, caller, tuple(dict.fromkeys(rows)), float(claims["exp"]), withdrawn)
+    ends_at = min(int(claims["exp"]), int(time.time()) + KEPT_S)
+    return _Verified(issuer, caller, tuple(dict.fromkeys(rows)), ends_at, withdrawn)
 
 
 def _ungranted(issuer: Issuer, claims: Mapping[str, Any]) -> tuple[str, str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -74,18 +73,17 @@ class Uses:
         now = time.time()
         place: tuple[Any, ...]
         if caller is not None:
-            what = f"{request['method']} {_what(request['path'])}"
-            place = (caller.key_id, what, address, status)
+            place = (caller.key_id, request["method"], _what(request["path"]), address, status)
             count = self._counts.get(place)
             if count is None:
                 if len(self._counts) >= MOST:
-                    place = (caller.key_id, ELSEWHERE, ELSEWHERE, status)
+                    place = (caller.key_id, ELSEWHERE, ELSEWHERE, ELSEWHERE, status)
                 count = self._counts.setdefault(place, _Count(caller, caller.name, now, now))
         elif _REFUSAL in request:
             reason, actor = request[_REFUSAL]
-            place = (None, reason, address, actor)
+            place = (None, "", reason, address, actor)
             if place not in self._counts and not self._room(now):
-                place = (None, reason, ELSEWHERE, actor if len(self._counts) < 2 * MOST else "")
+                place = (None, "", reason, ELSEWHERE, actor if len(self._counts) < 2 * MOST else "")
             count = self._counts.setdefault(place, _Count(None, actor, now, now))
         else:
             return
@@ -131,12 +129,20 @@ class Uses:
 
 def _use(place: tuple[Any, ...], count: _Count) -> Use:
     first, last = (datetime.fromtimestamp(at, UTC) for at in (count.first_at, count.last_at))
-    detail: Mapping[str, Any] = {"times": count.times, "address": place[2]}
+    _, method, what, address, status = place
+    detail: dict[str, Any] = {"times": count.times, "address": address}
     if count.caller is None:
-        return Use(count.actor or "nobody", REFUSED, place[1], {**detail}, first, last)
+        return Use(count.actor or "nobody", REFUSED, what, detail, first, last)
     key = None if count.caller.account else count.caller.key_id
-    detail = {**count.caller.noted, "status": place[3], **detail}
-    return Use(count.actor, ASKED, place[1], detail, first, last, key)
+    return Use(
+        count.actor,
+        ASKED,
+        f"{method} {what}",
+        {**count.caller.noted, "status": status, **detail},
+        first,
+        last,
+        key,
+    )
 
 
 @lru_cache(maxsize=1024)

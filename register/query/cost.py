@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -61,19 +61,26 @@ class Costs:
         return estimate
 
 
-async def ask(
+def ask(
     lanes: Lanes,
     statement: Statement,
     instant: datetime | None,
     scope: RowScope | None,
     plan: Level | Groups | None = None,
-) -> Any:
+) -> Coroutine[Any, Any, Any]:
     """The statement's row, unless it would cost too much. Raises QueryTooCostly and what `Lanes.fetchrow` does."""
     sql, values = statement.at(instant), statement.arguments(scope)
-    if lanes.costs is not None and not lanes.costs.fine(statement.sql, values):
-        estimate = await lanes.costs.weigh(lanes, statement.sql, sql, values)
-        if estimate > lanes.costs.limit:
-            raise QueryTooCostly(estimate, lanes.costs.limit, narrower(plan))
+    if lanes.costs is None or lanes.costs.fine(statement.sql, values):
+        return lanes.fetchrow(sql, *values)
+    return _weighed(lanes, lanes.costs, statement.sql, sql, values, plan)
+
+
+async def _weighed(
+    lanes: Lanes, costs: Costs, shape: str, sql: str, values: Sequence[Any], plan: Level | Groups | None
+) -> Any:
+    estimate = await costs.weigh(lanes, shape, sql, values)
+    if estimate > costs.limit:
+        raise QueryTooCostly(estimate, costs.limit, narrower(plan))
     return await lanes.fetchrow(sql, *values)
 
 

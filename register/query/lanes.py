@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -39,9 +40,9 @@ class Lanes:
         self._idle: list[Any] = []
         self._free = asyncio.Semaphore(pool.get_max_size())
 
-    async def fetchrow(self, sql: str, *parameters: Any) -> asyncpg.Record:
+    def fetchrow(self, sql: str, *parameters: Any) -> Coroutine[Any, Any, asyncpg.Record]:
         """The statement's first row. Raises QueryTooSlow, QueryInvalid or RegisterError, nothing of asyncpg's."""
-        return await self._run(sql, parameters)
+        return self._run(sql, parameters)
 
     async def explain(self, sql: str, *parameters: Any) -> str:
         """The first line of the statement's plan for these values. Raises the same."""

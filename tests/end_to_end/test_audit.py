@@ -94,7 +94,8 @@ def test_who_is_refused_is_counted_by_reason(register_url: str, keys: dict[str, 
     ):
         for key in (keys["gone"], keys["late"], keys["late"], "pb_wrong", "pb_wronger", "ey.a.b"):
             assert_problem(get(client, key, "/api/v1/projects"), 401, "API005" if "." in key else "API002")
-        client.get("/api/v1/projects")
+        for nothing in ({}, {"Authorization": "Bearer"}):
+            assert_problem(client.get("/api/v1/projects", headers=nothing), 401, "API002")
     found = {
         (line["actor"], line["subject"]): line["detail"]["times"] for line in lines(register_url, "refused")
     }

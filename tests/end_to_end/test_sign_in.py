@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
@@ -21,13 +22,14 @@ from gateway.app import create_app
 from gateway.signing_keys import SigningKeys
 from gateway.tokens import LONGEST, Grant, Issuer
 from portbook.config.load import parse_config
-from portbook.sign_in import authorization_uri, read_public
+from portbook.sign_in import authorization_uri, issuers_of, read_public
 from tests.fakes.issuer import CLIENT_ID, FakeIssuer, private_key
 from tests.fix_gateway import RunningGateway, Server, assert_problem, execute, insert
 from tests.fix_warm import Warm
 
 PAY, WEB = UUID(int=1), UUID(int=2)
 STAFF, PARTNERS, STRANGERS = (str(UUID(int=100 + n)) for n in range(3))
+ENTRA = f"https://login.microsoftonline.com/{UUID(int=1)}/v2.0"
 GRANTS = (
     Grant("groups", STAFF),
     Grant("groups", PARTNERS, rows=(("projects", "PAY"), ("projects", "LATER"))),
@@ -234,6 +236,25 @@ def test_while_the_issuer_is_away_known_keys_and_api_keys_go_on(
     assert_problem(get(asked, issuer.token(groups=[STAFF])), 503, "API006")
 
 
+async def test_keys_are_read_again_by_the_hour_and_outlive_their_issuer_by_a_day(
+    issuer: FakeIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signing_keys, "REFRESH_S", 0.05)
+    monkeypatch.setattr(signing_keys, "KEPT_S", 0.4)
+    keys = SigningKeys(issuer.issuer, read_public, pause_s=0.05)
+    assert await keys.find("key-1", "RS256")
+    await asyncio.sleep(0.1)
+    assert await keys.find("key-1", "RS256")
+    await asyncio.sleep(0.1)
+    assert issuer.wire.requests == 4
+    issuer.away = True
+    assert await keys.find("key-1", "RS256")
+    await asyncio.sleep(0.4)
+    with pytest.raises(signing_keys.SignInUnavailable):
+        await keys.find("key-1", "RS256")
+    await keys.close()
+
+
 async def test_metadata_must_be_the_issuers_own_and_no_redirect_is_followed(issuer: FakeIssuer) -> None:
     looked = SigningKeys(issuer.issuer, read_public)
     assert await looked.look() == 1
@@ -292,8 +313,14 @@ def test_excel_is_sent_to_the_directory_that_issues_the_tokens(tmp_path: Path) -
         text = f"sign_in: [{{issuer: {issuer}, audience: [a], grants: [{{claim: roles, value: x}}]{more}}}]"
         return authorization_uri(parse_config(text, tmp_path / "portbook.yaml", {}))
 
+    text = f"sign_in: [{{issuer: {ENTRA}, audience: [a, b], grants: [{{claim: groups, value: x, programmes: [ERP], projects: [PAY, WEB]}}]}}]"
+    (made,) = issuers_of(parse_config(text, tmp_path / "portbook.yaml", {}))
+    assert made.keys.discovery == f"{ENTRA}/.well-known/openid-configuration"
+    assert made.audiences == ("a", "b")
+    rows = (("programmes", "ERP"), ("projects", "PAY"), ("projects", "WEB"))
+    assert made.grants == (Grant("groups", "x", frozenset({"read"}), rows),)
     entra = f"https://login.microsoftonline.com/{UUID(int=1)}/oauth2/authorize"
-    assert sent_to(f"https://login.microsoftonline.com/{UUID(int=1)}/v2.0") == entra
+    assert sent_to(ENTRA) == entra
     assert sent_to(f"https://sts.windows.net/{UUID(int=1)}/") == entra
     assert sent_to("https://login.example.org/realms/pmo") is None
     assert (
