@@ -17,7 +17,7 @@ from register.catalog import Entity, FieldDef, Kind, catalog
 from register.query.check import mentions_presence
 from register.query.from_clause import CASTS, FromClause, constant, joined, quoted
 from register.query.order import behind, direction, may_be_empty, places, walked
-from register.query.past import INSTANT, LATELY, every_version, past_meta, placed, shown_at
+from register.query.past import INSTANT, LATELY, by_key, every_version, past_meta, placed, shown_at
 from register.query.plan import Beyond, Branch, Constant, Flat, Level, Tally
 from register.query.scope import Part, RowScope, bound, implied, permitted
 
@@ -276,6 +276,12 @@ class Builder:
             direction(term, by.descending, may_be_empty(level.entity, by), by.empty_first)
             for term, by in zip(terms, level.order, strict=True)
         ]
+        if extra is None and self._by_key(level):
+            tables = [
+                *self._apart(level.entity, table_alias),
+                *self._tables(level.entity, table_alias, apart=False),
+            ]
+            return by_key(tables, terms[0], orders, level.limit, select)
         tables = self._tables(level.entity, table_alias, apart=extra is not None)
         parts = [[]] if extra is None else self._segments(level, terms, after)
         if len(tables) == 1 and len(parts) == 1:
@@ -283,6 +289,12 @@ class Builder:
             return select(table, [*shown, *parts[0]], orders, limit + skipped)
         every = self._parted(level, terms, tables, parts, orders, select, extra or 0)
         return f"SELECT * FROM ({every}) u ORDER BY {places(level, 'u')} LIMIT {limit}{skipped}"
+
+    def _by_key(self, level: Level) -> bool:
+        """Whether these rows of the past come in the order of their keys, for which there are indexes."""
+        first, up = level.order[0], not any(by.descending or by.empty_first for by in level.order)
+        by_key = up and not first.hops and first.field.name == "key"
+        return self.instant == INSTANT and level.entity.view is None and by_key and not level.offset
 
     def _parted(
         self,

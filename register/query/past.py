@@ -7,6 +7,7 @@ earlier one in the history twin, where `valid_to` says until when.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -126,6 +127,38 @@ def placed(sql: str, instant: datetime) -> str:
     """
     lately = "true" if datetime.now(UTC) - instant < NEAR else "false"
     return sql.replace(INSTANT, f"'{instant.isoformat()}'::timestamptz").replace(LATELY, lately)
+
+
+def by_key(
+    tables: Sequence[tuple[str, Sequence[str]]],
+    key: str,
+    orders: Sequence[str],
+    most: int,
+    select: Callable[[str, Sequence[str], Sequence[str], str], str],
+) -> str:
+    """The rows below one row, in the order of their keys. `tables` are the present, the history and both of them, each
+    with its conditions; `select` writes a list of one of them.
+
+    Of a time near by, most are in the present. Where it fills the list, the history is looked at only before the last
+    key, and not through all that was ever below the row in search of the few that have changed since. Of a time long
+    ago the two are merged as they are walked.
+    """
+    (present, then), (history, old), (both, shown) = tables
+    limit = str(most)
+    # Rows without a key come last: only a list without any is bounded by its last one.
+    before = select(history, [*old, f'{key} <= (SELECT k FROM "~last" WHERE n = {limit})'], orders, limit)
+    every = select(history, [*old, f'(SELECT n < {limit} FROM "~last")'], orders, limit)
+    near = (
+        f'WITH "~now" AS ({select(present, then, orders, limit)}), '
+        '"~last" AS (SELECT count(_o0) AS n, max(_o0) AS k FROM "~now") '
+        f'SELECT * FROM "~now" UNION ALL SELECT * FROM ({before}) h UNION ALL SELECT * FROM ({every}) h'
+    )
+    far = select(both, shown, orders, limit)
+    return (
+        f"SELECT * FROM (SELECT * FROM ({near}) n WHERE {LATELY} "
+        f"UNION ALL SELECT * FROM ({far}) f WHERE NOT {LATELY}) u "
+        f"ORDER BY {', '.join(f'u._o{at}' for at in range(len(orders)))} LIMIT {limit}"
+    )
 
 
 def past_meta(instant: str) -> str:

@@ -35,7 +35,8 @@ from tests.register.histories import BEGIN, END, History, Row, State, lived
 NESTED = (
     "id,key,stage,budget,tags,custom,version,presence,valid_from,programme{key,title},manager{name},"
     'work_items(order:"-points,key",limit:3){key,status,assignee{name},project{key}},'
-    'late:milestones(filter:"slip_days > 0"){id,kind}'
+    'late:milestones(filter:"slip_days > 0"){id,kind},first:work_items(limit:2){key,title},'
+    'todo:work_items(filter:"status IS NOT NULL",limit:1){key}'
 )
 # collection, fields, filter, order
 QUESTIONS = [
