@@ -34,8 +34,8 @@ class _Answered:
 class Metrics(Collector):
     """What is counted; one registry per app, so that two apps in a process do not add up.
 
-    Counted in plain numbers, by one thread, and turned into metrics when they are asked for: metrics with locks of their
-    own would take more of a request than finding out who asks.
+    Counted in plain numbers, by one thread, and turned into metrics when they are asked for: metrics with locks of
+    their own would take more of a request than finding out who asks.
     """
 
     def __init__(self) -> None:

@@ -143,6 +143,10 @@ class Together:
 async def taken_back(pool: Pool, policy: Policy) -> AsyncIterator[tuple[Together, Connection]]:
     """A ground of one transaction that is rolled back at the end, and its connection. Raises RegisterBusy when
     somebody else keeps the register locked."""
+    # Alone until the end: what is written here is locked row by row until it is taken back. A page that came across
+    # such a row would wait as long anyway, with rows of its own that this would wait for next, and one of them would be
+    # thrown out; of a page that fits in between, the plan would show what no remap does. A plan takes as long as what
+    # it plans, and looks only at what has changed.
     async with pool.acquire() as connection:
         transaction = connection.transaction()
         await transaction.start()
