@@ -81,7 +81,7 @@ class Counted:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        status = 500
+        status = 0
 
         async def watched(message: Message) -> None:
             nonlocal status
@@ -95,6 +95,9 @@ class Counted:
             await self._app(scope, receive, watched)
         finally:
             leave(scope)
+            if not status:  # what nobody foresaw is answered outside of us
+                status = 500
+                scope["app"].state.uses.note(scope, status)
             # The pattern, not the address: labels must stay few whatever callers invent.
             route = getattr(scope.get("route"), "path", None) or _route(scope["path"])
             self._metrics.count(route, status, time.perf_counter() - started)

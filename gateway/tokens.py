@@ -132,7 +132,7 @@ class Tokens:
             )  # fmt: skip
         except jwt.PyJWTError as error:
             raise _refusal(error, issuer) from None
-        except (ValueError, RecursionError):
+        except (ValueError, OverflowError, RecursionError):
             raise TokenRefused("the token cannot be read") from None
         return _granted(issuer, claims, withdrawn)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,12 +14,12 @@ import pytest
 
 from gateway import uses
 from gateway.app import create_app
+from portbook.cli import app
 from register.audit import list_audit
 from register.db import open_pool
 from register.keys import Caller, create_key, list_keys, revoke_key
 from tests.fix_gateway import Server, assert_problem, execute, with_pool
 from tests.fix_postgres import run_apart
-from tests.fix_warm import Warm
 
 
 @pytest.fixture
@@ -67,11 +66,14 @@ def test_who_asked_what_is_written_when_the_gateway_stops(register_url: str, key
         get(client, keys["bi"], "/api/v1/made-up-by-a-caller")
         client.get(f"/odata/v4/Projects?key={keys['bi']}")
         get(client, keys["bi"], "/api/v1/audit")
+        execute(register_url, "ALTER TABLE risk DROP COLUMN cause CASCADE")
+        assert get(client, keys["bi"], "/api/v1/risks/aggregate?group_by=cause").status_code == 500
         assert lines(register_url, "asked") == []
     found = lines(register_url, "asked")
     assert {(line["subject"], line["detail"]["status"], line["detail"]["times"]) for line in found} == {
         ("GET /api/v1/projects", 200, 3), ("GET /api/v1/projects/{row}/history", 404, 1), ("GET /api/v1/…", 404, 1),
         ("GET /odata/v4/Projects", 200, 1), ("GET /api/v1/audit", 403, 1),
+        ("GET /api/v1/risks/aggregate", 500, 1),
     }  # fmt: skip
     bi, boss, *_ = run_apart(with_pool(register_url, list_keys))
     for line in found:
@@ -152,17 +154,19 @@ async def test_what_is_kept_is_bounded_and_waits_for_a_database_that_is_away(dat
 
 
 def test_commands_show_it(
-    register_url: str, redis_url: str, keys: dict[str, str], warm: Warm, tmp_path: Path
-) -> None:
-    (tmp_path / "portbook.yaml").write_text(
-        "register: {database: {env: DATABASE_URL}, redis: {env: REDIS_URL}}\nsources: []\n"
-    )
-    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "250"}
-    environment |= {"DATABASE_URL": register_url, "REDIS_URL": redis_url}
-    asked = ["audit", "--action", "key created", "--since", "2026-01-01", "--limit", "3", "--json"]
-    shown = warm.run(asked, cwd=tmp_path, env=environment, timeout=60)
-    assert [line["detail"]["name"] for line in json.loads(shown.stdout)] == ["late", "gone", "boss"]
-    shown = warm.run(["audit", "--limit", "1"], cwd=tmp_path, env=environment, timeout=60)
-    assert "key revoked" in shown.stdout
-    shown = warm.run(["keys", "list"], cwd=tmp_path, env=environment, timeout=60)
-    assert "last_used_at" in shown.stdout
+    register_url: str, redis_url: str, keys: dict[str, str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    config = tmp_path / "portbook.yaml"
+    config.write_text("register: {database: {env: DATABASE_URL}, redis: {env: REDIS_URL}}\nsources: []\n")
+    monkeypatch.setenv("DATABASE_URL", register_url)
+    monkeypatch.setenv("REDIS_URL", redis_url)
+
+    def run(*arguments: str) -> list[dict[str, Any]]:
+        app(["--config", str(config), *arguments, "--json"], standalone_mode=False)
+        found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+        return found
+
+    made = run("audit", "--action", "key created", "--since", "2026-01-01", "--limit", "3")
+    assert [line["detail"]["name"] for line in made] == ["late", "gone", "boss"]
+    assert {key["last_used_at"] for key in run("keys", "list")} == {None}
