@@ -135,8 +135,8 @@ async def stored(connection: Connection, packed: bytes) -> list[Stored]:
 
 async def restate(write: PageWrite, said: Sequence[Anew], version: str, known: Collection[str] = ()) -> int:
     """Let these records say what they say now; returns how many say something else than before. What comes out the
-    same keeps the version of the mapping that made it, if it is one of those `known`. Raises NeedsIdentity as a page
-    does."""
+    same keeps the version of the mapping that made it, if it is one of those `known` and made as many rows. Raises
+    NeedsIdentity as a page does."""
     changed = [anew for anew in said if _differs(anew)]
     unsettled = [anew for anew in said if _unsettled(anew)]
     await _withdraw_stale_links(write, changed)
@@ -163,6 +163,10 @@ def _differs(anew: Anew) -> bool:
         (before := told.get((row.entity, row.id))) is None or not same(before.values, row.values)
         for row in anew.rows
     )
+
+
+def _lost_a_row(anew: Anew) -> bool:
+    return bool(anew.record.told.keys() - {(row.entity, row.id) for row in anew.rows})
 
 
 def _unsettled(anew: Anew) -> bool:
@@ -262,12 +266,13 @@ async def _write_claims(write: PageWrite, changed: Sequence[Anew], version: str)
 
 
 async def _stamp_claims(write: PageWrite, said: Sequence[Anew], version: str, known: Collection[str]) -> None:
-    """Let claims that say the same as before, but of which nobody knows with which mapping, be said with this one."""
+    """Let claims that say the same as before be said with this mapping where nobody knows with which they were, or
+    where the one that made them made another row, which is gone: by them alone that could not be seen any more."""
     before = [
         (anew.record.id, entity, own_id)
         for anew in said
         for (entity, own_id), told in anew.record.told.items()
-        if told.mapping != version and told.mapping not in known
+        if told.mapping != version and (told.mapping not in known or _lost_a_row(anew))
     ]
     if before:
         await write.connection.execute(

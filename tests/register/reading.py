@@ -12,11 +12,13 @@ from typing import Any
 import orjson
 
 from mapping.apply import Mapped, MappedRow, Reference
+from mapping.meaning import Changed, Meaning
 from portbook.remap import remap
 from register.db import open_pool
 from register.identity import NeedsIdentity
 from register.ids import derive_id
 from register.lease import Held
+from register.mappings import note_mapping
 from register.policy import Policy
 from register.settled import Memory
 from register.write import Incoming, page
@@ -39,6 +41,28 @@ class Reading:
     def __init__(self, number: int) -> None:
         self.number = number
         self.version = f"m{number}"
+
+    @property
+    def meaning(self) -> Meaning:
+        """As `mapping.meaning` would tell the three apart: by which rows there are, by the budget, by the title."""
+        rows = "not of second things" if self.number == 2 else "of all"
+        fields = {"budget": "five more" if self.number == 1 else "as written", "title": str(self.number == 2)}
+        return {
+            "project": [{"into": "project", "each": None, "rows": rows, "fields": fields}],
+            "risk": [{"into": "risk", "each": None, "rows": "", "fields": {}}],
+        }
+
+    def narrowed(self, stream: str, changed: Changed) -> Callable[[str, str, Mapping[str, Any]], Mapped]:
+        """One that fills only these columns."""
+        columns = frozenset[str]().union(*changed.values())
+
+        def narrow(stream: str, own: str, written: Mapping[str, Any]) -> Mapped:
+            rows = self(stream, own, written).rows
+            return Mapped(
+                [r._replace(values={c: r.values[c] for c in r.values.keys() & columns}) for r in rows]
+            )
+
+        return narrow
 
     def values(self, written: Mapping[str, Any]) -> dict[str, Any] | None:
         """What a record says of its project; None: nothing."""
@@ -70,7 +94,9 @@ async def store(
     pool: Any, held: Held, policy: Policy, memory: Memory, record: Incoming, version: str,
     then: Callable[[], None] = lambda: None,
 ) -> None:  # fmt: skip
-    """Write the record as a page of its own; `then` is called before the commit."""
+    """Write the record as a page of its own, in a run of its own; `then` is called before the commit."""
+    meaning = Reading(int(version.removeprefix("m"))).meaning
+    await note_mapping(pool, held.name, version, {}, meaning)
     known = await pool.fetchval("SELECT true FROM source_record WHERE id = $1", record.id)
     for may_unite in (False, True):
         try:

@@ -67,7 +67,7 @@ BEFORE: list[Any] = [
 """A register in which there is something to part, to join and to refer to."""
 EMPTY = (
     "TRUNCATE project, project_history, risk, risk_history, claim, claim_history, source_record, link, absorbed, pin, "
-    "conflict, finding, event, former_key"
+    "conflict, finding, event, former_key, mapping_used"
 )
 _numbers = itertools.count(1)
 
