@@ -92,6 +92,16 @@ async def test_a_mended_mapping_reaches_stored_records_with_the_next_complete_ru
     assert [finding for finding in await engine.findings() if finding["code"] == "MAP102"] == []
     again = await engine.sync(mode="full")
     assert (again["stored"], again["rows_changed"]) == (0, 0)
+    # A comment means nothing: nothing is said anew, and what was said before is explained by the lines of now.
+    mended.write_text(f"# A word on it.\n{mended.read_text()}")
+    commented = await engine.sync(mode="full")
+    assert (commented["stored"], commented["rows_changed"]) == (0, 0)
+    assert commented["mapping_version"] != again["mapping_version"]
+    row = await engine.pool.fetchrow(
+        "SELECT u.agrees_with, s.mapped_with FROM mapping_used u JOIN source s ON s.key = u.source WHERE version = $1",
+        again["mapping_version"],
+    )
+    assert tuple(row) == (commented["mapping_version"], commented["mapping_version"])
 
 
 async def test_history_never_runs_backwards_when_two_writers_share_a_row(
