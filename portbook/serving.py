@@ -17,6 +17,7 @@ import uvicorn
 
 from gateway import hooks_out
 from gateway.app import create_app
+from gateway.together import Together
 from portbook import __version__
 from portbook.config import Config
 from portbook.errors import SettingsInvalid
@@ -90,6 +91,7 @@ def server(config: Config, stores: Stores) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
+            http=Together,
             log_level="warning",
             access_log=False,
             server_header=False,

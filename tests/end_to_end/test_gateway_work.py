@@ -10,6 +10,7 @@ import asyncpg
 
 from gateway.app import Gateway, create_app
 from gateway.rest import prepare
+from gateway.together import Joining
 from register.db import open_pool
 from register.keys import create_key
 
@@ -69,3 +70,33 @@ def test_what_was_asked_before_is_neither_parsed_nor_compiled_again() -> None:
         prepare("projects", query, True)
         took.append(time.perf_counter() - started)
     assert min(took) < 0.000_3
+
+
+def test_head_and_body_leave_together_and_nothing_is_lost_where_they_do_not() -> None:
+    sent: list[bytes] = []
+
+    later: list[Any] = []
+
+    class Loop:
+        def call_soon(self, function: Any) -> None:
+            later.append(function)
+
+    class Wire:
+        def write(self, data: bytes) -> None:
+            sent.append(data)
+
+        def writelines(self, pieces: Any) -> None:
+            sent.append(b"".join(pieces))
+
+        def close(self) -> None:
+            sent.append(b"closed")
+
+    joining = Joining(Wire(), Loop())
+    joining.write(b"head")
+    joining.write(b"body" * 2_000)
+    joining.write(b"piece" * 2_000)
+    joining.write(b"head")
+    later.pop()()
+    joining.write(b"last")
+    joining.close()
+    assert sent == [b"head" + b"body" * 2_000, b"piece" * 2_000, b"head", b"last", b"closed"]
