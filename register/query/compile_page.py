@@ -9,6 +9,13 @@ from register.query.compile import WHOLE, Builder, Statement
 from register.query.order import places
 from register.query.plan import Branch, Level
 
+LARGEST = 64 << 20
+"""Bytes of a page."""
+# The page, or the error that PostgreSQL has for what is too large (54000): by then it has the page in its memory, but we
+# never get it into ours. Of a subselect: what has subselects in it is worked out as often as it is named.
+_TOO_LARGE = "repeat('x', 1 << 30 | pg_column_size(p.data))::json"
+_NOT_TOO_LARGE = f"CASE WHEN pg_column_size(p.data) > {LARGEST} THEN {_TOO_LARGE} ELSE p.data END"
+
 
 def compile_page(
     level: Level,
@@ -40,10 +47,10 @@ def compile_page(
         rows = f"SELECT u.*, row_number() OVER (ORDER BY {places(level, 'u')}) AS _n FROM ({rows}) u"
         data, more = f"json_agg({WHOLE} ORDER BY r._n) FILTER (WHERE r._n <= {most})", f"max(r._n) > {most}"
         last = "".join(f", min(r._o{i}::text) FILTER (WHERE r._n = {most}) AS _o{i}" for i in each)
-    sql = (
-        f"SELECT {data} AS data, {more} AS more, {builder.meta}{last}{total} "
-        f"FROM ({rows}) r CROSS JOIN LATERAL (SELECT {builder.shown(level, 'r')}) {WHOLE}"
-    )
+    shown = builder.shown(level, "r")
+    page = f"SELECT {data} AS data, {more} AS more{last} FROM ({rows}) r CROSS JOIN LATERAL (SELECT {shown}) {WHOLE}"
+    passed_on = "".join(f", p._o{i}" for i in each)
+    sql = f"SELECT {_NOT_TOO_LARGE} AS data, p.more, {builder.meta}{passed_on}{total} FROM ({page}) p"
     return Statement(sql, tuple(builder.parameters), len(level.order), flat)
 
 

@@ -50,7 +50,7 @@ class QueryTooCostly(QueryInvalid):
 
 
 class AnswerTooLarge(QueryInvalid):
-    """The database could not put the answer together: one holds a gigabyte at most, a statement so many parts."""
+    """The answer is larger than a page may be, or than the database can put together."""
 
     code = "QRY009"
 

@@ -12,7 +12,7 @@ import pytest
 
 from register.db import open_read_pool
 from register.query import AnswerTooLarge, Lanes
-from tests.fix_gateway import RunningGateway, assert_problem, insert
+from tests.fix_gateway import RunningGateway, assert_problem, execute, insert
 
 AT_MOST_S = 0.05
 DEEP = 5_000
@@ -85,6 +85,20 @@ async def test_an_answer_that_postgresql_cannot_hold_is_said_to_be_too_large(reg
     assert await lanes.fetchrow("SELECT 1") is not None
     await lanes.close()
     await pool.close()
+
+
+def test_a_page_of_too_many_bytes_stays_in_the_database(gateway: RunningGateway) -> None:
+    execute(
+        gateway.database_url,
+        "INSERT INTO project (id, key, description) "
+        "SELECT gen_random_uuid(), 'P' || n, repeat('x', 1 << 20) FROM generate_series(1, 65) n",
+    )
+    with gateway.client() as client:
+        assert client.get("/api/v1/projects?fields=key,description&limit=10").status_code == 200
+        whole = assert_problem(client.get("/api/v1/projects?fields=key,description"), 400, "QRY009")
+        assert "cursor" in whole["hint"]
+        graphql = client.post("/api/v1/query", json={"query": "{projects {description}}"}).json()
+        assert graphql["errors"][0]["extensions"]["code"] == "QRY009"
 
 
 def test_pages_of_odata_are_shorter_where_much_may_hang_below_each_row(gateway: RunningGateway) -> None:
