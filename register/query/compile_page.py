@@ -11,8 +11,8 @@ from register.query.plan import Branch, Level
 
 LARGEST = 64 << 20
 """Bytes of a page."""
-# The page, or the error that PostgreSQL has for what is too large (54000): by then it has the page in its memory, but we
-# never get it into ours. Of a subselect: what has subselects in it is worked out as often as it is named.
+# The page, or the error that PostgreSQL has for what is too large (54000): by then it has the page in its memory, but
+# we never get it into ours. Of a subselect: what has subselects in it is worked out as often as it is named.
 _TOO_LARGE = "repeat('x', 1 << 30 | pg_column_size(p.data))::json"
 _NOT_TOO_LARGE = f"CASE WHEN pg_column_size(p.data) > {LARGEST} THEN {_TOO_LARGE} ELSE p.data END"
 
