@@ -27,7 +27,15 @@ from bench.query.export import compare_export
 from bench.query.fill import fill
 from bench.query.postgraphile import postgraphile
 from bench.query.prepare import print_prepare
-from bench.query.sides import Measured, Served, answer_of_bare, gateway, measure_bare, measure_served
+from bench.query.sides import (
+    Measured,
+    Served,
+    answer_of_bare,
+    asks_by_wrk,
+    gateway,
+    measure_bare,
+    measure_served,
+)
 from portbook.stores import open_stores
 from register.db import open_pool
 from register.keys import create_key
@@ -49,6 +57,7 @@ def main() -> int:
             ours = held.enter_context(gateway(url, key))
             beside = held.enter_context(postgraphile(url, given.postgraphile))
             print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+            print(f"asked by {'wrk' if asks_by_wrk(given.seconds) else 'bench.query.load'}")
             print_prepare()
             for name, case in CASES.items():
                 if name in given.only:
@@ -109,9 +118,8 @@ def _compare(
         sides["PostGraphile"] = partial(measure_served, url, beside, beside.ask(case.graphql))
     for server, request in ((ours, ours.get(case.path)), (beside, beside and beside.ask(case.graphql))):
         if server is not None and request is not None:
-            measure_served(
-                url, server, request, given.seconds / 5, JUDGED
-            )  # plans, and whatever else comes once
+            # Plans, and whatever else comes once.
+            measure_served(url, server, request, given.seconds / 5, JUDGED)
     enough = True
     for connections in given.connections:
         turns: dict[str, list[Measured]] = {side: [] for side in sides}
