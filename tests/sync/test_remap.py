@@ -272,6 +272,14 @@ CORPUS: dict[str, tuple[Change, set[str]]] = {
         ),
         {"work_item.presence"},
     ),
+    "a condition that takes one of a record's rows away": (
+        mapped(
+            "delivery",
+            "source: jira\nrules:\n  - {stream: issue, into: dependency, each: portbook.links, id: id, "
+            "when: portbook.nothing, fields: {}}\n",
+        ),
+        {"dependency.presence"},
+    ),
     "a rule that makes rows of another kind too": (
         mapped("delivery", jira_rule("issue", "action", "title: {from: fields.summary}")),
         {"action"},
