@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from register.catalog import Entity, FieldDef, Kind, catalog
+from register.catalog import Entity, FieldDef, Kind, Relation, catalog
 from register.query.check import mentions_presence
 from register.query.from_clause import CASTS, FromClause, constant, joined, quoted
 from register.query.order import behind, direction, may_be_empty, places, walked
@@ -112,6 +112,11 @@ class Builder:
         then = self.permitted(entity, alias)
         return list(dict.fromkeys([*then, *self.permitted(entity, alias, looking_back=True)]))
 
+    def implied(self, relation: Relation, owner: Entity) -> bool:
+        """Whether whoever sees the row at one end is known to see the one at the other. Not so of what hung below a row
+        in the past: today it may hang elsewhere."""
+        return implied(relation, owner) and (self.instant is None or relation.column_on_owner)
+
     def _part(self, part: Part) -> str:
         if part not in self._parts:
             self._parts[part] = self.bind(part, "uuid[]")
@@ -152,7 +157,7 @@ class Builder:
                 target,
                 rows.alias,
                 any_presence=mentions_presence(tally.rule, target),
-                permitted=implied(relation, catalog()[entity]),
+                permitted=self.implied(relation, catalog()[entity]),
             ),
         ]
         if tally.rule is not None:
@@ -177,7 +182,7 @@ class Builder:
     def below(self, entity: Entity, branch: Branch, owner: str) -> str:
         """What lies below a row, as JSON: an object, or a list of them."""
         relation, level = branch.relation, branch.level
-        known = implied(relation, entity)
+        known = self.implied(relation, entity)
         if not relation.many:
             one = self.alias()
             conditions = [
@@ -212,7 +217,7 @@ class Builder:
             target, one = catalog()[relation.target], self.alias()
             on = [
                 joined(relation, owner, one),
-                *self.visible(target, one, any_presence=True, permitted=implied(relation, before)),
+                *self.visible(target, one, any_presence=True, permitted=self.implied(relation, before)),
             ]
             if source:
                 source += f" JOIN {self.table(target)} {one} ON {' AND '.join(on)}"

@@ -26,7 +26,6 @@ from register.query.plan import (
     Test,
     kind_of,
 )
-from register.query.scope import implied
 from register.query.values import Known, Moment
 
 if TYPE_CHECKING:
@@ -87,7 +86,9 @@ class FromClause:
             before = catalog()[hops[-2].target] if len(hops) > 1 else self._entity
             on = [
                 joined(hops[-1], owner, found),
-                *self._builder.visible(target, found, any_presence=True, permitted=implied(hops[-1], before)),
+                *self._builder.visible(
+                    target, found, any_presence=True, permitted=self._builder.implied(hops[-1], before)
+                ),
             ]
             self.joins += f" LEFT JOIN {self._builder.table(target)} {found} ON {' AND '.join(on)}"
         return found
@@ -115,7 +116,9 @@ class FromClause:
         free = not relation.many or (not rest and mentions_presence(inner, target))
         conditions = [
             joined(relation, owner, alias),
-            *self._builder.visible(target, alias, any_presence=free, permitted=implied(relation, entity)),
+            *self._builder.visible(
+                target, alias, any_presence=free, permitted=self._builder.implied(relation, entity)
+            ),
         ]
         if rest:
             conditions.append(rows._exists(target, alias, rest, inner))

@@ -162,6 +162,37 @@ def test_the_past_shows_no_more_than_the_present(world: World) -> None:
     assert response.status_code == 200
 
 
+def test_what_hung_below_a_row_then_and_hangs_elsewhere_now_is_not_there(world: World) -> None:
+    """W-0 was in PAY, which the key sees, and moved to WEB, which it does not."""
+    url, item = world.gateway.database_url, UUID(int=100)
+    execute(
+        url,
+        f"UPDATE work_item SET project_id = '{WEB}', version = 2, valid_from = '2026-03-01Z' WHERE id = '{item}'",
+    )
+    execute(
+        url,
+        f"""
+        INSERT INTO work_item_history (id, key, title, presence, version, valid_from, valid_to, project_id)
+        VALUES ('{item}', 'W-0', 'secret', 'present', 1, '2026-01-01Z', '2026-03-01Z', '{PAY}')
+        ON CONFLICT (id, version) DO UPDATE SET title = excluded.title, project_id = excluded.project_id,
+          valid_from = excluded.valid_from, valid_to = excluded.valid_to
+        """,
+    )
+    execute(url, "UPDATE project SET valid_from = '2026-01-01Z'")
+    then = {"as_of": "2026-02-01"}
+    assert world.get("work_items", **then) == []
+    fields = "key,work_items{title},work_items_count"
+    assert world.get("projects", fields=fields, **then) == [
+        {"key": "PAY", "work_items": [], "work_items_count": 0}
+    ]
+    assert world.get("projects", filter="any(work_items)", **then) == []
+    groups = world.get("projects/aggregate", group_by="work_items_count", measures="n:count()", **then)
+    assert groups == [{"work_items_count": 0, "n": 1}]
+    with world.gateway.client() as everything:
+        shown = everything.get("/api/v1/projects/PAY", params={"fields": fields, **then}).json()["data"]
+    assert shown["work_items"] == [{"title": "secret"}]
+
+
 def test_changes_tell_of_rows_in_the_scope_and_of_what_leaves_it(world: World) -> None:
     """Item 6e went from PAY to WEB, 6f came the other way: of 6e nothing is told any more but that it is gone."""
     url = world.gateway.database_url
