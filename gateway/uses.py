@@ -8,22 +8,28 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 from starlette.types import Scope
 
+from gateway.odata.model import entity_sets
 from register.audit import ASKED, REFUSED, Use, note_uses
 from register.catalog import collections
-from register.db import DATABASE_AWAY, Pool
+from register.db import Pool
 from register.keys import Caller
 
 EVERY_S = 60.0
-MOST = 2_000
-"""Different uses in a minute; what goes beyond is counted without path and address."""
+MOST_EACH = 200
+"""Different uses of one caller in a minute; what goes beyond is counted without path and address. Each has its own,
+so that nobody's many questions take the place of another's."""
+MOST = 20_000
+"""Likewise of all callers, and of those who were refused."""
 MOST_ADDRESSES = 1_000
 """Addresses of refused callers that are written down in a day; what goes beyond is counted without."""
 ELSEWHERE = "…"
@@ -32,6 +38,7 @@ _BESIDE = frozenset({"query", "changes", "schema", "webhooks", "audit", "keys"})
 _BELOW = frozenset(
     {"aggregate", "changes", "diff", "history", "explain", "waive", "rotate", "test", "replay", "deliveries"}
 )
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _KNOWN = frozenset({"/metrics", "/docs", "/openapi.json"})
 
 _log = logging.getLogger("portbook.gateway")
@@ -62,8 +69,9 @@ class Uses:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._counts: dict[tuple[Any, ...], _Count] = {}
+        self._places: Counter[UUID] = Counter()
         self._day = 0
-        self._addresses = 0
+        self._addresses: set[str] = set()
 
     def note(self, request: Scope, status: int) -> None:
         """A request was answered."""
@@ -73,30 +81,42 @@ class Uses:
         now = time.time()
         place: tuple[Any, ...]
         if caller is not None:
-            place = (caller.key_id, request["method"], _what(request["path"]), address, status)
-            count = self._counts.get(place)
-            if count is None:
-                if len(self._counts) >= MOST:
-                    place = (caller.key_id, ELSEWHERE, ELSEWHERE, ELSEWHERE, status)
-                count = self._counts.setdefault(place, _Count(caller, caller.name, now, now))
+            method = request["method"]
+            method = method if method in _METHODS else ELSEWHERE
+            place, actor = (caller.key_id, method, _what(request["path"]), address, status), caller.name
         elif _REFUSAL in request:
             reason, actor = request[_REFUSAL]
             place = (None, "", reason, address, actor)
-            if place not in self._counts and not self._room(now):
-                place = (None, "", reason, ELSEWHERE, actor if len(self._counts) < 2 * MOST else "")
-            count = self._counts.setdefault(place, _Count(None, actor, now, now))
         else:
             return
+        count = self._counts.get(place) or self._count(place, caller, actor, now)
         count.times += 1
         count.last_at = now
 
-    def _room(self, now: float) -> bool:
-        """Whether one more address of a refused caller may be written down today."""
+    def _count(self, place: tuple[Any, ...], caller: Caller | None, actor: str, now: float) -> _Count:
+        """Where this is counted: at its own place, where there is room for one more."""
+        if place not in self._counts:
+            room = len(self._counts) < MOST
+            if caller is None:
+                _, _, reason, address, _ = place
+                if not room:
+                    actor = ""
+                if not room or not self._known(address, now):
+                    place = (None, "", reason, ELSEWHERE, actor)
+            elif room and self._places[caller.key_id] < MOST_EACH:
+                self._places[caller.key_id] += 1
+            else:
+                place = (caller.key_id, ELSEWHERE, ELSEWHERE, ELSEWHERE, place[-1])
+        return self._counts.setdefault(place, _Count(caller, actor, now, now))
+
+    def _known(self, address: str, now: float) -> bool:
+        """Whether this address of a refused caller may be written down today."""
         day = int(now // 86_400)
         if day != self._day:
-            self._day, self._addresses = day, 0
-        self._addresses += 1
-        return self._addresses <= MOST_ADDRESSES
+            self._day, self._addresses = day, set()
+        if len(self._addresses) < MOST_ADDRESSES:
+            self._addresses.add(address)
+        return address in self._addresses
 
     async def run(self) -> None:
         """Write every minute, until cancelled."""
@@ -105,19 +125,27 @@ class Uses:
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what was counted. Where the database is away it is kept for the next time."""
-        counts, self._counts = self._counts, {}
+        """Write what was counted. What cannot be written is kept for the next time, whatever the reason."""
+        counts, self._counts, self._places = self._counts, {}, Counter()
         if not counts:
             return
         try:
             await note_uses(self._pool, [_use(place, count) for place, count in counts.items()])
-        except DATABASE_AWAY as error:
-            _log.warning("who asked cannot be written to the audit just now: %s", error)
-            for place, count in counts.items():
-                known = self._counts.setdefault(place, count)
-                if known is not count:
-                    known.times += count.times
-                    known.first_at = count.first_at
+        except asyncio.CancelledError:
+            self._put_back(counts)
+            raise
+        except Exception as error:  # noqa: BLE001 - a defect here must not end what counts
+            _log.warning(
+                "who asked cannot be written to the audit just now: %s: %s", type(error).__name__, error
+            )
+            self._put_back(counts)
+
+    def _put_back(self, counts: dict[tuple[Any, ...], _Count]) -> None:
+        for place, count in counts.items():
+            kept = self._count(place, count.caller, count.actor, count.first_at)
+            kept.times += count.times
+            kept.first_at = min(kept.first_at, count.first_at)
+            kept.last_at = max(kept.last_at, count.last_at)
 
     async def close(self, running: asyncio.Task[None]) -> None:
         """Stop, and write the rest."""
@@ -152,7 +180,9 @@ def _what(path: str) -> str:
         return path
     if path.startswith("/odata/v4"):
         name = path[len("/odata/v4/") :].partition("(")[0].partition("/")[0]
-        return f"/odata/v4/{name if name.lstrip('$').isalpha() and len(name) < 40 else ''}"
+        if not name or name in ("$metadata", "$batch") or name in entity_sets():
+            return f"/odata/v4/{name}"
+        return f"/odata/v4/{ELSEWHERE}"
     if not path.startswith("/api/v1/"):
         return ELSEWHERE
     first, *rest = path[len("/api/v1/") :].split("/")[:3]

@@ -33,7 +33,8 @@ class Use:
 
 
 async def note_uses(pool: Pool, uses: Sequence[Use]) -> None:
-    """Write them down, and at each key when it was used. Raises what asyncpg raises."""
+    """Write them down, and at each key when it was used. What the database takes into no text is replaced, so that
+    nobody's name keeps the others out. Raises what asyncpg raises."""
     keys: dict[UUID, tuple[datetime, datetime]] = {}
     for use in uses:
         if use.key_id is not None:
@@ -44,13 +45,14 @@ async def note_uses(pool: Pool, uses: Sequence[Use]) -> None:
             "INSERT INTO audit (at, actor, action, subject, detail) "
             "SELECT * FROM unnest($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::jsonb[])",
             [use.last_at for use in uses],
-            [use.actor for use in uses],
+            [_plain(use.actor) for use in uses],
             [use.action for use in uses],
-            [use.subject for use in uses],
-            [
-                orjson.dumps({**use.detail, "first_at": use.first_at, "last_at": use.last_at}).decode()
-                for use in uses
-            ],
+            [_plain(use.subject) for use in uses],
+            [_detail(use) for use in uses],
+        )
+        # Gateways write at once, each for many keys: in one order, or they wait for each other.
+        await connection.execute(
+            "SELECT FROM api_key WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE", list(keys)
         )
         await connection.execute(
             """
@@ -62,6 +64,16 @@ async def note_uses(pool: Pool, uses: Sequence[Use]) -> None:
             [first for first, _ in keys.values()],
             [last for _, last in keys.values()],
         )
+
+
+def _detail(use: Use) -> str:
+    said = {name: _plain(value) if isinstance(value, str) else value for name, value in use.detail.items()}
+    return orjson.dumps({**said, "first_at": use.first_at, "last_at": use.last_at}).decode()
+
+
+def _plain(text: str) -> str:
+    """Without control characters and half characters: PostgreSQL refuses some of them, and with them the statement."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 async def list_audit(

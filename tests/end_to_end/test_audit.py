@@ -16,7 +16,7 @@ from gateway import uses
 from gateway.app import create_app
 from portbook.cli import app
 from register.audit import list_audit
-from register.db import open_pool
+from register.db import open_pool, open_read_pool
 from register.keys import Caller, create_key, list_keys, revoke_key
 from tests.fix_gateway import Server, assert_problem, execute, with_pool
 from tests.fix_postgres import run_apart
@@ -150,6 +150,68 @@ async def test_what_is_kept_is_bounded_and_waits_for_a_database_that_is_away(dat
         "sum((detail ->> 'times')::int) FILTER (WHERE action = 'asked') AS asked FROM audit"
     )
     assert tuple(found) == (uses.MOST_ADDRESSES + 2, 500, uses.MOST_ADDRESSES + 500, 2)
+    await pool.close()
+
+
+def asks(counted: uses.Uses, caller: Caller, path: str, address: str = "::1") -> None:
+    request: dict[str, Any] = {"client": (address, 1), "method": "GET", "path": path}
+    uses.came(request, caller)
+    counted.note(request, 200)
+
+
+async def test_what_the_database_refuses_is_kept_and_no_name_keeps_the_others_out(database: str) -> None:
+    pool = await open_pool(database, size=1)
+    counted = uses.Uses(pool)
+    people = {
+        name: Caller(UUID(int=n), name, frozenset({"read"}), None, f"https://issuer#{name}")
+        for n, name in enumerate(("ann", "b\0b", "half \ud800"))
+    }
+    counted._pool = refusing = await open_read_pool(database, size=1)
+    for caller in people.values():
+        asks(counted, caller, "/api/v1/projects")
+    for n in range(uses.MOST_EACH):
+        asks(counted, people["ann"], "/api/v1/risks", f"::{n:x}")
+    await counted.flush()
+    assert len(counted._counts) == uses.MOST_EACH + 3
+    for n in range(uses.MOST_EACH):
+        asks(counted, people["ann"], "/api/v1/risks", f"1::{n:x}")
+    assert len(counted._counts) == uses.MOST_EACH + 3
+    counted._pool = pool
+    await counted.flush()
+    found = await pool.fetch("SELECT actor, sum((detail ->> 'times')::int) AS times FROM audit GROUP BY 1")
+    assert {row["actor"]: row["times"] for row in found} == {
+        "ann": 2 * uses.MOST_EACH + 1, "b\ufffdb": 1, "half \ufffd": 1,
+    }  # fmt: skip
+    await refusing.close()
+    await pool.close()
+
+
+async def test_made_up_words_come_into_no_line_and_one_caller_takes_nobody_elses_place(database: str) -> None:
+    pool = await open_pool(database, size=1)
+    counted = uses.Uses(pool)
+    reader, boss = (Caller(UUID(int=n), str(n), frozenset({"read"})) for n in range(2))
+    for word in ("zzzz", "$zzzz", "Projects", "$metadata", ""):
+        asks(counted, reader, f"/odata/v4/{word}")
+    assert {place[2] for place in counted._counts} == {
+        "/odata/v4/…", "/odata/v4/Projects", "/odata/v4/$metadata", "/odata/v4/",
+    }  # fmt: skip
+    for n in range(uses.MOST):
+        asks(counted, reader, "/api/v1/projects", f"::{n:x}")
+    asks(counted, boss, "/api/v1/keys")
+    assert len(counted._counts) == uses.MOST_EACH + 2
+    assert (boss.key_id, "GET", "/api/v1/keys", "::1", 200) in counted._counts
+    await pool.close()
+
+
+async def test_an_address_that_is_refused_all_day_is_one_of_the_days_addresses(database: str) -> None:
+    pool = await open_pool(database, size=1)
+    counted = uses.Uses(pool)
+    for address in ["::1"] * (uses.MOST_ADDRESSES + 1) + ["::2"]:
+        counted._counts.clear()  # as each minute does
+        request: dict[str, Any] = {"client": (address, 1), "method": "GET", "path": "/"}
+        uses.refused(request, "key unknown")
+        counted.note(request, 401)
+    assert list(counted._counts) == [(None, "", "key unknown", "::2", "")]
     await pool.close()
 
 
