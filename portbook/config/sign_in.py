@@ -36,6 +36,13 @@ class GrantSettings(_Strict):
     programmes: tuple[str, ...] = Field(default=(), description="Show only these programmes, likewise.")
     projects: tuple[str, ...] = Field(default=(), description="Show only these projects, likewise.")
 
+    @field_validator("portfolios", "programmes", "projects")
+    @classmethod
+    def _names_some(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:  # as written down: what is left out does not come by here
+            raise ValueError("must name at least one row: leave it out to show everything")
+        return value
+
     @model_validator(mode="after")
     def _admin_sees_everything(self) -> Self:
         if "admin" in self.scopes and (self.portfolios or self.programmes or self.projects):

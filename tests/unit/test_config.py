@@ -201,6 +201,10 @@ def test_a_configuration_cannot_be_changed() -> None:
             "`admin` sees everything",
         ),
         (
+            sign_in("issuer: https://a.example", grant="claim: x, value: y, projects: []"),
+            "2:85: `projects` must name at least one row",
+        ),
+        (
             sign_in("issuer: https://a.example")
             + sign_in("issuer: https://a.example").removeprefix("sign_in:\n"),
             "3:6: the issuer stands twice (put its grants together: it stands in line 2)",
