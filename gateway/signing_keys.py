@@ -14,10 +14,9 @@ import jwt
 import orjson
 
 from gateway.errors import SignInUnavailable, TokenRefused
-from portbook.errors import Problem
 
 Fetch = Callable[[str], Awaitable[bytes]]
-"""What stands at an address. Raises Problem; follows no redirect."""
+"""What stands at an address. Raises SignInUnavailable; follows no redirect."""
 
 ALGORITHMS = {
     **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "RSA"),
@@ -32,6 +31,7 @@ PAUSE_S = 30.0
 """At least so long after reading them, whatever keys tokens name."""
 RETRY_S = 5.0
 """The same where reading failed."""
+LOOK = "Check `issuer` and `discovery` in `sign_in`, and the network on the way there."
 _WEAKEST_RSA = 2_048
 _DIRECTORY = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -59,7 +59,7 @@ class SigningKeys:
         self._keys: Mapping[str, Key] = {}
         self._read_at = 0.0
         self._not_before = 0.0
-        self._failed: Problem | None = None
+        self._failed: SignInUnavailable | None = None
         self._reading = asyncio.Lock()
         self._in_background: asyncio.Task[None] | None = None
         self.withdrawn = 0
@@ -87,7 +87,7 @@ class SigningKeys:
         return found.public
 
     async def look(self) -> int:
-        """How many keys there are, read now. Raises Problem that says what is wrong."""
+        """How many keys there are, read now. Raises SignInUnavailable that says what is wrong."""
         self._keys = await self._read()
         return len(self._keys)
 
@@ -108,7 +108,7 @@ class SigningKeys:
                 return  # somebody else just did
             try:
                 keys = await self._read()
-            except Problem as problem:
+            except SignInUnavailable as problem:
                 self._failed = problem
                 self._not_before = time.monotonic() + min(RETRY_S, self._pause_s)
                 return
@@ -118,6 +118,17 @@ class SigningKeys:
             self._not_before = self._read_at + self._pause_s
 
     async def _read(self) -> Mapping[str, Key]:
+        """Raises SignInUnavailable, whatever went wrong: without it there were no pause before the next try."""
+        try:
+            return await self._published()
+        except SignInUnavailable:
+            raise
+        except Exception as error:
+            raise SignInUnavailable(
+                f"reading the keys failed: {type(error).__name__}: {str(error)[:200]}", self.discovery, LOOK
+            ) from error
+
+    async def _published(self) -> Mapping[str, Key]:
         metadata = _object(await self._fetch(self.discovery), self.discovery)
         if metadata.get("issuer") != self.issuer:
             raise SignInUnavailable(
@@ -132,7 +143,7 @@ class SigningKeys:
         keys: dict[str, Key] = {}
         for each in listed if isinstance(listed, list) else ():
             if isinstance(each, dict) and self._usable(each):
-                with suppress(jwt.PyJWTError, ValueError, TypeError):  # of a kind that we do not know
+                with suppress(Exception):  # whatever is odd about one, the others are good
                     public = jwt.PyJWK(each).key
                     if each["kty"] != "RSA" or public.key_size >= _WEAKEST_RSA:
                         keys[str(each.get("kid"))] = Key(each["kty"], each.get("alg"), public)
@@ -147,6 +158,8 @@ class SigningKeys:
 
     def _usable(self, key: Mapping[str, Any]) -> bool:
         if key.get("use", "sig") != "sig" or key.get("kty") not in ("RSA", "EC"):
+            return False
+        if "d" in key:  # the private part is published with it: anybody could have signed
             return False
         # Where an issuer has one list for many directories, a key may be another directory's.
         named, ours = (set(_DIRECTORY.findall(text)) for text in (str(key.get("issuer", "")), self.issuer))

@@ -21,8 +21,9 @@ import orjson
 
 from gateway.errors import NotAllowed, TokenRefused
 from gateway.signing_keys import ALGORITHMS, SigningKeys
-from register.errors import RegisterError
+from register.errors import RowNotFound
 from register.keys import Caller
+from register.query.errors import RowAmbiguous
 from register.query.scope import Reader, RowScope, name_scope, resolve_scope
 
 LONGEST = 16_384
@@ -156,7 +157,7 @@ class Tokens:
         for collection, reference in rows:
             try:
                 named = await name_scope(self.reader, {collection: [reference]})
-            except RegisterError as problem:
+            except (RowNotFound, RowAmbiguous) as problem:  # not where the register cannot tell
                 if shown is None:
                     _log.warning("a grant of sign_in shows less than it says: %s", problem.message)
                 continue

@@ -29,6 +29,7 @@ from portbook.cli import app
 from portbook.config.load import parse_config
 from portbook.errors import Problem
 from portbook.sign_in import authorization_uri, issuers_of, read_public
+from register.errors import RegisterError
 from register.keys import Caller
 from tests.fakes.issuer import CLIENT_ID, FakeIssuer, private_key
 from tests.fix_gateway import RunningGateway, Server, assert_problem, execute, insert
@@ -117,6 +118,16 @@ def test_a_grants_row_that_comes_later_is_shown_then(
     execute(register_url, f"UPDATE project SET key = 'LATER' WHERE id = '{WEB}'")
     time.sleep(0.1)
     assert keys(asked, partner) == ["LATER", "PAY"]
+
+
+async def test_while_the_register_cannot_tell_nobody_is_shown_an_empty_one(issuer: FakeIssuer) -> None:
+    class Away:
+        async def fetchrow(self, sql: str, *parameters: Any) -> Any:
+            raise RegisterError("the register's database does not answer")
+
+    tokens = Tokens((trusted(issuer.issuer),), Away())
+    with pytest.raises(RegisterError, match="does not answer"):
+        await tokens.caller(issuer.token(groups=[PARTNERS]))
 
 
 def test_who_is_granted_nothing_hears_which_claims_were_looked_at(
@@ -301,6 +312,55 @@ async def test_keys_are_read_again_by_the_hour_and_outlive_their_issuer_by_a_day
     await keys.close()
 
 
+async def test_an_odd_key_takes_no_other_away_and_an_odd_failure_has_its_pause(issuer: FakeIssuer) -> None:
+    issuer.publish("odd", private_key(60), alg="none")
+    leaked = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(private_key(61)))
+    issuer.published["leaked"] = {**leaked, "use": "sig", "kid": "leaked"}
+    assert await SigningKeys(issuer.issuer, read_public).look() == 1
+    tries = 0
+
+    async def broken(url: str) -> bytes:
+        nonlocal tries
+        tries += 1
+        raise FileNotFoundError("ca.pem")
+
+    keys = SigningKeys(issuer.issuer, broken)
+    for _ in range(3):
+        with pytest.raises(signing_keys.SignInUnavailable, match=r"ca\.pem"):
+            await keys.find("key-1", "RS256")
+    assert tries == 1
+
+
+@pytest.mark.parametrize(
+    ("head", "each", "told"),
+    [
+        ("", b" ", "did not answer within 1 s"),
+        ("", b" " * (1 << 21), "more than 1,048,576 bytes"),
+        ("Content-Encoding: gzip\r\n", b" ", "is packed"),
+    ],
+)
+async def test_an_issuer_that_drips_or_floods_is_left_in_time(
+    head: str, each: bytes, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            writer.write(f"HTTP/1.1 200 OK\r\n{head}Content-Length: 99999999\r\n\r\n".encode())
+            while not reader.at_eof():
+                writer.write(each)
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        writer.close()
+        left.set()
+
+    left = asyncio.Event()
+    monkeypatch.setattr("portbook.sign_in.WITHIN_S", 1.0)
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(signing_keys.SignInUnavailable, match=told):
+            await asyncio.wait_for(read_public(f"http://127.0.0.1:{port}/keys"), 5)
+        await asyncio.wait_for(left.wait(), 5)
+
+
 async def test_metadata_must_be_the_issuers_own_and_no_redirect_is_followed(issuer: FakeIssuer) -> None:
     looked = SigningKeys(issuer.issuer, read_public)
     assert await looked.look() == 1
@@ -312,7 +372,7 @@ async def test_metadata_must_be_the_issuers_own_and_no_redirect_is_followed(issu
     with pytest.raises(signing_keys.SignInUnavailable, match="no key"):
         await looked.look()
     issuer.wire.faults.redirect_to = f"{issuer.url}/elsewhere"
-    with pytest.raises(signing_keys.Problem, match="redirects"):
+    with pytest.raises(signing_keys.SignInUnavailable, match="redirects"):
         await looked.look()
     assert "/elsewhere" not in str(issuer.wire.counts)
 
