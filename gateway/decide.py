@@ -1,5 +1,6 @@
 """What people decide over HTTP: links joined or refused, values pinned, findings waived. Everything here
-needs the scope `admin` and is written down with the name of the key."""
+needs the scope `admin` and is written down with the name of the key or account. People choose what an account is
+called: the audit also says which it was."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from gateway.auth import signed_in
 from gateway.bodies import read_model
 from gateway.errors import HttpProblem
 from register.decisions import Decisions, deciding
+from register.keys import Caller
 from register.waivers import end_waivers_of, waive_finding
 
 LARGEST = 64 << 10
@@ -65,8 +67,8 @@ Body = TypeVar("Body", bound=_Body)
 
 async def new_link(request: Request) -> Response:
     """201 with the link's id."""
-    actor, body = await _actor(request), await read_model(request, NewLink, LARGEST)
-    async with _deciding(request, actor) as decisions:
+    caller, body = await _caller(request), await read_model(request, NewLink, LARGEST)
+    async with _deciding(request, caller) as decisions:
         one, other = [await decisions.own_id(body.entity, word) for word in (body.one, body.other)]
         decide = decisions.same if body.verdict == "same" else decisions.different
         link = await decide(body.entity, one, other, body.reason)
@@ -75,16 +77,16 @@ async def new_link(request: Request) -> Response:
 
 async def decide_link(request: Request) -> Response:
     """200; the link as it stands now is at its address."""
-    actor, body = await _actor(request), await read_model(request, Verdict, LARGEST)
-    async with _deciding(request, actor) as decisions:
+    caller, body = await _caller(request), await read_model(request, Verdict, LARGEST)
+    async with _deciding(request, caller) as decisions:
         link_id = await decisions.verdict(request.path_params["link"], body.verdict, body.reason)
         return _answer(decisions, 200, id=link_id)
 
 
 async def new_pin(request: Request) -> Response:
     """201 with the pin's id."""
-    actor, body = await _actor(request), await read_model(request, NewPin, LARGEST)
-    async with _deciding(request, actor) as decisions:
+    caller, body = await _caller(request), await read_model(request, NewPin, LARGEST)
+    async with _deciding(request, caller) as decisions:
         row = await decisions.own_id(body.entity, body.row)
         expires_at: datetime | None = body.expires_at
         pin = await decisions.pin(body.entity, row, body.field, body.value, body.reason, expires_at)
@@ -93,32 +95,32 @@ async def new_pin(request: Request) -> Response:
 
 async def release_pin(request: Request) -> Response:
     """200; the reason comes as a parameter, since a DELETE has no body."""
-    actor, reason = await _actor(request), _reason(request)
-    async with _deciding(request, actor) as decisions:
+    caller, reason = await _caller(request), _reason(request)
+    async with _deciding(request, caller) as decisions:
         pin_id = await decisions.release(request.path_params["pin"], reason)
         return _answer(decisions, 200, id=pin_id)
 
 
 async def new_waiver(request: Request) -> Response:
     """201 with the waiver's id."""
-    actor, body = await _actor(request), await read_model(request, NewWaiver, LARGEST)
+    caller, body = await _caller(request), await read_model(request, NewWaiver, LARGEST)
     finding = request.path_params["finding"]
     async with _writing(request).acquire() as connection, connection.transaction():
-        waiver = await waive_finding(connection, finding, reason=body.reason, actor=actor, until=body.until)
+        waiver = await waive_finding(connection, finding, reason=body.reason, until=body.until, **_by(caller))
     return Response(orjson.dumps({"data": {"id": waiver}}), status_code=201, media_type="application/json")
 
 
 async def end_waivers(request: Request) -> Response:
     """200; the waivers for this finding alone have ended."""
-    actor, reason = await _actor(request), _reason(request)
+    caller, reason = await _caller(request), _reason(request)
     finding = request.path_params["finding"]
     async with _writing(request).acquire() as connection, connection.transaction():
-        finding = await end_waivers_of(connection, finding, reason=reason, actor=actor)
+        finding = await end_waivers_of(connection, finding, reason=reason, **_by(caller))
     return Response(orjson.dumps({"data": {"id": finding}}), media_type="application/json")
 
 
-def _deciding(request: Request, actor: str) -> Any:
-    return deciding(_writing(request), request.app.state.policy, actor)
+def _deciding(request: Request, caller: Caller) -> Any:
+    return deciding(_writing(request), request.app.state.policy, caller.name, caller.noted)
 
 
 def _writing(request: Request) -> Any:
@@ -138,8 +140,12 @@ def _reason(request: Request) -> str:
     return reason
 
 
-async def _actor(request: Request) -> str:
-    return (await signed_in(request, "admin")).name
+async def _caller(request: Request) -> Caller:
+    return await signed_in(request, "admin")
+
+
+def _by(caller: Caller) -> Any:
+    return {"actor": caller.name, "noted": caller.noted}
 
 
 def _answer(decisions: Decisions, status: int, **shown: str) -> Response:

@@ -3,7 +3,7 @@ why, in the register and in the audit, and can be taken back."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -42,10 +42,13 @@ class DecisionWaits(RegisterError):
 class Decisions:
     """Decides within one transaction, while no page is being written."""
 
-    def __init__(self, connection: Connection, policy: Policy, actor: str) -> None:
+    def __init__(
+        self, connection: Connection, policy: Policy, actor: str, noted: Mapping[str, str] | None = None
+    ) -> None:
         self._connection = connection
         self._policy = policy
         self._actor = actor
+        self._noted = dict(noted or {})
         self.changed = 0
         """Rows that were written."""
 
@@ -278,13 +281,16 @@ class Decisions:
     async def _note(self, action: str, subject: str, detail: dict[str, Any]) -> None:
         await self._connection.execute(
             "INSERT INTO audit (actor, action, subject, detail) VALUES ($1, $2, $3, $4)",
-            self._actor, action, subject, orjson.dumps(detail).decode(),
+            self._actor, action, subject, orjson.dumps({**self._noted, **detail}).decode(),
         )  # fmt: skip
 
 
 @asynccontextmanager
-async def deciding(pool: Pool, policy: Policy, actor: str) -> AsyncIterator[Decisions]:
-    """Open a transaction for decisions; leaving it commits. Waits until no page is being written."""
+async def deciding(
+    pool: Pool, policy: Policy, actor: str, noted: Mapping[str, str] | None = None
+) -> AsyncIterator[Decisions]:
+    """Open a transaction for decisions; leaving it commits. Waits until no page is being written. `noted` says in the
+    audit who it is, whatever name they chose."""
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(f"SET LOCAL lock_timeout = '{_PATIENCE_S}s'")
         try:
@@ -294,7 +300,7 @@ async def deciding(pool: Pool, policy: Policy, actor: str) -> AsyncIterator[Deci
                 "the register is being written just now",
                 hint="Decide again in a minute; a `plan` or a long page ends.",
             ) from None
-        yield Decisions(connection, policy, actor)
+        yield Decisions(connection, policy, actor, noted)
 
 
 def _ends(link: Any) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -30,9 +31,11 @@ async def waive(
     finding: str | None = None,
     entity: str | None = None,
     row: str | None = None,
+    noted: Mapping[str, str] | None = None,
 ) -> tuple[str, int]:
     """Waive a finding, those of a code about one row, or all of a code, also those that are still to come. Returns the
-    waiver's id and how many findings it concerns now. Raises WaiverInvalid."""
+    waiver's id and how many findings it concerns now. `noted` says in the audit who it is, whatever name they chose.
+    Raises WaiverInvalid."""
     if until <= datetime.now(UTC):
         raise WaiverInvalid("the waiver would have ended already", detail=until.isoformat())
     reason = reason.replace("\x00", "�").strip()
@@ -56,7 +59,7 @@ async def waive(
     )  # fmt: skip
     await _settle(connection, [code])
     count = await connection.fetchval("SELECT count(*) FROM finding WHERE waiver_id = $1", waiver)
-    detail = {"waiver": waiver, "reason": reason, "until": until.isoformat()}
+    detail = {**(noted or {}), "waiver": waiver, "reason": reason, "until": until.isoformat()}
     await _note(
         connection, actor, "finding waived", " ".join(filter(None, (code, finding, entity, row))), detail
     )
@@ -64,7 +67,13 @@ async def waive(
 
 
 async def waive_finding(
-    connection: Connection, finding: str, *, reason: str, actor: str, until: datetime
+    connection: Connection,
+    finding: str,
+    *,
+    reason: str,
+    actor: str,
+    until: datetime,
+    noted: Mapping[str, str] | None = None,
 ) -> str:
     """Waive this one finding, given by its id or by how only that id begins; returns the waiver's id. Raises
     RowNotFound."""
@@ -72,12 +81,20 @@ async def waive_finding(
     if found["closed_at"] is not None:
         raise WaiverInvalid("the finding is closed already", detail=f"finding {finding}")
     waiver, _ = await waive(
-        connection, found["code"], reason=reason, actor=actor, until=until, finding=str(found["id"])
+        connection,
+        found["code"],
+        reason=reason,
+        actor=actor,
+        until=until,
+        finding=str(found["id"]),
+        noted=noted,
     )
     return waiver
 
 
-async def end_waivers_of(connection: Connection, finding: str, *, reason: str, actor: str) -> str:
+async def end_waivers_of(
+    connection: Connection, finding: str, *, reason: str, actor: str, noted: Mapping[str, str] | None = None
+) -> str:
     """Take back the waivers of this finding alone. Returns the finding's id. Raises RowNotFound, or WaiverInvalid
     where it is waived with others."""
     found = await _finding(connection, finding)
@@ -94,7 +111,7 @@ async def end_waivers_of(connection: Connection, finding: str, *, reason: str, a
             detail=f"finding {finding}",
             hint=f"End waiver {found['waiver_id']}." if found["waiver_id"] else "It is not waived.",
         )
-    await _ended(connection, [found["code"]], [row[0] for row in ended], reason, actor)
+    await _ended(connection, [found["code"]], [row[0] for row in ended], reason, actor, noted)
     return str(found["id"])
 
 
@@ -145,11 +162,18 @@ async def _settle(connection: Connection, codes: list[str]) -> None:
 
 
 async def _ended(
-    connection: Connection, codes: list[str], waivers: list[str], reason: str, actor: str
+    connection: Connection,
+    codes: list[str],
+    waivers: list[str],
+    reason: str,
+    actor: str,
+    noted: Mapping[str, str] | None = None,
 ) -> None:
     await _settle(connection, codes)
     for waiver in waivers:
-        await _note(connection, actor, "waiver ended", f"waiver {waiver}", {"reason": reason})
+        await _note(
+            connection, actor, "waiver ended", f"waiver {waiver}", {**(noted or {}), "reason": reason}
+        )
 
 
 async def _finding(connection: Connection, finding: str) -> Any:
