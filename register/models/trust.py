@@ -568,6 +568,7 @@ class Audit(SQLModel, table=True):
     __table_args__ = (
         Index("audit_action_ix", "action", "seq"),
         Index("audit_actor_ix", "actor", "seq"),
+        Index("audit_at_ix", "at"),
     )
 
     seq: int | None = _serial("Rises with time.")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest
 
@@ -17,7 +18,12 @@ from gateway.app import create_app
 from portbook.cli import app
 from register.audit import list_audit
 from register.db import open_pool, open_read_pool
+from register.decisions import deciding
+from register.errors import QueryInvalid
 from register.keys import Caller, create_key, list_keys, revoke_key
+from register.policy import Policy
+from register.query import QueryTooSlow
+from register.waivers import end_waivers_of, waive_finding
 from tests.fix_gateway import Server, assert_problem, execute, with_pool
 from tests.fix_postgres import run_apart
 
@@ -212,6 +218,43 @@ async def test_an_address_that_is_refused_all_day_is_one_of_the_days_addresses(d
         uses.refused(request, "key unknown")
         counted.note(request, 401)
     assert list(counted._counts) == [(None, "", "key unknown", "::2", "")]
+    await pool.close()
+
+
+async def test_lines_since_an_instant_are_found_by_it_and_a_question_that_takes_long_is_told_so(
+    database: str,
+) -> None:
+    pool = await open_pool(database, size=1, statement_timeout_ms=200)
+    for since in (datetime(2026, 1, 1, tzinfo=UTC), datetime.now(UTC) + timedelta(days=1)):
+        await pool.execute("INSERT INTO audit (actor, action, at) VALUES ('a', 'b', $1)", since)
+        await pool.execute("INSERT INTO audit (actor, action, at) VALUES ('a', 'c', '2020-01-01')")
+        assert len(await list_audit(pool, since=since, actor="a")) == 1
+    with pytest.raises(QueryInvalid):
+        await list_audit(pool, actor="a\0")
+    owner = await asyncpg.connect(database)
+    async with owner.transaction():
+        await owner.execute("LOCK TABLE audit")
+        with pytest.raises(QueryTooSlow):
+            await list_audit(pool)
+    await owner.close()
+    await pool.close()
+
+
+async def test_a_decision_says_which_account_it_was_whatever_it_is_called(database: str) -> None:
+    pool = await open_pool(database, size=1)
+    account = Caller(UUID(int=1), "The Board", frozenset({"admin"}), None, "https://issuer#4711")
+    async with deciding(pool, Policy(()), account.name, account.noted) as decisions:
+        await decisions._note("link joined", "project", {"reason": "x"})
+    finding, by = str(UUID(int=7)), {"reason": "x", "actor": account.name, "noted": account.noted}
+    await pool.execute(
+        "INSERT INTO finding (id, code, severity, message) VALUES ($1, 'c', 'warning', 'm')", finding
+    )
+    async with pool.acquire() as connection, connection.transaction():
+        await waive_finding(connection, finding, until=datetime(2999, 1, 1, tzinfo=UTC), **by)
+        await end_waivers_of(connection, finding, **by)
+    found = await list_audit(pool)
+    assert [line["action"] for line in found] == ["waiver ended", "finding waived", "link joined"]
+    assert {line["detail"]["account"] for line in found} == {"https://issuer#4711"}
     await pool.close()
 
 
