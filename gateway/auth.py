@@ -35,6 +35,11 @@ async def caller_of(
         except (TokenRefused, NotAllowed) as problem:
             refused(request, "token refused" if isinstance(problem, TokenRefused) else "nothing granted")
             raise
+    elif is_token(credentials):
+        refused(request, "token refused")
+        raise NotSignedIn(
+            "this is a token, sent as if it were a key", "Send tokens as `Authorization: Bearer eyJ…`."
+        )
     else:
         found = await keyring.caller(credentials)
         if isinstance(found, Refused):

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from gateway.auth import signed_in
 from gateway.bodies import read_model
-from gateway.errors import HttpProblem
+from gateway.errors import HttpProblem, NotAllowed
 from gateway.rest import PREFIX, each_once, read_limit
 from register.addresses import Network
 from register.query import MAX_LIMIT, NameUnknown, QueryTooLarge, parse_as_of
@@ -122,6 +122,10 @@ async def every(request: Request) -> Response:
 async def create(request: Request) -> Response:
     """201, with the secret, which cannot be shown again."""
     maker, body = await _maker(request), await read_model(request, NewWebhook, LARGEST)
+    if maker.key_id is None:  # nobody could take from it what it is told, when the account's token has ended
+        raise NotAllowed(
+            "webhooks are made with a key", "`portbook keys create NAME --scope webhooks` makes one."
+        )
     desk = _desk(request)
     async with _pool(request).acquire() as connection, connection.transaction():
         webhook_id, secret = await create_webhook(
@@ -232,7 +236,6 @@ async def delivery(request: Request) -> Response:
 
 async def _maker(request: Request) -> Maker:
     caller = await signed_in(request, "webhooks")
-    # What an account makes goes on when its token has ended: it belongs to nobody's key, as what a command makes.
     return Maker(caller.name, None if caller.account else caller.key_id, own_only=not caller.may("admin"))
 
 

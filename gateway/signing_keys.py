@@ -67,15 +67,12 @@ class SigningKeys:
 
     async def find(self, name: str | None, algorithm: str) -> Any:
         """The public key of this name (`kid`). Raises TokenRefused, or SignInUnavailable where nobody can tell."""
-        age = time.monotonic() - self._read_at
-        if self._keys and age > KEPT_S:
-            self._keys = {}
         found = self._known(name)
         if found is None:
             await self._read_anew()
             found = self._known(name)
-        elif age > REFRESH_S and (self._in_background is None or self._in_background.done()):
-            self._in_background = asyncio.create_task(self._read_anew())
+        else:
+            self.freshen()
         if found is None:
             if self._failed is not None:
                 raise SignInUnavailable(
@@ -85,6 +82,14 @@ class SigningKeys:
         if found.kind != ALGORITHMS[algorithm] or found.algorithm not in (None, algorithm):
             raise TokenRefused(f"the token's key is not one for {algorithm}")
         return found.public
+
+    def freshen(self) -> None:
+        """Read keys anew by the hour, in the background: also where all that is asked with was verified before."""
+        now = time.monotonic()
+        if now - self._read_at <= REFRESH_S or now < self._not_before:
+            return
+        if self._in_background is None or self._in_background.done():
+            self._in_background = asyncio.create_task(self._read_anew())
 
     async def look(self) -> int:
         """How many keys there are, read now. Raises SignInUnavailable that says what is wrong."""
@@ -98,6 +103,8 @@ class SigningKeys:
                 await self._in_background
 
     def _known(self, name: str | None) -> Key | None:
+        if time.monotonic() - self._read_at > KEPT_S:
+            return None
         if name is None:
             return next(iter(self._keys.values())) if len(self._keys) == 1 else None
         return self._keys.get(name)
@@ -112,7 +119,8 @@ class SigningKeys:
                 self._failed = problem
                 self._not_before = time.monotonic() + min(RETRY_S, self._pause_s)
                 return
-            self.withdrawn += bool(self._keys.keys() - keys.keys())
+            # One of the same name may be another key.
+            self.withdrawn += any(keys.get(name) != key for name, key in self._keys.items())
             self._keys, self._failed = keys, None
             self._read_at = time.monotonic()
             self._not_before = self._read_at + self._pause_s

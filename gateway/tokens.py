@@ -100,6 +100,8 @@ class Tokens:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[place] = known
+        else:
+            known.issuer.keys.freshen()
         if known.rows and known.looked_at + self.remember_s <= time.monotonic():
             scope = await self._scope(known.rows)
             known.caller = _restricted(known.caller, scope)
@@ -135,6 +137,11 @@ class Tokens:
             raise _refusal(error, issuer) from None
         except (ValueError, OverflowError, RecursionError):
             raise TokenRefused("the token cannot be read") from None
+        if _tells_who_only(claims):
+            raise TokenRefused(
+                "this is an ID token, which tells a program who signed in",
+                "Send the access token that came with it.",
+            )
         return _granted(issuer, claims, withdrawn)
 
     def _issuer(self, name: object) -> Issuer:
@@ -191,6 +198,13 @@ def _unverified(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return parts[0], parts[1]
 
 
+def _tells_who_only(claims: Mapping[str, Any]) -> bool:
+    """Whether this is an ID token. Keycloak's access tokens may have a `nonce` as well, and say `typ: Bearer`."""
+    return bool({"at_hash", "c_hash"} & claims.keys()) or (
+        "nonce" in claims and claims.get("typ") != "Bearer"
+    )
+
+
 def _refusal(error: jwt.PyJWTError, issuer: Issuer) -> TokenRefused:
     match error:
         case jwt.ExpiredSignatureError():
@@ -229,7 +243,7 @@ def _granted(issuer: Issuer, claims: Mapping[str, Any], withdrawn: int) -> _Veri
 
 def _ungranted(issuer: Issuer, claims: Mapping[str, Any]) -> tuple[str, str]:
     looked = list(dict.fromkeys(grant.claim for grant in issuer.grants))
-    words = ", ".join(f"`{claim}`{'' if _values(claim, claims) else ' (not there)'}" for claim in looked)
+    words = ", ".join(f"`{claim}`{_lacking(claim, claims)}" for claim in looked)
     elsewhere = claims.get("_claim_names")
     if "groups" in looked and (
         (isinstance(elsewhere, dict) and "groups" in elsewhere) or claims.get("hasgroups")
@@ -244,13 +258,24 @@ def _ungranted(issuer: Issuer, claims: Mapping[str, Any]) -> tuple[str, str]:
     )
 
 
+def _lacking(claim: str, claims: Mapping[str, Any]) -> str:
+    if not _values(claim, claims):
+        return " (not there)"
+    return " (`email_verified` is not true)" if claim == "email" and not _verified(claims) else ""
+
+
 def _fits(grant: Grant, claims: Mapping[str, Any]) -> bool:
-    if grant.claim == "email" and claims.get("email_verified") in (False, "false"):
+    if grant.claim == "email" and not _verified(claims):
         return False
     values = _values(grant.claim, claims)
     if grant.claim in _ADDRESSES:
         return grant.value.casefold() in (value.casefold() for value in values)
     return grant.value in values
+
+
+def _verified(claims: Mapping[str, Any]) -> bool:
+    """Whether the issuer says that the address is the account's own: anybody can write down another's."""
+    return claims.get("email_verified") is True or claims.get("email_verified") == "true"
 
 
 def _values(claim: str, claims: Mapping[str, Any]) -> list[str]:

@@ -89,7 +89,8 @@ def test_claims_give_scopes_and_rows_through_every_door(asked: httpx.Client, iss
         ({"groups": [PARTNERS]}, ["PAY"]),
         ({"groups": [PARTNERS], "roles": ["Portbook.Admin"]}, ["PAY", "WEB"]),
         ({"scp": "openid everything.read"}, ["PAY", "WEB"]),
-        ({"email": "boss@acme.com"}, ["PAY", "WEB"]),
+        ({"email": "boss@acme.com", "email_verified": True}, ["PAY", "WEB"]),
+        ({"groups": [STAFF], "nonce": "n", "typ": "Bearer"}, ["PAY", "WEB"]),
         ({"realm_access": {"roles": ["pmo"]}}, ["PAY", "WEB"]),
         ({"groups": [STAFF], "iss": issuer.issuer_v1, "aud": "api://portbook", "ver": "1.0"}, ["PAY", "WEB"]),
     ):
@@ -108,6 +109,9 @@ def test_claims_give_scopes_and_rows_through_every_door(asked: httpx.Client, iss
     for token, status in ((partner, 403), (admin, 200)):
         assert get(asked, token, "/metrics").status_code == status
     assert_problem(get(asked, partner, "/api/v1/webhooks"), 403, "API003")
+    hook = {"name": "a", "url": "https://a.example"}
+    made = asked.post("/api/v1/webhooks", json=hook, headers={"Authorization": f"Bearer {admin}"})
+    assert "made with a key" in assert_problem(made, 403, "API003")["detail"]
 
 
 def test_a_grants_row_that_comes_later_is_shown_then(
@@ -138,8 +142,9 @@ def test_who_is_granted_nothing_hears_which_claims_were_looked_at(
     assert STRANGERS not in body["detail"]
     too_many = {"_claim_names": {"groups": "src1"}, "_claim_sources": {"src1": {"endpoint": "https://x"}}}
     assert "too many" in assert_problem(get(asked, issuer.token(**too_many)), 403, "API003")["detail"]
-    unproved = issuer.token(email="boss@acme.com", email_verified=False)
-    assert_problem(get(asked, unproved), 403, "API003")
+    for unproved in ({}, {"email_verified": False}, {"email_verified": 1}):
+        body = assert_problem(get(asked, issuer.token(email="boss@acme.com", **unproved)), 403, "API003")
+        assert "`email_verified` is not true" in body["detail"]
 
 
 def test_a_token_that_is_not_right_in_every_part_is_refused_with_the_reason(
@@ -173,6 +178,8 @@ def test_a_token_that_is_not_right_in_every_part_is_refused_with_the_reason(
         "Microsoft Graph": issuer.token(header={"nonce": "abc"}, **staff),
         "no access token": issuer.token(header={"typ": "logout+jwt"}, **staff),
         "no access token, but": issuer.token(header={"crit": ["exp"]}, **staff),
+        "an ID token": issuer.token(nonce="n", **staff),
+        "an ID token,": issuer.token(at_hash="h", **staff),
         "does not publish": issuer.token(header={"kid": "../../keys"}, **staff),
         "not one for ES256": issuer.token(header={"alg": "ES256"}, signed_by=private_key(7, "EC"), **staff),
         "characters": issuer.token(groups=[STAFF] * (LONGEST // 40)),
@@ -187,7 +194,8 @@ def test_a_token_that_is_not_right_in_every_part_is_refused_with_the_reason(
     assert get(asked, issuer.token(exp=now - 30, **staff)).status_code == 200  # clocks may differ
     assert asked.get(f"/odata/v4/Projects?key={good}").status_code == 401
     basic = httpx.BasicAuth("x", good)
-    assert asked.get("/api/v1/projects", auth=basic).status_code == 401
+    answer = asked.get("/api/v1/projects", auth=basic)
+    assert "Send tokens as `Authorization: Bearer" in assert_problem(answer, 401, "API002")["hint"]
 
 
 _ODD = st.recursive(
@@ -243,7 +251,9 @@ def test_keys_are_read_once_and_a_token_that_has_ended_is_not_remembered(
     assert "has ended" in assert_problem(get(asked, short), 401, "API005")["detail"]
 
 
-def test_new_keys_are_found_and_withdrawn_ones_end(asked: httpx.Client, issuer: FakeIssuer) -> None:
+def test_new_keys_are_found_and_withdrawn_ones_end(
+    asked: httpx.Client, issuer: FakeIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old = issuer.token(groups=[STAFF])
     assert keys(asked, old)
     issuer.rotate(kind="EC")
@@ -254,6 +264,14 @@ def test_new_keys_are_found_and_withdrawn_ones_end(asked: httpx.Client, issuer: 
     time.sleep(0.15)
     assert keys(asked, issuer.token(groups=[STAFF]))
     assert_problem(get(asked, old), 401, "API005")
+    other = issuer.token(groups=[STAFF])
+    assert keys(asked, other)
+    issuer.publish("key-3", private_key(70))  # another key by the same name
+    time.sleep(0.15)
+    monkeypatch.setattr(signing_keys, "REFRESH_S", 0.05)
+    assert keys(asked, other)  # as was verified; keys are read anew in the background
+    time.sleep(0.3)
+    assert_problem(get(asked, other), 401, "API005")
     weak = private_key(50, bits=1024)
     issuer.publish("weak", weak)
     time.sleep(0.15)
