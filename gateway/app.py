@@ -38,7 +38,7 @@ from register.query.revision import Revisions
 
 STATEMENT_TIMEOUT_MS = 5_000
 EXPORT_TIMEOUT_MS = 900_000
-HIGHEST_COST = 20_000_000
+HIGHEST_COST = 4_000_000
 """By PostgreSQL's estimate: ten times what it finished in five seconds on two slow cores."""
 
 

@@ -152,7 +152,7 @@ class Gateway(_Strict):
         description="Requests that one key may make in a second, five seconds' worth at a time.",
     )
     highest_cost: int | None = Field(
-        default=20_000_000,
+        default=4_000_000,
         ge=1_000,
         description="What a question may cost by PostgreSQL's estimate, in its unit; `null`: whatever it does.",
     )

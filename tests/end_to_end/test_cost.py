@@ -8,7 +8,8 @@ from uuid import UUID
 import httpx
 import pytest
 
-from gateway.app import create_app
+from gateway.app import HIGHEST_COST, create_app
+from portbook.config.model import Gateway
 from register.db import open_read_pool
 from register.query import Lanes, RowScope
 from register.query.compile import Statement
@@ -57,6 +58,12 @@ def test_a_costly_question_is_refused_with_the_estimate_at_every_door(api: httpx
     assert {detail["code"] for detail in odata["details"]} == {"estimate", "limit", "hint"}
     # A file is bounded by its own time, and by turns.
     assert api.get("/api/v1/projects?format=csv&fields=key,title&order=-budget").status_code == 200
+
+
+def test_the_limit_holds_what_five_seconds_do_and_not_much_more() -> None:
+    assert (
+        Gateway().highest_cost == HIGHEST_COST == 4_000_000
+    )  # docs/configuration.md: some 2,000,000 in five seconds
 
 
 async def test_a_warm_question_is_not_estimated_again_unless_its_values_differ_much(database: str) -> None:
