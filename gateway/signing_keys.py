@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -39,10 +39,15 @@ _DIRECTORY = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNOR
 class Key(NamedTuple):
     """A public key, and what it is for."""
 
+    name: str | None
+    """Its `kid`; issuers with one key may leave it out."""
     kind: str
     algorithm: str | None
     """The only one, where the issuer says so."""
     public: Any
+
+    def fits(self, algorithm: str) -> bool:
+        return self.kind == ALGORITHMS[algorithm] and self.algorithm in (None, algorithm)
 
 
 class SigningKeys:
@@ -56,7 +61,7 @@ class SigningKeys:
         self.discovery = discovery or f"{issuer.rstrip('/')}/.well-known/openid-configuration"
         self._fetch = fetch
         self._pause_s = pause_s
-        self._keys: Mapping[str, Key] = {}
+        self._keys: Sequence[Key] = ()
         self._read_at = 0.0
         self._not_before = 0.0
         self._failed: SignInUnavailable | None = None
@@ -65,23 +70,26 @@ class SigningKeys:
         self.withdrawn = 0
         """How often a key was there no longer: what it signed may have been verified already."""
 
-    async def find(self, name: str | None, algorithm: str) -> Any:
-        """The public key of this name (`kid`). Raises TokenRefused, or SignInUnavailable where nobody can tell."""
+    async def find(self, name: str | None, algorithm: str) -> list[Any]:
+        """The public keys that may be meant: of this name (`kid`), else those without one; where a token
+        names none, all. Those that fit the algorithm alone. Raises TokenRefused, or SignInUnavailable where nobody can
+        tell."""
         found = self._known(name)
-        if found is None:
+        if not found:
             await self._read_anew()
-            found = self._known(name)
+            found = self._known(name) or self._nameless()
         else:
             self.freshen()
-        if found is None:
+        if not found:
             if self._failed is not None:
                 raise SignInUnavailable(
                     f"the keys of {self.issuer} cannot be read: {self._failed.message}", self._failed.detail
                 )
             raise TokenRefused("the token is signed with a key that its issuer does not publish")
-        if found.kind != ALGORITHMS[algorithm] or found.algorithm not in (None, algorithm):
+        fitting = [key.public for key in found if key.fits(algorithm)]
+        if not fitting:
             raise TokenRefused(f"the token's key is not one for {algorithm}")
-        return found.public
+        return fitting
 
     def freshen(self) -> None:
         """Read keys anew by the hour, in the background: also where all that is asked with was verified before."""
@@ -102,12 +110,13 @@ class SigningKeys:
             with suppress(asyncio.CancelledError):
                 await self._in_background
 
-    def _known(self, name: str | None) -> Key | None:
+    def _known(self, name: str | None) -> list[Key]:
         if time.monotonic() - self._read_at > KEPT_S:
-            return None
-        if name is None:
-            return next(iter(self._keys.values())) if len(self._keys) == 1 else None
-        return self._keys.get(name)
+            return []
+        return [key for key in self._keys if name is None or key.name == name]
+
+    def _nameless(self) -> list[Key]:
+        return [key for key in self._known(None) if key.name is None]
 
     async def _read_anew(self) -> None:
         async with self._reading:
@@ -120,12 +129,12 @@ class SigningKeys:
                 self._not_before = time.monotonic() + min(RETRY_S, self._pause_s)
                 return
             # One of the same name may be another key.
-            self.withdrawn += any(keys.get(name) != key for name, key in self._keys.items())
+            self.withdrawn += any(key not in keys for key in self._keys)
             self._keys, self._failed = keys, None
             self._read_at = time.monotonic()
             self._not_before = self._read_at + self._pause_s
 
-    async def _read(self) -> Mapping[str, Key]:
+    async def _read(self) -> Sequence[Key]:
         """Raises SignInUnavailable, whatever went wrong: without it there were no pause before the next try."""
         try:
             return await self._published()
@@ -136,7 +145,7 @@ class SigningKeys:
                 f"reading the keys failed: {type(error).__name__}: {str(error)[:200]}", self.discovery, LOOK
             ) from error
 
-    async def _published(self) -> Mapping[str, Key]:
+    async def _published(self) -> Sequence[Key]:
         metadata = _object(await self._fetch(self.discovery), self.discovery)
         if metadata.get("issuer") != self.issuer:
             raise SignInUnavailable(
@@ -148,13 +157,16 @@ class SigningKeys:
         if not isinstance(address, str) or not self._trusted(address):
             raise SignInUnavailable("the metadata names no https address of keys", self.discovery)
         listed = _object(await self._fetch(address), address).get("keys")
-        keys: dict[str, Key] = {}
+        keys: list[Key] = []
         for each in listed if isinstance(listed, list) else ():
             if isinstance(each, dict) and self._usable(each):
                 with suppress(Exception):  # whatever is odd about one, the others are good
                     public = jwt.PyJWK(each).key
                     if each["kty"] != "RSA" or public.key_size >= _WEAKEST_RSA:
-                        keys[str(each.get("kid"))] = Key(each["kty"], each.get("alg"), public)
+                        name = each.get("kid")
+                        keys.append(
+                            Key(None if name is None else str(name), each["kty"], each.get("alg"), public)
+                        )
         if not keys:
             raise SignInUnavailable("the issuer publishes no key for RS256, ES256 and their kin", address)
         return keys

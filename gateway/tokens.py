@@ -126,17 +126,9 @@ class Tokens:
             raise TokenRefused(f"this is no access token, but {str(header.get('typ'))[:40]!r}")
         issuer = self._issuer(claims.get("iss"))
         name = header.get("kid")
-        key = await issuer.keys.find(name if isinstance(name, str) else None, algorithm)
+        keys = await issuer.keys.find(name if isinstance(name, str) else None, algorithm)
         withdrawn = issuer.keys.withdrawn
-        try:
-            claims = jwt.decode(
-                token, key, algorithms=[algorithm], audience=issuer.audiences, issuer=issuer.keys.issuer,
-                leeway=LEEWAY_S, options={"require": ["exp", "iss", "aud", "sub"]},
-            )  # fmt: skip
-        except jwt.PyJWTError as error:
-            raise _refusal(error, issuer) from None
-        except (ValueError, OverflowError, RecursionError):
-            raise TokenRefused("the token cannot be read") from None
+        claims = _decoded(token, keys, algorithm, issuer)
         if _tells_who_only(claims):
             raise TokenRefused(
                 "this is an ID token, which tells a program who signed in",
@@ -198,6 +190,23 @@ def _unverified(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return parts[0], parts[1]
 
 
+def _decoded(token: str, keys: Sequence[Any], algorithm: str, issuer: Issuer) -> dict[str, Any]:
+    """The claims, as one of the keys proves them. Raises TokenRefused."""
+    for key in keys:
+        try:
+            return jwt.decode(
+                token, key, algorithms=[algorithm], audience=issuer.audiences, issuer=issuer.keys.issuer,
+                leeway=LEEWAY_S, options={"require": ["exp", "iss", "aud", "sub"]},
+            )  # fmt: skip
+        except jwt.InvalidSignatureError:
+            continue
+        except jwt.PyJWTError as error:
+            raise _refusal(error, issuer) from None
+        except (ValueError, OverflowError, RecursionError):
+            raise TokenRefused("the token cannot be read") from None
+    raise TokenRefused("the token's signature is wrong")
+
+
 def _tells_who_only(claims: Mapping[str, Any]) -> bool:
     """Whether this is an ID token. Keycloak's access tokens may have a `nonce` as well, and say `typ: Bearer`."""
     return bool({"at_hash", "c_hash"} & claims.keys()) or (
@@ -218,7 +227,7 @@ def _refusal(error: jwt.PyJWTError, issuer: Issuer) -> TokenRefused:
             )
         case jwt.MissingRequiredClaimError():
             return TokenRefused(f"the token lacks the claim `{error.claim}`")
-        case jwt.InvalidSignatureError() | jwt.InvalidKeyError():
+        case jwt.InvalidKeyError():
             return TokenRefused("the token's signature is wrong")
     return TokenRefused(f"the token cannot be taken: {str(error)[:200]}")
 

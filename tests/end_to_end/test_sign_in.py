@@ -219,7 +219,7 @@ def test_whatever_an_issuer_signs_is_taken_or_refused_with_a_reason(
 ) -> None:
     kind = GRANTS[0]
     keys = SigningKeys("https://issuer.example", read_public)
-    keys._keys = {"k": Key("RSA", None, private_key(1).public_key())}
+    keys._keys = [Key("k", "RSA", None, private_key(1).public_key())]
     keys._read_at, keys._not_before = time.monotonic(), math.inf
     tokens = Tokens((Issuer(keys, ("us",), GRANTS),), None)  # type: ignore[arg-type]
     told = {
@@ -379,6 +379,18 @@ async def test_an_issuer_that_drips_or_floods_is_left_in_time(
         await asyncio.wait_for(left.wait(), 5)
 
 
+def test_keys_without_a_name_are_tried_one_after_the_other(asked: httpx.Client, issuer: FakeIssuer) -> None:
+    for number in (80, 81):
+        issuer.publish(f"nameless-{number}", private_key(number))
+        del issuer.published[f"nameless-{number}"]["kid"]
+    for key in (private_key(80), private_key(81), private_key(1, "RSA")):
+        assert keys(asked, _nameless(issuer.token(groups=[STAFF]), key))
+    theirs = issuer.token(groups=[STAFF], signed_by=private_key(81), header={"kid": "theirs"})
+    assert keys(asked, theirs)
+    stranger = _nameless(issuer.token(groups=[STAFF]), private_key(99))
+    assert "signature is wrong" in assert_problem(get(asked, stranger), 401, "API005")["detail"]
+
+
 async def test_metadata_must_be_the_issuers_own_and_no_redirect_is_followed(issuer: FakeIssuer) -> None:
     looked = SigningKeys(issuer.issuer, read_public)
     assert await looked.look() == 1
@@ -461,6 +473,10 @@ def _at_once(work: Coroutine[Any, Any, Caller]) -> Caller:
     except StopIteration as done:
         return done.value  # type: ignore[no-any-return]
     raise AssertionError("it waits for something")
+
+
+def _nameless(token: str, key: Any) -> str:
+    return jwt.encode(jwt.decode(token, options={"verify_signature": False}), key, algorithm="RS256")
 
 
 def _part(claims: dict[str, Any]) -> str:
