@@ -146,6 +146,10 @@ class Tokens:
             )
         raise TokenRefused(f"the token's issuer is none that is configured: {str(name)[:200]!r}")
 
+    def _granting(self, collection: str, reference: str) -> list[Grant]:
+        every = (grant for issuer in self.issuers for grant in issuer.grants)
+        return [grant for grant in every if (collection, reference) in grant.rows]
+
     async def _scope(self, rows: tuple[tuple[str, str], ...]) -> RowScope:
         """Of today. What is not there, or is there twice, shows nothing and takes nothing else away."""
         now = time.monotonic()
@@ -158,7 +162,12 @@ class Tokens:
                 named = await name_scope(self.reader, {collection: [reference]})
             except (RowNotFound, RowAmbiguous) as problem:  # not where the register cannot tell
                 if shown is None:
-                    _log.warning("a grant of sign_in shows less than it says: %s", problem.message)
+                    granted = ", ".join(
+                        f"{grant.claim}: {grant.value}" for grant in self._granting(collection, reference)
+                    )
+                    _log.warning(
+                        "a grant of sign_in (%s) shows less than it says: %s", granted, problem.message
+                    )
                 continue
             for name, ids in named.items():
                 kept.setdefault(name, []).extend(ids)

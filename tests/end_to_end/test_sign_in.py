@@ -115,10 +115,12 @@ def test_claims_give_scopes_and_rows_through_every_door(asked: httpx.Client, iss
 
 
 def test_a_grants_row_that_comes_later_is_shown_then(
-    asked: httpx.Client, issuer: FakeIssuer, register_url: str
+    asked: httpx.Client, issuer: FakeIssuer, register_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     partner = issuer.token(groups=[PARTNERS])
     assert keys(asked, partner) == ["PAY"]
+    assert f"(groups: {PARTNERS}" in caplog.text
+    assert "'LATER'" in caplog.text
     execute(register_url, f"UPDATE project SET key = 'LATER' WHERE id = '{WEB}'")
     time.sleep(0.1)
     assert keys(asked, partner) == ["LATER", "PAY"]
