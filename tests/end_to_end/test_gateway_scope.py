@@ -32,6 +32,31 @@ class World(NamedTuple):
         assert response.status_code == 200, response.text
         return response.json()["data"]
 
+    def move(self, number: int, before: UUID, after: UUID, *, titles: tuple[str, str]) -> None:
+        """Let the work item of this number have been in one project, under one title, till March, and in another
+        since."""
+        url, item = self.gateway.database_url, UUID(int=number)
+        old, new = titles
+        execute(
+            url,
+            f"UPDATE work_item SET version = 2, valid_from = '2026-03-01Z', project_id = '{after}', title = '{new}' "
+            f"WHERE id = '{item}'",
+        )
+        execute(
+            url,
+            f"""
+            INSERT INTO work_item_history (id, key, title, presence, version, valid_from, valid_to, project_id)
+            VALUES ('{item}', 'W', '{old}', 'present', 1, '2026-01-01Z', '2026-03-01Z', '{before}')
+            ON CONFLICT (id, version) DO UPDATE SET title = excluded.title, project_id = excluded.project_id,
+              valid_from = excluded.valid_from, valid_to = excluded.valid_to
+            """,
+        )
+        execute(
+            url,
+            f"INSERT INTO event (type, entity, entity_id, version, at) "
+            f"VALUES ('changed', 'work_item', '{item}', 2, '2026-03-01Z')",
+        )
+
 
 @pytest.fixture
 def world(gateway: RunningGateway) -> Iterator[World]:
@@ -164,20 +189,8 @@ def test_the_past_shows_no_more_than_the_present(world: World) -> None:
 
 def test_what_hung_below_a_row_then_and_hangs_elsewhere_now_is_not_there(world: World) -> None:
     """W-0 was in PAY, which the key sees, and moved to WEB, which it does not."""
-    url, item = world.gateway.database_url, UUID(int=100)
-    execute(
-        url,
-        f"UPDATE work_item SET project_id = '{WEB}', version = 2, valid_from = '2026-03-01Z' WHERE id = '{item}'",
-    )
-    execute(
-        url,
-        f"""
-        INSERT INTO work_item_history (id, key, title, presence, version, valid_from, valid_to, project_id)
-        VALUES ('{item}', 'W-0', 'secret', 'present', 1, '2026-01-01Z', '2026-03-01Z', '{PAY}')
-        ON CONFLICT (id, version) DO UPDATE SET title = excluded.title, project_id = excluded.project_id,
-          valid_from = excluded.valid_from, valid_to = excluded.valid_to
-        """,
-    )
+    url = world.gateway.database_url
+    world.move(100, PAY, WEB, titles=("secret", "secret"))
     execute(url, "UPDATE project SET valid_from = '2026-01-01Z'")
     then = {"as_of": "2026-02-01"}
     assert world.get("work_items", **then) == []
@@ -280,28 +293,8 @@ def test_every_table_says_who_may_see_it(entity: str) -> None:
 
 def test_a_diff_shows_nothing_of_a_version_outside_the_scope(world: World) -> None:
     """W-0 moved from PAY to WEB and was renamed there: it is not there any more, nor was it. W-1 came the other way."""
-    url = world.gateway.database_url
-    for item, before, after, old, new in (
-        (100, PAY, WEB, "open", "secret"),
-        (101, WEB, PAY, "secret", "open"),
-    ):
-        execute(
-            url,
-            f"UPDATE work_item SET version = 2, valid_from = '2026-03-01Z', project_id = '{after}', title = '{new}' WHERE id = '{UUID(int=item)}'",
-        )
-        execute(
-            url,
-            f"""
-            INSERT INTO work_item_history (id, key, title, presence, version, valid_from, valid_to, project_id)
-            VALUES ('{UUID(int=item)}', 'W', '{old}', 'present', 1, '2026-01-01Z', '2026-03-01Z', '{before}')
-            ON CONFLICT (id, version) DO UPDATE SET title = excluded.title, project_id = excluded.project_id,
-              valid_from = excluded.valid_from, valid_to = excluded.valid_to
-            """,
-        )
-        execute(
-            url,
-            f"INSERT INTO event (type, entity, entity_id, version, at) VALUES ('changed', 'work_item', '{UUID(int=item)}', 2, '2026-03-01Z')",
-        )
+    world.move(100, PAY, WEB, titles=("open", "secret"))
+    world.move(101, WEB, PAY, titles=("secret", "open"))
     told = world.get("work_items/diff", **{"from": "2026-02-01", "to": "2026-04-01"})
     assert {row["id"]: row["change"] for row in told} == {str(UUID(int=101)): "added"}
     assert "secret" not in str(told)
