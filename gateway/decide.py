@@ -5,7 +5,7 @@ called: the audit also says which it was."""
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import orjson
 from fastapi import Request, Response
@@ -60,9 +60,6 @@ class NewWaiver(_Body):
     """A finding that need not be mended for a time."""
 
     until: AwareDatetime = Field(description="When the waiver ends by itself.")
-
-
-Body = TypeVar("Body", bound=_Body)
 
 
 async def new_link(request: Request) -> Response:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 from fastapi import Request, Response
@@ -107,9 +107,6 @@ class Replay(_Body):
         if sum((self.delivery is not None, self.failed, self.since is not None)) != 1:
             raise ValueError("say one of `delivery`, `failed` and `since`")
         return self
-
-
-Body = TypeVar("Body", bound=_Body)
 
 
 async def every(request: Request) -> Response:

@@ -11,7 +11,7 @@ _SMALL = 4_096
 """Bytes of what is held back: heads, not pieces of a file."""
 
 
-class Together(HttpToolsProtocol):
+class InOneWrite(HttpToolsProtocol):
     """uvicorn's protocol, which writes head and body one after the other, and uvloop sends whatever is written at once:
     two packets, and a caller that is woken twice."""
 

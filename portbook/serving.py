@@ -17,7 +17,7 @@ import uvicorn
 
 from gateway import hooks_out
 from gateway.app import create_app
-from gateway.together import Together
+from gateway.together import InOneWrite
 from portbook import __version__
 from portbook.config import Config
 from portbook.errors import SettingsInvalid
@@ -91,7 +91,7 @@ def server(config: Config, stores: Stores) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
-            http=Together,
+            http=InOneWrite,
             log_level="warning",
             access_log=False,
             server_header=False,

@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 
 from gateway.app import create_app
-from gateway.together import Together
+from gateway.together import InOneWrite
 from register.db import open_pool
 from register.keys import create_key
 from tests.fix_postgres import run_apart
@@ -50,7 +50,7 @@ class Server:
 
     def __init__(self, app: Any) -> None:
         config = uvicorn.Config(
-            app, http=Together, port=0, log_level="critical", access_log=False, lifespan="on"
+            app, http=InOneWrite, port=0, log_level="critical", access_log=False, lifespan="on"
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)

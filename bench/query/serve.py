@@ -9,7 +9,7 @@ import uvicorn
 
 from bench.query.cases import POOL
 from gateway.app import create_app
-from gateway.together import Together
+from gateway.together import InOneWrite
 
 if __name__ == "__main__":
     # As `portbook serve` does it, but for the patience: on a busy machine thirty-two callers wait for one another.
@@ -20,5 +20,5 @@ if __name__ == "__main__":
         at_once=64,
         statement_timeout_ms=60_000,
     )
-    config = uvicorn.Config(app, http=Together, log_level="warning", access_log=False, server_header=False)
+    config = uvicorn.Config(app, http=InOneWrite, log_level="warning", access_log=False, server_header=False)
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[2]))])
