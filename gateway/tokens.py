@@ -21,10 +21,10 @@ import orjson
 
 from gateway.errors import NotAllowed, TokenRefused
 from gateway.signing_keys import ALGORITHMS, SigningKeys
-from register.errors import RowNotFound
+from register.errors import RegisterError, RowNotFound
 from register.keys import Caller
 from register.query.errors import RowAmbiguous
-from register.query.scope import Reader, RowScope, name_scope, resolve_scope
+from register.query.scope import Reader, RowScope, find_named, only_named, resolve_scope
 
 LONGEST = 16_384
 """Characters of a token. Two hundred groups take eight thousand."""
@@ -146,9 +146,12 @@ class Tokens:
             )
         raise TokenRefused(f"the token's issuer is none that is configured: {str(name)[:200]!r}")
 
-    def _granting(self, collection: str, reference: str) -> list[Grant]:
+    def _warn(self, collection: str, reference: str, problem: RegisterError) -> None:
         every = (grant for issuer in self.issuers for grant in issuer.grants)
-        return [grant for grant in every if (collection, reference) in grant.rows]
+        granted = (f"{one.claim}: {one.value}" for one in every if (collection, reference) in one.rows)
+        _log.warning(
+            "a grant of sign_in (%s) shows less than it says: %s", ", ".join(granted), problem.message
+        )
 
     async def _scope(self, rows: tuple[tuple[str, str], ...]) -> RowScope:
         """Of today. What is not there, or is there twice, shows nothing and takes nothing else away."""
@@ -156,21 +159,17 @@ class Tokens:
         shown = self._shown.get(rows)
         if shown is not None and shown.until > now:
             return shown.scope
-        kept: dict[str, list[str]] = {}
+        named: dict[str, list[str]] = {}
         for collection, reference in rows:
-            try:
-                named = await name_scope(self.reader, {collection: [reference]})
-            except (RowNotFound, RowAmbiguous) as problem:  # not where the register cannot tell
-                if shown is None:
-                    granted = ", ".join(
-                        f"{grant.claim}: {grant.value}" for grant in self._granting(collection, reference)
-                    )
-                    _log.warning(
-                        "a grant of sign_in (%s) shows less than it says: %s", granted, problem.message
-                    )
-                continue
-            for name, ids in named.items():
-                kept.setdefault(name, []).extend(ids)
+            named.setdefault(collection, []).append(reference)
+        kept: dict[str, list[str]] = {}
+        for collection, references in named.items():
+            for reference, found in (await find_named(self.reader, collection, references)).items():
+                try:
+                    kept.setdefault(collection, []).append(only_named(collection, reference, found))
+                except (RowNotFound, RowAmbiguous) as problem:
+                    if shown is None:
+                        self._warn(collection, reference, problem)
         if len(self._shown) >= _REMEMBERED:
             self._shown.clear()
         scope = await resolve_scope(self.reader, orjson.dumps(kept).decode())

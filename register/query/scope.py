@@ -103,28 +103,41 @@ async def name_scope(reader: Reader, rows: Mapping[str, Sequence[str]]) -> dict[
     """
     kept: dict[str, list[str]] = {}
     for collection, references in rows.items():
-        entity = collections()[collection]
-        if entity.name not in ABOVE:
-            raise RowNotFound(
-                f"a scope is of {', '.join(plural(name) for name in ABOVE)}, not of {collection}"
-            )
-        for reference in references:
-            found = (await reader.fetchrow(_NAMED.format(entity.name), reference))["ids"]
-            if not found:
-                raise RowNotFound(f"no row of `{collection}` has the id or key {reference[:80]!r}")
-            if len(found) > 1:
-                raise RowAmbiguous(
-                    f"{len(found)} rows of `{collection}` have the key {reference[:80]!r}",
-                    detail=", ".join(found),
-                    hint="Name it by id.",
-                )
-            kept.setdefault(collection, []).append(found[0])
+        for reference, found in (await find_named(reader, collection, references)).items():
+            kept.setdefault(collection, []).append(only_named(collection, reference, found))
     return kept
 
 
+async def find_named(reader: Reader, collection: str, references: Sequence[str]) -> dict[str, list[str]]:
+    """Id or key → the ids of the rows it names, by one statement; of a collection that scopes are of. Raises
+    RowNotFound."""
+    entity = collections()[collection]
+    if entity.name not in ABOVE:
+        raise RowNotFound(f"a scope is of {', '.join(plural(name) for name in ABOVE)}, not of {collection}")
+    given = list(dict.fromkeys(references))
+    found = (await reader.fetchrow(_NAMED.format(entity.name), given))["ids"] or ()
+    return {reference: ids.split() for reference, ids in zip(given, found, strict=True)}
+
+
+def only_named(collection: str, reference: str, found: Sequence[str]) -> str:
+    """The id, where it is one. Raises RowNotFound or RowAmbiguous."""
+    if not found:
+        raise RowNotFound(f"no row of `{collection}` has the id or key {reference[:80]!r}")
+    if len(found) > 1:
+        raise RowAmbiguous(
+            f"{len(found)} rows of `{collection}` have the key {reference[:80]!r}",
+            detail=", ".join(found),
+            hint="Name it by id.",
+        )
+    return found[0]
+
+
 _NAMED = """
-SELECT coalesce(array_agg(id::text ORDER BY id), '{{}}') AS ids FROM {}
-WHERE $1 = id::text OR (key = $1 AND presence = 'present')
+SELECT array_agg(coalesce(n.ids, '') ORDER BY r.at) AS ids
+FROM unnest($1::text[]) WITH ORDINALITY r (reference, at) CROSS JOIN LATERAL (
+  SELECT string_agg(id::text, ' ' ORDER BY id) AS ids FROM {}
+  WHERE r.reference = id::text OR (key = r.reference AND presence = 'present')
+) n
 """
 
 
