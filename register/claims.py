@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -24,11 +24,11 @@ class Claimed(NamedTuple):
 
 
 async def copy_claims(
-    connection: Connection, claims: Iterable[Claimed], source: str, mapping_version: str
+    connection: Connection, claims: Collection[Claimed], source: str, mapping_version: str
 ) -> None:
     """Store claims that are not there yet."""
     of_source, version = text(source), text(mapping_version)
-    rows = [
+    rows = (
         one_row(
             uuid(c.record_id),
             uuid(c.own_id),
@@ -39,8 +39,8 @@ async def copy_claims(
             version,
         )
         for c in claims
-    ]
-    if rows:
+    )
+    if claims:
         await copy_in(connection, "claim", _COLUMNS, rows)
 
 

@@ -166,15 +166,27 @@ def one_row(*fields: bytes) -> bytes:
 
 
 async def copy_in(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[bytes]) -> str:
-    """Append rows to a table; returns what PostgreSQL says it did."""
+    """Append rows to a table; returns what PostgreSQL says it did. Rows are taken one piece at a time: PostgreSQL
+    loads one while the next is being encoded."""
     # Not as a file: asyncpg makes a class to read one, a class is part of a cycle, and so megabytes of rows would
     # stay until the collector comes by.
-    content = b"".join([_HEAD, *rows, _TAIL])
-    done = await connection.copy_to_table(table, source=_in_pieces(content), columns=columns, format="binary")
+    done = await connection.copy_to_table(table, source=_in_pieces(rows), columns=columns, format="binary")
     return str(done)
 
 
-async def _in_pieces(content: bytes) -> AsyncIterator[memoryview]:
+async def _in_pieces(rows: Iterable[bytes]) -> AsyncIterator[bytes | memoryview]:
+    piece, size = [_HEAD], 0
+    for row in rows:
+        piece.append(row)
+        size += len(row)
+        if size >= _SEND_BYTES:
+            for part in _cut(b"".join(piece)):
+                yield part
+            piece, size = [], 0
+    piece.append(_TAIL)
+    yield b"".join(piece)
+
+
+def _cut(content: bytes) -> Iterable[memoryview]:
     whole = memoryview(content)
-    for start in range(0, len(content), _SEND_BYTES):
-        yield whole[start : start + _SEND_BYTES]
+    return (whole[start : start + _SEND_BYTES] for start in range(0, len(content), _SEND_BYTES))

@@ -105,7 +105,7 @@ async def merge_rows(
 async def insert_rows(connection: Connection, entity: str, rows: Iterable[dict[str, Any]]) -> None:
     """COPY new rows in. Computed fields are set here, as everywhere."""
     encoder = entity_rows(entity)
-    encoded = [encoder.encode(derive(entity, values)) for values in rows]
+    encoded = (encoder.encode(derive(entity, values)) for values in rows)
     await copy_in(connection, entity, encoder.columns, encoded)
 
 

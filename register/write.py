@@ -306,7 +306,7 @@ class PageWrite:
 
     async def _insert_records(self, records: Sequence[Incoming]) -> None:
         source, run = text(self.source), NULL if self.run_id is None else big_integer(self.run_id)
-        rows = [
+        rows = (
             one_row(
                 uuid(r.id),
                 source,
@@ -319,7 +319,7 @@ class PageWrite:
                 blob(r.payload),
             )
             for r in records
-        ]
+        )
         columns = (
             "id", "source", "stream", "source_id", "content_hash", "updated_at", "run_id", "unmapped", "payload",
         )  # fmt: skip

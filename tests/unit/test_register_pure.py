@@ -211,3 +211,26 @@ async def test_copy_brings_what_postgresql_reads_from_the_same_text(
         await transaction.rollback()
     assert len(shown) == 10
     assert all(copied == read for copied, read in shown)
+
+
+async def test_rows_of_any_size_are_copied_whole_and_one_that_cannot_be_leaves_none(engine: Engine) -> None:
+    sizes = [0, 1, 100, 131_000, 131_072, 400_000, 5, 70_000, 70_000, 3]
+    rows = [
+        {"title": chr(97 + at) * size, "id": derive_id("sized", str(at)), "source": "a", "source_id": str(at),
+         "presence": "present"}
+        for at, size in enumerate(sizes)
+    ]  # fmt: skip
+    count = "SELECT count(*) FROM project WHERE id = ANY($1::uuid[])"
+    ids = [row["id"] for row in rows]
+    async with engine.pool.acquire() as connection:
+        with pytest.raises(ValueError, match="fromhex"):
+            await insert_rows(connection, "project", [*rows, {**rows[0], "id": "no id"}])
+        assert await connection.fetchval(count, ids) == 0
+        transaction = connection.transaction()
+        await transaction.start()
+        await insert_rows(connection, "project", rows)
+        kept = await connection.fetch(
+            "SELECT title FROM project WHERE id = ANY($1::uuid[]) ORDER BY source_id", ids
+        )
+        await transaction.rollback()
+    assert [row[0] for row in kept] == [row["title"] for row in rows]
