@@ -124,6 +124,7 @@ def create_app(
             app.state.uses = Uses(app.state.audit)
             held.push_async_callback(app.state.uses.close, asyncio.create_task(app.state.uses.run()))
             app.state.keyring = Keyring(app.state.lanes, remember_s=remember_keys_s)
+            held.push_async_callback(app.state.keyring.close)
             app.state.tokens = Tokens(sign_in, app.state.lanes, remember_keys_s)
             held.push_async_callback(app.state.tokens.close)
             app.state.export_turns = {}

@@ -25,6 +25,7 @@ from register.errors import RegisterError, RowNotFound
 from register.keys import Caller
 from register.query.errors import RowAmbiguous
 from register.query.scope import Reader, RowScope, find_named, only_named, resolve_scope
+from register.single_flight import SingleFlight
 
 LONGEST = 16_384
 """Characters of a token. Two hundred groups take eight thousand."""
@@ -87,6 +88,7 @@ class Tokens:
     remember_s: float = 5.0
     _known: dict[bytes, _Verified] = field(default_factory=dict)
     _shown: dict[tuple[tuple[str, str], ...], _Shown] = field(default_factory=dict)
+    _resolving: SingleFlight[RowScope] = field(default_factory=SingleFlight)
 
     async def caller(self, token: str) -> Caller:
         """Whose token this is. Raises TokenRefused, SignInUnavailable, or NotAllowed where it gives nothing."""
@@ -109,6 +111,7 @@ class Tokens:
         return known.caller
 
     async def close(self) -> None:
+        await self._resolving.close()
         for issuer in self.issuers:
             await issuer.keys.close()
 
@@ -154,11 +157,15 @@ class Tokens:
         )
 
     async def _scope(self, rows: tuple[tuple[str, str], ...]) -> RowScope:
-        """Of today. What is not there, or is there twice, shows nothing and takes nothing else away."""
-        now = time.monotonic()
+        """Of today, found out once for all who ask at the same time."""
         shown = self._shown.get(rows)
-        if shown is not None and shown.until > now:
+        if shown is not None and shown.until > time.monotonic():
             return shown.scope
+        return await self._resolving(rows, lambda: self._resolved(rows))
+
+    async def _resolved(self, rows: tuple[tuple[str, str], ...]) -> RowScope:
+        """What is not there, or is there twice, shows nothing and takes nothing else away."""
+        now = time.monotonic()
         named: dict[str, list[str]] = {}
         for collection, reference in rows:
             named.setdefault(collection, []).append(reference)
@@ -168,7 +175,7 @@ class Tokens:
                 try:
                     kept.setdefault(collection, []).append(only_named(collection, reference, found))
                 except (RowNotFound, RowAmbiguous) as problem:
-                    if shown is None:
+                    if rows not in self._shown:
                         self._warn(collection, reference, problem)
         if len(self._shown) >= _REMEMBERED:
             self._shown.clear()

@@ -16,6 +16,7 @@ import orjson
 from register.db import Connection, Pool
 from register.errors import RegisterError
 from register.query.scope import Reader, RowScope, name_scope, resolve_scope
+from register.single_flight import SingleFlight
 
 SCOPES = ("read", "webhooks", "admin")
 """`webhooks` may have webhooks of its own; `admin` may do everything."""
@@ -159,6 +160,7 @@ class Keyring:
         self._reader = reader
         self._remember_s = remember_s
         self._known: dict[bytes, tuple[Caller, float]] = {}
+        self._looking: SingleFlight[Caller | Refused] = SingleFlight()
 
     async def caller(self, key: str) -> Caller | Refused:
         """Whose key this is, or why it is of no use."""
@@ -169,6 +171,12 @@ class Keyring:
         known = self._known.get(place)
         if known is not None and known[1] > time.monotonic():
             return known[0]
+        return await self._looking(place, lambda: self._look(key, place))
+
+    async def close(self) -> None:
+        await self._looking.close()
+
+    async def _look(self, key: str, place: bytes) -> Caller | Refused:
         row = await self._reader.fetchrow(
             """
             SELECT id, name, scopes, CASE WHEN row_scope <> '{}' THEN row_scope::text END AS rows,

@@ -23,14 +23,16 @@ from hypothesis import strategies as st
 
 from gateway import signing_keys
 from gateway.app import create_app
+from gateway.errors import TokenRefused
 from gateway.signing_keys import Key, SigningKeys
 from gateway.tokens import LONGEST, Grant, Issuer, Tokens
 from portbook.cli import app
 from portbook.config.load import parse_config
 from portbook.errors import Problem
 from portbook.sign_in import authorization_uri, issuers_of, read_public
+from register.db import open_pool
 from register.errors import RegisterError
-from register.keys import Caller
+from register.keys import Caller, Keyring, create_key
 from tests.fakes.issuer import CLIENT_ID, FakeIssuer, private_key
 from tests.fix_gateway import RunningGateway, Server, assert_problem, execute, insert
 
@@ -134,6 +136,55 @@ async def test_while_the_register_cannot_tell_nobody_is_shown_an_empty_one(issue
     tokens = Tokens((trusted(issuer.issuer),), Away())
     with pytest.raises(RegisterError, match="does not answer"):
         await tokens.caller(issuer.token(groups=[PARTNERS]))
+
+
+async def test_thirty_requests_at_once_resolve_a_grants_rows_once(
+    issuer: FakeIssuer, register_url: str
+) -> None:
+    insert(register_url, "project", [{"id": PAY, "key": "PAY", "title": "Pay"}])
+    asked, away = 0, True
+
+    class Slow:
+        async def fetchrow(self, sql: str, *parameters: Any) -> Any:
+            nonlocal asked
+            asked += 1
+            await asyncio.sleep(0.02)
+            if away:
+                raise RegisterError("the register's database does not answer")
+            return await pool.fetchrow(sql, *parameters)
+
+    pool = await open_pool(register_url, size=1)
+    tokens, partner = Tokens((trusted(issuer.issuer),), Slow()), issuer.token(groups=[PARTNERS])
+    others = [issuer.token(groups=[PARTNERS], sub=str(n)) for n in range(30)]
+    failed = await asyncio.gather(*map(tokens.caller, [partner, *others]), return_exceptions=True)
+    assert {type(each) for each in failed} == {RegisterError}
+    assert asked == 1
+    asked, away = 0, False
+    for found in await asyncio.gather(*map(tokens.caller, [partner, *others])):
+        assert found.rows is not None
+        assert found.rows.projects == (PAY,)
+    assert asked == 2  # which rows they are, and what lies in them
+    await tokens.close()
+    await pool.close()
+
+
+async def test_thirty_requests_at_once_look_a_key_up_once(register_url: str) -> None:
+    asked = 0
+
+    class Slow:
+        async def fetchrow(self, sql: str, *parameters: Any) -> Any:
+            nonlocal asked
+            asked += 1
+            await asyncio.sleep(0.02)
+            return await pool.fetchrow(sql, *parameters)
+
+    pool = await open_pool(register_url, size=1)
+    key, keyring = await create_key(pool, "bi"), Keyring(Slow())
+    found = await asyncio.gather(*(keyring.caller(key) for _ in range(30)))
+    assert {isinstance(each, Caller) and each.name for each in found} == {"bi"}
+    assert asked == 1
+    await keyring.close()
+    await pool.close()
 
 
 def test_who_is_granted_nothing_hears_which_claims_were_looked_at(
@@ -330,6 +381,34 @@ async def test_keys_are_read_again_by_the_hour_and_outlive_their_issuer_by_a_day
     with pytest.raises(signing_keys.SignInUnavailable):
         await keys.find("key-1", "RS256")
     await keys.close()
+
+
+@pytest.mark.parametrize("withdrawn", [True, False])
+async def test_a_key_that_was_withdrawn_while_its_issuer_was_away_for_long_ends_what_it_signed(
+    issuer: FakeIssuer, monkeypatch: pytest.MonkeyPatch, withdrawn: bool
+) -> None:
+    monkeypatch.setattr(signing_keys, "REFRESH_S", 0.05)
+    monkeypatch.setattr(signing_keys, "KEPT_S", 0.2)
+    keys = SigningKeys(issuer.issuer, read_public, pause_s=0.05)
+    tokens = Tokens((Issuer(keys, (CLIENT_ID,), GRANTS),), None)  # type: ignore[arg-type]
+    token = issuer.token(groups=[STAFF])
+    assert await tokens.caller(token)
+    issuer.away = True
+    await asyncio.sleep(0.3)
+    with pytest.raises(signing_keys.SignInUnavailable):
+        await keys.find("key-1", "RS256")
+    issuer.rotate(withdraw=withdrawn)
+    issuer.away = False
+    await asyncio.sleep(0.1)
+    assert await tokens.caller(token)  # was verified; looks for keys in the background
+    await asyncio.sleep(0.2)
+    if withdrawn:
+        with pytest.raises(TokenRefused, match="does not publish"):
+            await tokens.caller(token)
+    else:
+        assert await tokens.caller(token)
+    assert keys.withdrawn == withdrawn
+    await tokens.close()
 
 
 async def test_an_odd_key_takes_no_other_away_and_an_odd_failure_has_its_pause(issuer: FakeIssuer) -> None:
