@@ -103,7 +103,9 @@ async def new_waiver(request: Request) -> Response:
     caller, body = await _caller(request), await read_model(request, NewWaiver, LARGEST)
     finding = request.path_params["finding"]
     async with _writing(request).acquire() as connection, connection.transaction():
-        waiver = await waive_finding(connection, finding, reason=body.reason, until=body.until, **_by(caller))
+        waiver = await waive_finding(
+            connection, finding, reason=body.reason, until=body.until, actor=caller.actor
+        )
     return Response(orjson.dumps({"data": {"id": waiver}}), status_code=201, media_type="application/json")
 
 
@@ -112,12 +114,12 @@ async def end_waivers(request: Request) -> Response:
     caller, reason = await _caller(request), _reason(request)
     finding = request.path_params["finding"]
     async with _writing(request).acquire() as connection, connection.transaction():
-        finding = await end_waivers_of(connection, finding, reason=reason, **_by(caller))
+        finding = await end_waivers_of(connection, finding, reason=reason, actor=caller.actor)
     return Response(orjson.dumps({"data": {"id": finding}}), media_type="application/json")
 
 
 def _deciding(request: Request, caller: Caller) -> Any:
-    return deciding(_writing(request), request.app.state.policy, caller.name, caller.noted)
+    return deciding(_writing(request), request.app.state.policy, caller.actor)
 
 
 def _writing(request: Request) -> Any:
@@ -139,10 +141,6 @@ def _reason(request: Request) -> str:
 
 async def _caller(request: Request) -> Caller:
     return await signed_in(request, "admin")
-
-
-def _by(caller: Caller) -> Any:
-    return {"actor": caller.name, "noted": caller.noted}
 
 
 def _answer(decisions: Decisions, status: int, **shown: str) -> Response:

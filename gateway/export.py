@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-import orjson
 from fastapi import Request, Response
 from starlette.responses import FileResponse, StreamingResponse
 from starlette.routing import Route
@@ -18,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.auth import signed_in
 from gateway.rest import PREFIX, as_of, condition_of, read_limit, read_parameters, rows
+from register.audit import note
 from register.db import Connection, Pool
 from register.errors import QueryInvalid
 from register.export import FORMATS, ExportWaits, Format, FormatMissing, compile_export, copy_out, write_file
@@ -81,7 +81,7 @@ async def _file(request: Request, kind: Format, held: AsyncExitStack) -> Respons
     }
     await held.enter_async_context(_turn(request.app.state.export_turns, caller))
     connection = await held.enter_async_context(_lent(request.app.state.exports))
-    await _note(connection, caller, collection, given)
+    await note(connection, caller.actor, "exported", collection, {"asked": given})
     if kind.copied:
         pieces = copy_out(connection, export, kind)
         held.push_async_callback(pieces.aclose)
@@ -134,15 +134,6 @@ async def _lent(pool: Pool) -> AsyncIterator[Connection]:
         raise
     finally:
         await pool.release(connection)
-
-
-async def _note(connection: Connection, caller: Caller, collection: str, given: dict[str, str]) -> None:
-    await connection.execute(
-        "INSERT INTO audit (actor, action, subject, detail) VALUES ($1, 'exported', $2, $3)",
-        caller.name,
-        collection,
-        orjson.dumps({**caller.noted, **given}).decode(),
-    )
 
 
 def _format(request: Request) -> Format | None:

@@ -233,7 +233,7 @@ async def delivery(request: Request) -> Response:
 
 async def _maker(request: Request) -> Maker:
     caller = await signed_in(request, "webhooks")
-    return Maker(caller.name, None if caller.account else caller.key_id, own_only=not caller.may("admin"))
+    return Maker(caller.actor, None if caller.account else caller.key_id, own_only=not caller.may("admin"))
 
 
 def _desk(request: Request) -> Desk:

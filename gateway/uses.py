@@ -166,7 +166,7 @@ def _use(place: tuple[Any, ...], count: _Count) -> Use:
         count.actor,
         ASKED,
         f"{method} {what}",
-        {**count.caller.noted, "status": status, **detail},
+        {**count.caller.actor.noted, "status": status, **detail},
         first,
         last,
         key,

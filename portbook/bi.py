@@ -13,7 +13,7 @@ import typer
 
 from portbook.config import Config
 from portbook.keys import Portfolios, Programmes, Projects, named_rows, rows_cell
-from portbook.session import configured_stores, prepare, read_config
+from portbook.session import at_command_line, configured_stores, prepare, read_config
 from portbook.terminal import err, out, table
 from register.bi_logins import create_login, list_logins, revoke_login
 from register.db import Connection
@@ -38,7 +38,7 @@ def create(
     rows = named_rows(portfolio, programme, project)
 
     async def make(connection: Connection) -> str:
-        password = await create_login(connection, name, rows=rows, timeout_s=timeout, actor="command")
+        password = await create_login(connection, name, rows=rows, timeout_s=timeout, actor=at_command_line())
         database = await connection.fetchval("SELECT current_database()")
         return f"postgresql://{name}:{password}@{_where(config)}/{database}"
 
@@ -72,7 +72,9 @@ def list_all(
 @app.command("revoke")
 def revoke(context: typer.Context, name: str) -> None:
     """Take a role away and end its sessions."""
-    _as_owner(read_config(context.obj), lambda connection: revoke_login(connection, name, actor="command"))
+    _as_owner(
+        read_config(context.obj), lambda connection: revoke_login(connection, name, actor=at_command_line())
+    )
     out.print(f"{name} may read no longer.")
 
 

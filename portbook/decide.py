@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, time
@@ -12,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from portbook.errors import SettingsInvalid
-from portbook.session import read_config, with_register
+from portbook.session import at_command_line, read_config, with_register
 from portbook.stores import Stores
 from portbook.terminal import ago, err, out, table
 from portbook.wiring import Parts
@@ -194,7 +193,7 @@ def _pair(context: typer.Context, entity: str, one: str, other: str, reason: str
 
 def _act(context: typer.Context, act: Callable[[Decisions], Awaitable[object]]) -> None:
     async def inside(pool: Pool, parts: Parts, stores: Stores) -> int:
-        async with deciding(pool, parts.policy, f"{getpass.getuser()} (command line)") as decisions:
+        async with deciding(pool, parts.policy, at_command_line()) as decisions:
             await act(decisions)
             return decisions.changed
 

@@ -30,6 +30,7 @@ from portbook.serving import serving_in_background, worker_beside
 from portbook.session import ask_for_runs, configured_stores, read_config, with_register
 from portbook.terminal import err, out, sync_progress
 from portbook.wiring import KINDS, Parts
+from register.audit import Actor
 from register.db import Pool
 from register.keys import create_key
 from register.quality import Quality
@@ -123,7 +124,7 @@ async def _sync(pool: Pool, parts: Parts, key_file: Path) -> tuple[str, Facts]:
         show_outcomes(outcomes, {})
         raise Problem("the demo's sync did not succeed", hint="The reason stands above.")
     if not key_file.exists():  # noqa: ASYNC240 - one small local file
-        _write_secret(key_file, await create_key(pool, "demo", scopes=["read"], actor="demo"))
+        _write_secret(key_file, await create_key(pool, "demo", scopes=["read"], actor=Actor("demo")))
     return key_file.read_text().strip(), await read_facts(pool, asked)  # noqa: ASYNC240
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from collections.abc import Awaitable, Callable
 from itertools import groupby
@@ -13,7 +12,7 @@ from rich.markup import escape
 
 from portbook.decide import AsJson, Reason, instant_of
 from portbook.errors import SettingsInvalid
-from portbook.session import read_config, with_register
+from portbook.session import at_command_line, read_config, with_register
 from portbook.stores import Stores
 from portbook.terminal import ago, err, out, table
 from portbook.wiring import Parts
@@ -103,14 +102,14 @@ def waive_findings(
         async with pool.acquire() as connection, connection.transaction():
             row = None
             if entity is not None and key is not None:
-                own_id = await Decisions(connection, parts.policy, _actor()).own_id(entity, key)
+                own_id = await Decisions(connection, parts.policy, at_command_line()).own_id(entity, key)
                 shown = "SELECT coalesce((SELECT entity_id FROM absorbed WHERE id = $1), $1)::text"
                 row = await connection.fetchval(shown, own_id)
             return await waive(
                 connection,
                 code.upper(),
                 reason=reason,
-                actor=_actor(),
+                actor=at_command_line(),
                 until=expires_at,
                 entity=entity,
                 row=row,
@@ -130,7 +129,7 @@ def unwaive(
     """Take a waiver back: its findings are open again."""
 
     async def act(connection: Connection) -> None:
-        await end_waiver(connection, waiver, reason=reason, actor=_actor())
+        await end_waiver(connection, waiver, reason=reason, actor=at_command_line())
 
     _write(context, act)
 
@@ -220,7 +219,3 @@ def _write(context: typer.Context, act: Callable[[Connection], Awaitable[None]])
             await act(connection)
 
     with_register(read_config(context.obj), inside)
-
-
-def _actor() -> str:
-    return f"{getpass.getuser()} (command line)"

@@ -13,7 +13,7 @@ import typer
 
 from portbook.decide import instant_of
 from portbook.errors import SettingsInvalid
-from portbook.session import read_config, with_register
+from portbook.session import at_command_line, read_config, with_register
 from portbook.stores import Stores
 from portbook.terminal import err, out, table
 from portbook.wiring import Parts
@@ -52,7 +52,7 @@ def create(
 
     async def create(pool: Pool, parts: Parts, stores: Stores) -> str:
         return await keys.create_key(
-            pool, name, scopes=scope or ["read"], rows=rows, expires_at=until, actor="command"
+            pool, name, scopes=scope or ["read"], rows=rows, expires_at=until, actor=at_command_line()
         )
 
     out.print(with_register(read_config(context.obj), create), soft_wrap=True)
@@ -81,7 +81,7 @@ def revoke(context: typer.Context, which: Annotated[str, typer.Argument(help="Na
     """Withdraw a key."""
 
     async def revoke(pool: Pool, parts: Parts, stores: Stores) -> int:
-        return len(await keys.revoke_key(pool, which, actor="command"))
+        return len(await keys.revoke_key(pool, which, actor=at_command_line()))
 
     count = with_register(read_config(context.obj), revoke)
     out.print(f"{count} key{'' if count == 1 else 's'} revoked.")

@@ -13,7 +13,7 @@ from portbook.config import Config
 from portbook.errors import SettingsInvalid
 from portbook.planning import document, show
 from portbook.selection import known_projects, selected
-from portbook.session import read_config, with_register
+from portbook.session import at_command_line, read_config, with_register
 from portbook.stores import Stores
 from portbook.terminal import err, out
 from portbook.wiring import Parts
@@ -130,7 +130,7 @@ async def carry_out(
     """Retire them, some at a time; it may be begun again."""
 
     async def end(write: PageWrite) -> None:
-        await outside.conclude(write, whole=whole, actor="command", detail=detail)
+        await outside.conclude(write, whole=whole, actor=at_command_line(), detail=detail)
 
     async with ground.hold(source):
         await _mark(ground, source, ids)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import getpass
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -16,11 +18,21 @@ from portbook.rules import expected_quality
 from portbook.stores import Stores, open_stores
 from portbook.wiring import KINDS, Parts, entities, wire
 from register import runs
+from register.audit import Actor
 from register.db import Pool, open_pool
 from register.schema import migrate, require_current
 from register.webhooks import register_webhooks
 
 T = TypeVar("T")
+
+
+def at_command_line() -> Actor:
+    """Who runs this command."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # an account without a name, as containers run programs under
+        user = f"account {os.getuid()}"
+    return Actor(f"{user} (command line)")
 
 
 def read_config(path: Path | None) -> Config:

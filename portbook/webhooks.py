@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, time, timedelta
@@ -15,7 +14,7 @@ from rich.markup import escape
 from portbook import __version__
 from portbook.errors import SettingsInvalid
 from portbook.outbound import Outbound
-from portbook.session import read_config, with_register
+from portbook.session import at_command_line, read_config, with_register
 from portbook.stores import Stores
 from portbook.terminal import ago, err, out, table
 from portbook.wiring import Parts
@@ -305,7 +304,7 @@ def _run(
 
 
 def _maker() -> Maker:
-    return Maker(f"{getpass.getuser()} (command line)")
+    return Maker(at_command_line())
 
 
 def _standing(hook: dict[str, Any]) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from register.db import Pool
+from register.db import Connection, Pool
 from register.errors import QueryInvalid
 from register.query.errors import QueryTooSlow
 
@@ -19,6 +19,32 @@ MOST = 1_000
 """Lines in one answer."""
 ASKED = "asked"
 REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something."""
+
+    name: str
+    noted: Mapping[str, str] = field(default_factory=dict)
+    """For the audit: which key or account it is, whatever it is called."""
+
+
+UNNAMED = Actor("command line")
+"""Whoever calls the register's functions without saying who it is."""
+
+
+async def note(
+    connection: Connection, actor: Actor, action: str, subject: str, detail: Mapping[str, Any]
+) -> None:
+    """Write down who did what, in the transaction that does it. No detail hides who it was."""
+    await connection.execute(
+        "INSERT INTO audit (actor, action, subject, detail) VALUES ($1, $2, $3, $4::text::jsonb)",
+        actor.name,
+        action,
+        subject,
+        orjson.dumps({**detail, **actor.noted}, default=str).decode(),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import asyncpg
 import orjson
 
+from register.audit import UNNAMED, Actor, note
 from register.db import Connection
 from register.errors import RegisterError
 from register.query.scope import name_scope
@@ -39,7 +40,7 @@ async def create_login(
     *,
     rows: Mapping[str, Sequence[str]] | None = None,
     timeout_s: int = 60,
-    actor: str = "command line",
+    actor: Actor = UNNAMED,
 ) -> str:
     """Make a role that reads `bi` and nothing else; returns its password, which cannot be shown again.
 
@@ -73,7 +74,13 @@ async def create_login(
                 name,
                 orjson.dumps(kept).decode() if kept else None,
             )
-            await _note(connection, actor, "bi login created", name, {"rows": kept, "timeout_s": timeout_s})
+            await note(
+                connection,
+                actor,
+                "bi login created",
+                f"bi_login {name}",
+                {"rows": kept, "timeout_s": timeout_s},
+            )
     except asyncpg.DuplicateObjectError:
         raise LoginInvalid(f"there is a role {name!r} already", hint="Take another name.") from None
     except asyncpg.InsufficientPrivilegeError as error:
@@ -90,7 +97,7 @@ async def list_logins(connection: Connection) -> list[Login]:
     return [Login(row[0], orjson.loads(row[1] or "{}"), row[2]) for row in found]
 
 
-async def revoke_login(connection: Connection, name: str, *, actor: str = "command line") -> None:
+async def revoke_login(connection: Connection, name: str, *, actor: Actor = UNNAMED) -> None:
     """Take the role away and end its sessions. Raises LoginInvalid where Portbook made none of this name."""
     # First it sees nothing and may not come back, whatever becomes of the rest; then its sessions end, then the role.
     async with connection.transaction():
@@ -98,7 +105,7 @@ async def revoke_login(connection: Connection, name: str, *, actor: str = "comma
         if gone is None:
             raise LoginInvalid(f"there is no login {name!r}", hint="`portbook bi list` shows them.")
         await connection.execute(f'ALTER ROLE "{gone}" NOLOGIN')
-        await _note(connection, actor, "bi login revoked", name, {})
+        await note(connection, actor, "bi login revoked", f"bi_login {name}", {})
     await connection.execute(
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = $1", name
     )
@@ -110,15 +117,3 @@ async def revoke_login(connection: Connection, name: str, *, actor: str = "comma
             f"{name} may sign in no longer and sees nothing, but the role is still there: {error}",
             hint="It owns something, perhaps in another database of the server: drop that, then the role.",
         ) from None
-
-
-async def _note(
-    connection: Connection, actor: str, action: str, name: str, detail: Mapping[str, object]
-) -> None:
-    await connection.execute(
-        "INSERT INTO audit (actor, action, subject, detail) VALUES ($1, $2, $3, $4::text::jsonb)",
-        actor,
-        action,
-        f"bi_login {name}",
-        orjson.dumps(detail).decode(),
-    )

@@ -3,7 +3,7 @@ why, in the register and in the audit, and can be taken back."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import orjson
 
+from register.audit import Actor, note
 from register.catalog import Entity, catalog
 from register.db import Connection, Pool
 from register.errors import RegisterError, RowNotFound
@@ -42,13 +43,10 @@ class DecisionWaits(RegisterError):
 class Decisions:
     """Decides within one transaction, while no page is being written."""
 
-    def __init__(
-        self, connection: Connection, policy: Policy, actor: str, noted: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, connection: Connection, policy: Policy, actor: Actor) -> None:
         self._connection = connection
         self._policy = policy
         self._actor = actor
-        self._noted = dict(noted or {})
         self.changed = 0
         """Rows that were written."""
 
@@ -65,10 +63,10 @@ class Decisions:
             sorted(links.settled.members(links.settled.row(one))),
             sorted(links.settled.members(links.settled.row(other))),
             reason,
-            self._actor,
+            self._actor.name,
         )
         links = await self._links()
-        actor = self._actor
+        actor = self._actor.name
         if not await links.join(entity, one, other, DECISION, reason, actor=actor, reason=reason):
             await links.note(entity, one, other, "applied", DECISION, reason, actor=actor, reason=reason)
         return await self._done(links, "link joined", entity, one, other, reason)
@@ -77,8 +75,10 @@ class Decisions:
         """The two are not one thing, whatever rules say: show them apart. Returns the link's id."""
         reason = await self._two(entity, one, other, reason)
         links = await self._links()
-        await links.part(entity, one, other, f"decided to be two by {self._actor}")
-        await links.note(entity, one, other, "refused", DECISION, reason, actor=self._actor, reason=reason)
+        await links.part(entity, one, other, f"decided to be two by {self._actor.name}")
+        await links.note(
+            entity, one, other, "refused", DECISION, reason, actor=self._actor.name, reason=reason
+        )
         return await self._done(links, "link refused", entity, one, other, reason)
 
     async def undecided(self, link_id: str, reason: str) -> None:
@@ -97,7 +97,7 @@ class Decisions:
             "UPDATE link SET state = 'withdrawn', reason = $2, actor = $3, decided_at = now() WHERE id = $1",
             link["id"],
             reason,
-            self._actor,
+            self._actor.name,
         )
         await self._let_rules_decide(links, link["entity"], _ends(link))
         await self._done(links, "decision withdrawn", link["entity"], *_ends(link), reason)
@@ -185,7 +185,7 @@ class Decisions:
             INSERT INTO pin (id, entity, entity_id, field, value, reason, actor, expires_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
             """,
-            pin_id, entity, shown, column, orjson.dumps(stored).decode(), reason, self._actor, expires_at,
+            pin_id, entity, shown, column, orjson.dumps(stored).decode(), reason, self._actor.name, expires_at,
         )  # fmt: skip
         detail = {"field": column, "value": stored, "reason": reason}
         await self._note("value pinned", f"{entity} {shown}", detail)
@@ -249,7 +249,7 @@ class Decisions:
             UPDATE pin SET released_at = clock_timestamp(), released_by = $1 WHERE released_at IS NULL AND {where}
             RETURNING entity, entity_id::text, field
             """,
-            self._actor,
+            self._actor.name,
             *parameters,
         )
         return found
@@ -279,18 +279,12 @@ class Decisions:
         return found
 
     async def _note(self, action: str, subject: str, detail: dict[str, Any]) -> None:
-        await self._connection.execute(
-            "INSERT INTO audit (actor, action, subject, detail) VALUES ($1, $2, $3, $4)",
-            self._actor, action, subject, orjson.dumps({**self._noted, **detail}).decode(),
-        )  # fmt: skip
+        await note(self._connection, self._actor, action, subject, detail)
 
 
 @asynccontextmanager
-async def deciding(
-    pool: Pool, policy: Policy, actor: str, noted: Mapping[str, str] | None = None
-) -> AsyncIterator[Decisions]:
-    """Open a transaction for decisions; leaving it commits. Waits until no page is being written. `noted` says in the
-    audit who it is, whatever name they chose."""
+async def deciding(pool: Pool, policy: Policy, actor: Actor) -> AsyncIterator[Decisions]:
+    """Open a transaction for decisions; leaving it commits. Waits until no page is being written."""
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(f"SET LOCAL lock_timeout = '{_PATIENCE_S}s'")
         try:
@@ -300,7 +294,7 @@ async def deciding(
                 "the register is being written just now",
                 hint="Decide again in a minute; a `plan` or a long page ends.",
             ) from None
-        yield Decisions(connection, policy, actor, noted)
+        yield Decisions(connection, policy, actor)
 
 
 def _ends(link: Any) -> tuple[str, str]:

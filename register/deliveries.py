@@ -17,6 +17,7 @@ import asyncpg
 import orjson
 import structlog
 
+from register.audit import Actor, note
 from register.db import Connection, Pool
 from register.errors import QueryInvalid
 from register.findings import FindingDraft, open_findings
@@ -402,10 +403,8 @@ class Deliveries:
             webhook_id,
             orjson.dumps(changed).decode(),
         )
-        await connection.execute(
-            "INSERT INTO audit (actor, action, subject, detail) VALUES ('portbook', 'webhook disabled', $1, $2)",
-            f"webhook {webhook_id}",
-            orjson.dumps({"reason": reason}).decode(),
+        await note(
+            connection, Actor("portbook"), "webhook disabled", f"webhook {webhook_id}", {"reason": reason}
         )
 
     async def prune(self) -> int:

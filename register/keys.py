@@ -13,7 +13,8 @@ from uuid import UUID, uuid4
 
 import orjson
 
-from register.db import Connection, Pool
+from register.audit import UNNAMED, Actor, note
+from register.db import Pool
 from register.errors import RegisterError
 from register.query.scope import Reader, RowScope, name_scope, resolve_scope
 from register.single_flight import SingleFlight
@@ -52,9 +53,9 @@ class Caller:
         return f"the {'account' if self.account else 'key'} {self.name!r}"
 
     @property
-    def noted(self) -> dict[str, str]:
-        """For the audit: which key or account it was, whatever it is called."""
-        return {"account": self.account} if self.account else {"key": str(self.key_id)}
+    def actor(self) -> Actor:
+        """For the audit."""
+        return Actor(self.name, {"account": self.account} if self.account else {"key": str(self.key_id)})
 
     def may(self, scope: str) -> bool:
         return scope in self.scopes or "admin" in self.scopes
@@ -93,7 +94,7 @@ async def create_key(
     scopes: Sequence[str] = ("read",),
     rows: Mapping[str, Sequence[str]] | None = None,
     expires_at: datetime | None = None,
-    actor: str = "command line",
+    actor: Actor = UNNAMED,
 ) -> str:
     """Make a key and return it; it cannot be shown again. `rows` restrict it to portfolios, programmes and projects, by
     id or key: `{"programmes": ["ERP"]}`.
@@ -125,7 +126,7 @@ async def create_key(
             expires_at,
         )
         detail = {"name": name, "scopes": list(scopes), "rows": kept, "expires_at": expires_at}
-        await _note(connection, actor, "key created", key_id, detail)
+        await note(connection, actor, "key created", f"api_key {key_id}", detail)
     return key
 
 
@@ -135,7 +136,7 @@ async def list_keys(pool: Pool) -> list[KeyInfo]:
     return [_info(row) for row in rows]
 
 
-async def revoke_key(pool: Pool, which: str, *, actor: str = "command line") -> list[KeyInfo]:
+async def revoke_key(pool: Pool, which: str, *, actor: Actor = UNNAMED) -> list[KeyInfo]:
     """Withdraw the key of this id, prefix or name; returns what was withdrawn. A gateway notices within seconds.
 
     Raises KeyUnknown where there is none in force.
@@ -149,7 +150,7 @@ async def revoke_key(pool: Pool, which: str, *, actor: str = "command line") -> 
         if not rows:
             raise KeyUnknown(f"no key in force is called {which!r}", hint="`portbook keys list` shows them.")
         for row in rows:
-            await _note(connection, actor, "key revoked", row["id"], {"name": row["name"]})
+            await note(connection, actor, "key revoked", f"api_key {row['id']}", {"name": row["name"]})
     return [_info(row) for row in rows]
 
 
@@ -205,15 +206,3 @@ def _info(row: Any) -> KeyInfo:
 def _hash(key: str) -> bytes:
     # Keys are 256 random bits: a slow hash would protect nothing more.
     return sha256(key.encode("utf-8", "surrogatepass")).digest()
-
-
-async def _note(
-    connection: Connection, actor: str, action: str, key_id: UUID, detail: dict[str, Any]
-) -> None:
-    await connection.execute(
-        "INSERT INTO audit (actor, action, subject, detail) VALUES ($1, $2, $3, $4)",
-        actor,
-        action,
-        f"api_key {key_id}",
-        orjson.dumps(detail).decode(),
-    )

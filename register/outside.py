@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from register.audit import Actor, note
 from register.db import Connection
 from register.findings import FindingDraft, open_findings
 from register.ids import derive_id
-from register.runs import json_text
 from register.write import PageWrite
 
 CAUSE = "retire"
@@ -85,15 +85,10 @@ async def retire(write: PageWrite, ids: Sequence[str]) -> None:
     await write.connection.execute("DELETE FROM outside WHERE record_id = ANY($1::uuid[])", list(ids))
 
 
-async def conclude(write: PageWrite, *, whole: bool, actor: str, detail: dict[str, Any]) -> None:
+async def conclude(write: PageWrite, *, whole: bool, actor: Actor, detail: dict[str, Any]) -> None:
     """Write down who retired what. A source that was retired as a whole is read from its beginning when it comes
     back."""
-    await write.connection.execute(
-        "INSERT INTO audit (actor, action, subject, detail) VALUES ($1, 'retire', $2, $3)",
-        actor,
-        write.source,
-        json_text(detail),
-    )
+    await note(write.connection, actor, "retire", write.source, detail)
     if whole:
         await write.connection.execute("DELETE FROM partition_cursor WHERE source = $1", write.source)
         await write.connection.execute("UPDATE source SET complete_at = NULL WHERE key = $1", write.source)

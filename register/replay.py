@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import orjson
-
+from register.audit import note
 from register.db import Connection
 from register.deliveries import TEST
 from register.errors import RowNotFound
@@ -109,12 +108,7 @@ async def replay_since(connection: Connection, which: str, since: datetime | Non
 
 
 async def _note(connection: Connection, maker: Maker, webhook_id: str, detail: dict[str, Any]) -> None:
-    await connection.execute(
-        "INSERT INTO audit (actor, action, subject, detail) VALUES ($1, 'webhook replayed', $2, $3)",
-        maker.name,
-        f"webhook {webhook_id}",
-        orjson.dumps(detail).decode(),
-    )
+    await note(connection, maker.actor, "webhook replayed", f"webhook {webhook_id}", detail)
 
 
 def _unknown(delivery_id: int) -> DeliveryUnknown:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-import orjson
-
+from register.audit import Actor, note
 from register.db import Connection, Pool
 from register.errors import RegisterError, RowNotFound
 from register.ids import find_by_beginning
@@ -26,16 +24,14 @@ async def waive(
     code: str,
     *,
     reason: str,
-    actor: str,
+    actor: Actor,
     until: datetime,
     finding: str | None = None,
     entity: str | None = None,
     row: str | None = None,
-    noted: Mapping[str, str] | None = None,
 ) -> tuple[str, int]:
     """Waive a finding, those of a code about one row, or all of a code, also those that are still to come. Returns the
-    waiver's id and how many findings it concerns now. `noted` says in the audit who it is, whatever name they chose.
-    Raises WaiverInvalid."""
+    waiver's id and how many findings it concerns now. Raises WaiverInvalid."""
     if until <= datetime.now(UTC):
         raise WaiverInvalid("the waiver would have ended already", detail=until.isoformat())
     reason = reason.replace("\x00", "�").strip()
@@ -55,12 +51,12 @@ async def waive(
         INSERT INTO waiver (id, code, finding_id, entity, entity_id, reason, actor, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         """,
-        waiver, code, finding, entity, row, reason, actor, until,
+        waiver, code, finding, entity, row, reason, actor.name, until,
     )  # fmt: skip
     await _settle(connection, [code])
     count = await connection.fetchval("SELECT count(*) FROM finding WHERE waiver_id = $1", waiver)
-    detail = {**(noted or {}), "waiver": waiver, "reason": reason, "until": until.isoformat()}
-    await _note(
+    detail = {"waiver": waiver, "reason": reason, "until": until.isoformat()}
+    await note(
         connection, actor, "finding waived", " ".join(filter(None, (code, finding, entity, row))), detail
     )
     return waiver, int(count)
@@ -71,9 +67,8 @@ async def waive_finding(
     finding: str,
     *,
     reason: str,
-    actor: str,
+    actor: Actor,
     until: datetime,
-    noted: Mapping[str, str] | None = None,
 ) -> str:
     """Waive this one finding, given by its id or by how only that id begins; returns the waiver's id. Raises
     RowNotFound."""
@@ -87,14 +82,11 @@ async def waive_finding(
         actor=actor,
         until=until,
         finding=str(found["id"]),
-        noted=noted,
     )
     return waiver
 
 
-async def end_waivers_of(
-    connection: Connection, finding: str, *, reason: str, actor: str, noted: Mapping[str, str] | None = None
-) -> str:
+async def end_waivers_of(connection: Connection, finding: str, *, reason: str, actor: Actor) -> str:
     """Take back the waivers of this finding alone. Returns the finding's id. Raises RowNotFound, or WaiverInvalid
     where it is waived with others."""
     found = await _finding(connection, finding)
@@ -103,7 +95,7 @@ async def end_waivers_of(
         UPDATE waiver SET ended_at = now(), ended_by = $2 WHERE finding_id = $1 AND ended_at IS NULL RETURNING id::text
         """,
         found["id"],
-        actor,
+        actor.name,
     )
     if not ended:
         raise WaiverInvalid(
@@ -111,11 +103,11 @@ async def end_waivers_of(
             detail=f"finding {finding}",
             hint=f"End waiver {found['waiver_id']}." if found["waiver_id"] else "It is not waived.",
         )
-    await _ended(connection, [found["code"]], [row[0] for row in ended], reason, actor, noted)
+    await _ended(connection, [found["code"]], [row[0] for row in ended], reason, actor)
     return str(found["id"])
 
 
-async def end_waiver(connection: Connection, waiver: str, *, reason: str, actor: str) -> None:
+async def end_waiver(connection: Connection, waiver: str, *, reason: str, actor: Actor) -> None:
     """Take a waiver back. Raises RowNotFound."""
     found = await find_by_beginning(connection, "waiver", waiver, "ended_at IS NULL", "id")
     if found is None:
@@ -123,7 +115,9 @@ async def end_waiver(connection: Connection, waiver: str, *, reason: str, actor:
             f"there is no waiver {waiver} in force", hint="`portbook findings waivers` shows them."
         )
     code = await connection.fetchval(
-        "UPDATE waiver SET ended_at = now(), ended_by = $2 WHERE id = $1 RETURNING code", found["id"], actor
+        "UPDATE waiver SET ended_at = now(), ended_by = $2 WHERE id = $1 RETURNING code",
+        found["id"],
+        actor.name,
     )
     await _ended(connection, [code], [str(found["id"])], reason, actor)
 
@@ -166,14 +160,11 @@ async def _ended(
     codes: list[str],
     waivers: list[str],
     reason: str,
-    actor: str,
-    noted: Mapping[str, str] | None = None,
+    actor: Actor,
 ) -> None:
     await _settle(connection, codes)
     for waiver in waivers:
-        await _note(
-            connection, actor, "waiver ended", f"waiver {waiver}", {**(noted or {}), "reason": reason}
-        )
+        await note(connection, actor, "waiver ended", f"waiver {waiver}", {"reason": reason})
 
 
 async def _finding(connection: Connection, finding: str) -> Any:
@@ -181,12 +172,3 @@ async def _finding(connection: Connection, finding: str) -> Any:
     if row is None:
         raise RowNotFound(f"there is no finding {finding}", hint="GET /api/v1/findings lists them.")
     return row
-
-
-async def _note(
-    connection: Connection, actor: str, action: str, subject: str, detail: dict[str, Any]
-) -> None:
-    await connection.execute(
-        "INSERT INTO audit (actor, action, subject, detail) VALUES ($1, $2, $3, $4)",
-        actor, action, subject, orjson.dumps(detail).decode(),
-    )  # fmt: skip

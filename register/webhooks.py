@@ -15,6 +15,7 @@ import orjson
 
 from portbook.errors import Problem
 from register.addresses import Network, usable_target
+from register.audit import Actor, note
 from register.db import Connection, Pool
 from register.errors import RowNotFound
 from register.ids import derive_id
@@ -68,7 +69,7 @@ class Wanted:
 class Maker:
     """Who makes or changes webhooks. With a key that is restricted to its own, it sees no others."""
 
-    name: str
+    actor: Actor
     key_id: UUID | None = None
     own_only: bool = False
 
@@ -108,11 +109,11 @@ async def create_webhook(
         ON CONFLICT (name) WHERE deleted_at IS NULL DO NOTHING RETURNING true
         """,
         webhook_id, wanted.name, wanted.url, list(wanted.types), wanted.filter, wanted.fields, wanted.enabled,
-        maker.key_id, sealer.seal(secret, webhook_id), maker.name,
+        maker.key_id, sealer.seal(secret, webhook_id), maker.actor.name,
     )  # fmt: skip
     if not made:
         raise WebhookInvalid(f"there is a webhook {wanted.name!r} already", hint="Choose another name.")
-    await _note(connection, maker.name, "webhook created", webhook_id, _said(wanted))
+    await note(connection, maker.actor, "webhook created", f"webhook {webhook_id}", _said(wanted))
     return webhook_id, written_secret(secret)
 
 
@@ -189,7 +190,7 @@ async def change_webhook(
     wanted = Wanted(**{**fields, "types": tuple(fields["types"])})
     wanted.check(allowed)
     enabling = wanted.enabled and not before["enabled"]
-    reason = None if wanted.enabled else before["disabled_reason"] or f"by {maker.name}"
+    reason = None if wanted.enabled else before["disabled_reason"] or f"by {maker.actor.name}"
     taken = await connection.fetchval(
         "SELECT true FROM webhook WHERE name = $1 AND deleted_at IS NULL AND id <> $2::text::uuid",
         wanted.name,
@@ -207,8 +208,12 @@ async def change_webhook(
     )  # fmt: skip
     if enabling:
         await _begin_again(connection, before["id"], maker)
-    await _note(
-        connection, maker.name, "webhook changed", before["id"], {**_said(wanted), "was": _said_of(before)}
+    await note(
+        connection,
+        maker.actor,
+        "webhook changed",
+        f"webhook {before['id']}",
+        {**_said(wanted), "was": _said_of(before)},
     )
     return await find_webhook(connection, before["id"], maker)
 
@@ -245,11 +250,11 @@ async def rotate_secret(
         overlap,
         sealer.seal(secret, before["id"]),
     )
-    await _note(
+    await note(
         connection,
-        maker.name,
+        maker.actor,
         "webhook secret rotated",
-        before["id"],
+        f"webhook {before['id']}",
         {"overlap_s": int(overlap.total_seconds())},
     )
     return written_secret(secret)
@@ -258,7 +263,7 @@ async def rotate_secret(
 async def delete_webhook(connection: Connection, which: str, *, maker: Maker) -> str:
     """Remove a webhook and what it was still to be told; returns its id."""
     found = await find_webhook(connection, which, maker, lock=True, written_too=False)
-    await _remove(connection, found["id"], maker.name)
+    await _remove(connection, found["id"], maker.actor)
     return str(found["id"])
 
 
@@ -275,7 +280,7 @@ async def register_webhooks(pool: Pool, configured: Sequence[Configured]) -> Non
             await _write(connection, each, known.pop(each.id, None))
         for webhook_id, row in known.items():
             if row["deleted_at"] is None:
-                await _remove(connection, webhook_id, "configuration")
+                await _remove(connection, webhook_id, _CONFIGURATION)
 
 
 async def _write(connection: Connection, each: Configured, before: Any) -> None:
@@ -314,13 +319,16 @@ async def _write(connection: Connection, each: Configured, before: Any) -> None:
     )  # fmt: skip
     if not same:
         action = "webhook created" if new else "webhook changed"
-        await _note(connection, "configuration", action, each.id, {**_said(wanted), "at": each.origin})
+        await note(
+            connection, _CONFIGURATION, action, f"webhook {each.id}", {**_said(wanted), "at": each.origin}
+        )
 
 
+_CONFIGURATION = Actor("configuration")
 _WRITTEN_OFF = "`enabled: false` in the configuration"
 
 
-async def _remove(connection: Connection, webhook_id: str, actor: str) -> None:
+async def _remove(connection: Connection, webhook_id: str, actor: Actor) -> None:
     await connection.execute(
         "UPDATE webhook SET deleted_at = now(), enabled = false, secret = NULL, old_secret = NULL "
         "WHERE id = $1::text::uuid",
@@ -338,7 +346,7 @@ async def _remove(connection: Connection, webhook_id: str, actor: str) -> None:
         """,
         webhook_id,
     )
-    await _note(connection, actor, "webhook deleted", webhook_id, {})
+    await note(connection, actor, "webhook deleted", f"webhook {webhook_id}", {})
 
 
 def _said(wanted: Wanted) -> dict[str, Any]:
@@ -350,15 +358,3 @@ def _said(wanted: Wanted) -> dict[str, Any]:
 
 def _said_of(row: Any) -> dict[str, Any]:
     return {name: row[name] for name in ("name", "url", "types", "filter", "fields", "enabled")}
-
-
-async def _note(
-    connection: Connection, actor: str, action: str, webhook_id: str, detail: Mapping[str, Any]
-) -> None:
-    await connection.execute(
-        "INSERT INTO audit (actor, action, subject, detail) VALUES ($1, $2, $3, $4)",
-        actor,
-        action,
-        f"webhook {webhook_id}",
-        orjson.dumps(detail, default=str).decode(),
-    )

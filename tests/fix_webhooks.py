@@ -12,6 +12,7 @@ import asyncpg
 import orjson
 import pytest
 
+from register.audit import Actor
 from register.db import Pool, open_pool
 from register.deliveries import Deliveries
 from register.sealing import Sealer
@@ -20,7 +21,7 @@ from workers.deliver import Deliverer
 
 HERE = (ip_network("127.0.0.1/32"),)
 SEALER = Sealer(b"tests")
-TESTS = Maker("tests")
+TESTS = Maker(Actor("tests"))
 CLOCK = "(SELECT at FROM test_clock)"
 
 

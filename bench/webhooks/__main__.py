@@ -36,13 +36,14 @@ from standardwebhooks import WebhookVerificationError
 
 from bench.webhooks.work import HERE, SEALER
 from portbook.stores import open_stores
+from register.audit import Actor
 from register.db import Pool, open_pool
 from register.schema import migrate
 from register.webhooks import Maker, Wanted, create_webhook
 from tests.fakes.receiver import HANG, Received, Receiver
 from workers.deliver import AT_ONCE
 
-BENCH = Maker("bench")
+BENCH = Maker(Actor("bench"))
 HEALTHY = 10
 _FILL = """
 WITH made AS (

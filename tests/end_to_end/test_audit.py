@@ -13,7 +13,7 @@ import asyncpg
 import httpx
 import pytest
 
-from gateway import uses
+from gateway import hooks_out, uses
 from gateway.app import create_app
 from portbook.cli import app
 from register.audit import list_audit
@@ -23,6 +23,7 @@ from register.errors import QueryInvalid
 from register.keys import Caller, create_key, list_keys, revoke_key
 from register.policy import Policy
 from register.query import QueryTooSlow
+from register.sealing import Sealer
 from register.waivers import end_waivers_of, waive_finding
 from tests.fix_gateway import Server, assert_problem, execute, with_pool
 from tests.fix_postgres import run_apart
@@ -243,19 +244,50 @@ async def test_lines_since_an_instant_are_found_by_it_and_a_question_that_takes_
 async def test_a_decision_says_which_account_it_was_whatever_it_is_called(database: str) -> None:
     pool = await open_pool(database, size=1)
     account = Caller(UUID(int=1), "The Board", frozenset({"admin"}), None, "https://issuer#4711")
-    async with deciding(pool, Policy(()), account.name, account.noted) as decisions:
+    async with deciding(pool, Policy(()), account.actor) as decisions:
         await decisions._note("link joined", "project", {"reason": "x"})
-    finding, by = str(UUID(int=7)), {"reason": "x", "actor": account.name, "noted": account.noted}
+    finding, by = str(UUID(int=7)), account.actor
     await pool.execute(
         "INSERT INTO finding (id, code, severity, message) VALUES ($1, 'c', 'warning', 'm')", finding
     )
     async with pool.acquire() as connection, connection.transaction():
-        await waive_finding(connection, finding, until=datetime(2999, 1, 1, tzinfo=UTC), **by)
-        await end_waivers_of(connection, finding, **by)
+        await waive_finding(connection, finding, until=datetime(2999, 1, 1, tzinfo=UTC), reason="x", actor=by)
+        await end_waivers_of(connection, finding, reason="x", actor=by)
     found = await list_audit(pool)
     assert [line["action"] for line in found] == ["waiver ended", "finding waived", "link joined"]
     assert {line["detail"]["account"] for line in found} == {"https://issuer#4711"}
     await pool.close()
+
+
+def test_changes_of_webhooks_and_files_taken_say_which_key_it_was_and_nothing_hides_it(
+    register_url: str, keys: dict[str, str]
+) -> None:
+    sealer = Sealer(b"tests")
+    app = create_app(database_url=register_url, pool_size=1, webhooks=hooks_out.Desk(sealer, ()))
+    with Server(app) as url, httpx.Client(base_url=url) as client:
+        boss = {"Authorization": f"Bearer {keys['boss']}"}
+        hook = {"name": "a", "url": "https://a.example"}
+        assert client.post("/api/v1/webhooks", json=hook, headers=boss).status_code == 201
+        for body in ({"enabled": False}, {"enabled": True}):
+            assert client.patch("/api/v1/webhooks/a", json=body, headers=boss).status_code == 200
+        assert client.post("/api/v1/webhooks/a/rotate", headers=boss).status_code == 200
+        assert (
+            client.post("/api/v1/webhooks/a/replay", json={"failed": True}, headers=boss).status_code == 202
+        )
+        assert client.delete("/api/v1/webhooks/a", headers=boss).status_code == 200
+        assert get(client, keys["boss"], "/api/v1/projects?format=csv&key=X&fields=key").status_code == 200
+    found = run_apart(with_pool(register_url, list_audit))
+    by_key = {line["action"] for line in found if line["detail"].get("key") == key_id(register_url, "boss")}
+    assert by_key >= {
+        "webhook created", "webhook changed", "webhook secret rotated", "webhook replayed", "webhook deleted",
+        "exported",
+    }  # fmt: skip
+    (taken,) = lines(register_url, "exported")
+    assert taken["detail"]["asked"] == {"format": "csv", "key": "X", "fields": "key"}
+
+
+def key_id(url: str, name: str) -> str:
+    return str(execute(url, f"SELECT id FROM api_key WHERE name = '{name}'"))
 
 
 def test_commands_show_it(

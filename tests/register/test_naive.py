@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from register import lease, runs
+from register.audit import Actor
 from register.decisions import deciding
 from register.ids import derive_id
 from register.merge import merge_rows, write_events
@@ -193,7 +194,7 @@ class History:
         ids = self.own(one), self.own(other)
         if one == other or not all(own in self.naive.said for own in ids):
             return
-        async with deciding(self.engine.pool, self.policy, "ana") as decisions:
+        async with deciding(self.engine.pool, self.policy, Actor("ana")) as decisions:
             link = await decisions.same("project", *ids, "why")
         self.naive.same(*ids)
         self.decided.append((link, frozenset(ids)))
@@ -202,7 +203,7 @@ class History:
         ids = self.own(one), self.own(other)
         if one == other or not all(own in self.naive.said for own in ids):
             return
-        async with deciding(self.engine.pool, self.policy, "ana") as decisions:
+        async with deciding(self.engine.pool, self.policy, Actor("ana")) as decisions:
             link = await decisions.different("project", *ids, "why")
         self.naive.different(*ids)
         self.decided.append((link, frozenset(ids)))
@@ -214,7 +215,7 @@ class History:
         edge = self.naive.edges.get(link)
         if ends not in self.naive.refused and (edge is None or edge.rule != "decision"):
             return
-        async with deciding(self.engine.pool, self.policy, "ana") as decisions:
+        async with deciding(self.engine.pool, self.policy, Actor("ana")) as decisions:
             await decisions.undecided(link, "why")
         self.naive.undo(link, ends)
 
@@ -223,7 +224,7 @@ class History:
         if own not in self.naive.said:
             return
         name, value = what
-        async with deciding(self.engine.pool, self.policy, "ana") as decisions:
+        async with deciding(self.engine.pool, self.policy, Actor("ana")) as decisions:
             pin = await decisions.pin("project", own, name, value, "why", None)
         row = self.naive.row(own)
         self.naive.pins = {known: what for known, what in self.naive.pins.items() if what[:2] != (row, name)}
@@ -234,7 +235,7 @@ class History:
         if not self.naive.pins:
             return
         pin = sorted(self.naive.pins)[which % len(self.naive.pins)]
-        async with deciding(self.engine.pool, self.policy, "ana") as decisions:
+        async with deciding(self.engine.pool, self.policy, Actor("ana")) as decisions:
             await decisions.release(pin, "why")
         del self.naive.pins[pin]
         self.naive.work_out()

@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 import orjson
 import pytest
 
+from register.audit import Actor
 from register.db import Pool, open_pool
 from register.decisions import deciding
 from register.merge import Change, merge_rows
@@ -89,7 +90,7 @@ async def test_whoever_referred_to_the_absorbed_row_refers_to_the_kept_one(
         row["id"]: row["version"] for row in await pool.fetch("SELECT id::text, version FROM work_item")
     }
 
-    async with deciding(pool, POLICY, "ana") as decisions:
+    async with deciding(pool, POLICY, Actor("ana")) as decisions:
         await decisions.same(entity, KEPT, GONE, "they are")
 
     shown = ", ".join(columns)

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from portbook.rules import built_in_rules
+from register.audit import Actor
 from register.db import Pool, open_pool
 from register.errors import QueryInvalid
 from register.quality import Expected, Quality
@@ -354,7 +355,7 @@ async def test_hostile_texts_in_rows_and_messages_stay_text(pool: Pool) -> None:
 async def _waived(pool: Pool, code: str = "DQ-T", *, days: float = 1, **what: Any) -> tuple[str, int]:
     async with pool.acquire() as connection, connection.transaction():
         until = datetime.now(UTC) + timedelta(days=days)
-        return await waive(connection, code, reason="agreed", actor="pmo", until=until, **what)
+        return await waive(connection, code, reason="agreed", actor=Actor("pmo"), until=until, **what)
 
 
 async def test_a_waived_finding_stays_visible_counts_not_and_comes_back_when_the_waiver_ends(
@@ -401,12 +402,12 @@ async def test_one_finding_is_waived_and_taken_back(pool: Pool) -> None:
     finding = await pool.fetchval("SELECT id::text FROM finding")
     until = datetime.now(UTC) + timedelta(days=1)
     async with pool.acquire() as connection, connection.transaction():
-        await waive_finding(connection, finding, reason="agreed", actor="pmo", until=until)
+        await waive_finding(connection, finding, reason="agreed", actor=Actor("pmo"), until=until)
         assert await connection.fetchval("SELECT state FROM finding") == "waived"
-        assert await end_waivers_of(connection, finding, reason="over", actor="pmo") == finding
+        assert await end_waivers_of(connection, finding, reason="over", actor=Actor("pmo")) == finding
         assert await connection.fetchval("SELECT state FROM finding") == "open"
         with pytest.raises(WaiverInvalid):
-            await end_waivers_of(connection, finding, reason="over", actor="pmo")
+            await end_waivers_of(connection, finding, reason="over", actor=Actor("pmo"))
 
 
 async def test_a_waiver_needs_a_known_code_a_reason_and_time_ahead(pool: Pool) -> None:

@@ -16,6 +16,7 @@ from mapping.apply import Mapped
 from mapping.meaning import Meaning
 from portbook.remap import remap
 from register import migrations, pinned, runs
+from register.audit import Actor
 from register.decisions import DecisionInvalid, Decisions, deciding
 from register.errors import RegisterError, RowNotFound
 from register.ids import derive_id
@@ -68,7 +69,7 @@ async def everything(engine: Engine) -> dict[str, Any]:
 
 
 def decide(engine: Engine) -> Any:
-    return deciding(engine.pool, engine.policy, "ana@acme.example")
+    return deciding(engine.pool, engine.policy, Actor("ana@acme.example"))
 
 
 async def present(engine: Engine, entity: str = "project") -> list[dict[str, Any]]:
@@ -394,7 +395,7 @@ async def test_rules_decide_again_once_a_decision_is_taken_back(engine: Engine) 
     async with decide(engine) as decisions:
         link = await decisions.different("project", one, two, "two phases")
     assert len(await present(engine)) == 2
-    async with deciding(engine.pool, engine.policy, "bob") as decisions:
+    async with deciding(engine.pool, engine.policy, Actor("bob")) as decisions:
         await decisions.undecided(link, "one after all")
     assert len(await present(engine)) == 1
     row = await engine.pool.fetchrow("SELECT state, rule, actor FROM link")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from register.audit import Actor
 from register.catalog import catalog, mapping_name
 from register.db import open_read_pool
 from register.decisions import deciding
@@ -138,7 +139,7 @@ async def test_winner_losers_rule_line_and_pin_of_a_row_that_two_tools_tell_of(
     assert fields["manager_id"]["losers"] == []
     assert fields["budget"]["winner"]["source"] == "pmo"
 
-    async with deciding(engine.pool, engine.policy, "Petra") as decisions:
+    async with deciding(engine.pool, engine.policy, Actor("Petra")) as decisions:
         row = await decisions.own_id("project", "PAY")
         await decisions.pin("project", row, "title", "Pay & Go", "the board said so", None)
     pinned = (await explained(lanes, "project", "PAY", field="title"))["title"]

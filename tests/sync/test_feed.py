@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from register.audit import Actor
 from register.catalog import plural
 from register.db import open_read_pool
 from register.decisions import deciding
@@ -82,7 +83,7 @@ async def test_a_reader_of_the_feed_has_the_register_through_edits_deletions_lin
     ]
     assert len(there) == 29
     ids = [row["id"] for row in there]
-    async with deciding(engine.pool, engine.policy, "test") as decisions:
+    async with deciding(engine.pool, engine.policy, Actor("test")) as decisions:
         await decisions.pin("work_item", ids[2], "title", "Pinned", "because", None)
         await decisions.same("work_item", ids[3], ids[4], "because")
     since = await follow(lanes, rows, since)

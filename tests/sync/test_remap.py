@@ -17,6 +17,7 @@ from portbook.config import Source
 from portbook.remap import plan, remap
 from portbook.wiring import build_mapper
 from register import lease
+from register.audit import Actor
 from register.db import Pool, open_pool
 from register.decisions import deciding
 from register.difference import Difference
@@ -405,7 +406,7 @@ async def test_a_remap_of_what_may_have_changed_does_what_one_of_everything_does
     ready: Ready, postgres: str, fields: str
 ) -> None:
     """Also where a value is pinned, two records tell of one row, or a value cannot be read any more."""
-    async with deciding(ready.pool, ready.setting.policy, "ana") as decisions:
+    async with deciding(ready.pool, ready.setting.policy, Actor("ana")) as decisions:
         await decisions.pin(
             "work_item", await decisions.own_id("work_item", "WEB-2"), "title", "Ours", "so", None
         )

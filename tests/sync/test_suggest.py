@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from register.alike import may_be_one, name_words, shared_mailbox
+from register.audit import Actor
 from register.decisions import deciding
 from register.suggest import suggest
 from tests.fix_engine import Engine
@@ -49,7 +50,7 @@ async def test_people_of_one_name_are_suggested_and_joined_by_nobody_but_a_perso
     }
     assert await suggest(engine.pool, engine.policy) == 2
     link = await engine.pool.fetchval("SELECT id::text FROM link WHERE confidence > 0.5")
-    async with deciding(engine.pool, engine.policy, "ana") as decisions:
+    async with deciding(engine.pool, engine.policy, Actor("ana")) as decisions:
         await decisions.verdict(link, "same", "it is her")
     assert await suggest(engine.pool, engine.policy) == 1
     assert await engine.count("person", "presence = 'present'") == 3
@@ -102,7 +103,7 @@ async def test_a_refused_suggestion_does_not_come_back_and_an_outdated_one_goes(
     await book(engine, "one", [["1", "Jane Roe", ""], ["2", "Sam Hill", ""]])
     await book(engine, "two", [["7", "Jane Roe", ""], ["8", "Sam Hill", ""]])
     link = await engine.pool.fetchval("SELECT id::text FROM link WHERE 'one:Jane Roe' IN (first, second)")
-    async with deciding(engine.pool, engine.policy, "ana") as decisions:
+    async with deciding(engine.pool, engine.policy, Actor("ana")) as decisions:
         await decisions.verdict(link, "different", "namesakes")
     await book(engine, "two", [["7", "Jane Roe", ""], ["8", "Samantha Field", ""]])
     assert await suggest(engine.pool, engine.policy) == 0

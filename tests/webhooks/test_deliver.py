@@ -9,6 +9,7 @@ import orjson
 import pytest
 from standardwebhooks import Webhook
 
+from register.audit import Actor
 from register.deliveries import DISABLE_AFTER, JITTER, SCHEDULE, TAKEN_FOR
 from register.keys import create_key, revoke_key
 from register.replay import replay_failed, replay_one, replay_since, send_test
@@ -440,7 +441,7 @@ async def test_a_key_that_was_withdrawn_is_told_nothing_more(told: Told) -> None
                 Wanted("theirs", receiver.url),
                 sealer=SEALER,
                 allowed=HERE,
-                maker=Maker("partner", key_id),
+                maker=Maker(Actor("partner"), key_id),
             )
         await revoke_key(told.pool, "partner")
         await told.write("project", "PAY")
@@ -452,7 +453,7 @@ async def test_a_key_that_was_withdrawn_is_told_nothing_more(told: Told) -> None
 async def test_who_enables_a_webhook_takes_it_over_only_where_its_key_has_ended(told: Told) -> None:
     await create_key(told.pool, "partner")
     key_id = await told.pool.fetchval("SELECT id FROM api_key")
-    theirs = Maker("partner", key_id)
+    theirs = Maker(Actor("partner"), key_id)
     wanted = Wanted("theirs", "https://hooks.example/x")
     async with told.pool.acquire() as connection, connection.transaction():
         hook, _ = await create_webhook(connection, wanted, sealer=SEALER, allowed=HERE, maker=theirs)
@@ -524,7 +525,7 @@ async def test_a_maker_with_a_row_scope_is_told_of_those_rows_and_that_they_leav
                 Wanted("theirs", receiver.url),
                 sealer=SEALER,
                 allowed=HERE,
-                maker=Maker("partner", key_id),
+                maker=Maker(Actor("partner"), key_id),
             )
         await told.write("project", "MINE", title="seen")
         await told.write("project", "THEIRS", title="hidden")

@@ -7,6 +7,7 @@ from ipaddress import ip_network
 import orjson
 from standardwebhooks import Webhook
 
+from register.audit import Actor
 from register.deliveries import Deliveries
 from register.models import ENTITIES
 from register.webhooks import Maker, Wanted, create_webhook
@@ -30,7 +31,7 @@ async def test_a_receiver_keeps_what_syncs_make_of_a_tool(engine: Engine, cloud:
                 Wanted("bi", state.url),
                 sealer=SEALER,
                 allowed=[ip_network("127.0.0.1/32")],
-                maker=Maker("x"),
+                maker=Maker(Actor("x")),
             )
         state.secret = Webhook(secret)
         await engine.sync()

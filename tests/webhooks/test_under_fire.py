@@ -25,6 +25,7 @@ import orjson
 import pytest
 from standardwebhooks import Webhook
 
+from register.audit import Actor
 from register.db import Pool, open_pool
 from register.deliveries import TAKEN_FOR
 from register.keys import create_key
@@ -164,7 +165,9 @@ async def prove(
         )
         for _ in range(2):
             key_id = await restricted_key(pool, project)
-            await hooks.add(Healthy(only=hangs_on(project)), Maker("restricted", key_id, own_only=True))
+            await hooks.add(
+                Healthy(only=hangs_on(project)), Maker(Actor("restricted"), key_id, own_only=True)
+            )
         hooks.healthy.append(configured)
         assert hooks.count + 1 == 20
         fire = await stack.enter_async_context(
