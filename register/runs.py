@@ -173,9 +173,21 @@ async def note_account(
     mapping_version: str,
     meaning: Any,
 ) -> None:
-    """Who reads, and with which mapping: on the run, and on the source as last seen."""
+    """Who reads, and with which mapping: on the run, and on the source as last seen. A run that goes on where it was
+    put down, with a mapping that means something else, has used none alone."""
     await connection.execute(
-        "UPDATE run SET account = $2, mapping_version = $3 WHERE id = $1", job.id, account, mapping_version
+        """
+        UPDATE run SET account = $2, mapping_version = CASE
+            WHEN NOT EXISTS (SELECT FROM run_partition WHERE run_id = $1) THEN $3
+            ELSE (SELECT $3 FROM mapping_used u WHERE u.source = $4 AND u.version = mapping_version
+                  AND (u.version = $3 OR u.meaning = $5)) END
+        WHERE id = $1
+        """,
+        job.id,
+        account,
+        mapping_version,
+        job.source,
+        json_text(meaning),
     )
     await connection.execute(
         """
@@ -218,7 +230,8 @@ async def source_cursors(pool: Pool, source: str) -> dict[str, Mapping[str, Any]
 
 async def succeed(connection: Connection, job: RunJob, *, fresh_at: datetime) -> None:
     """End a run well: its cursors become the source's. Called inside the run's last, fenced transaction. A run that
-    only followed hints says nothing about how fresh the source is."""
+    only followed hints says nothing about how fresh the source is. After a complete one every record is said with the
+    mapping it used; where these were several, the next says anew what is needed."""
     if job.mode == "full":
         await connection.execute("DELETE FROM partition_cursor WHERE source = $1", job.source)
     await connection.execute(
@@ -236,12 +249,13 @@ async def succeed(connection: Connection, job: RunJob, *, fresh_at: datetime) ->
     await connection.execute(
         """
         UPDATE source SET fresh_at = $2, complete_at = CASE WHEN $3 THEN $2 ELSE complete_at END,
-            mapped_with = CASE WHEN $3 THEN mapping_version ELSE mapped_with END
+            mapped_with = CASE WHEN $3 THEN (SELECT mapping_version FROM run WHERE id = $4) ELSE mapped_with END
         WHERE key = $1
         """,
         job.source,
         fresh_at,
         job.mode == "full",
+        job.id,
     )
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from itertools import count
+
+import pytest
 
 from portbook.wiring import build_mapper
 from register import runs
@@ -102,6 +105,46 @@ async def test_a_mended_mapping_reaches_stored_records_with_the_next_complete_ru
         again["mapping_version"],
     )
     assert tuple(row) == (commented["mapping_version"], commented["mapping_version"])
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["to another", "there and back"])
+async def test_a_run_that_went_on_under_another_mapping_leaves_the_rest_to_the_next(
+    engine: Engine, cloud: FakeJira, back: bool
+) -> None:
+    parked = {**cloud.world.status("To Do"), "id": "77", "name": "Parked"}
+    parked["statusCategory"] = {"id": 1, "key": "undefined"}
+    for issue in fill(cloud, 90):
+        cloud.edit(issue, status=parked)
+    await engine.add_jira(cloud, page_size=10)
+    mapping = engine.folder / "mapping.yaml"
+    source = replace(engine.configured["delivery"], mapping=mapping)
+    engine.specs["delivery"] = replace(
+        engine.specs["delivery"], build_mapper=lambda aliases: build_mapper(source, aliases)
+    )
+    plain = "source: jira\n"
+    mended = f"{plain}lookups: {{status: {{Parked: todo}}}}\n"
+
+    def close(number: int) -> None:
+        if next(searches) == 3:
+            cloud.faults.unavailable_every = 1
+
+    await runs.request_run(engine.pool, "delivery", "full", requested_by="test")
+    for text, stops in ((plain, True), (mended, back), (plain, False))[: 3 if back else 2]:
+        mapping.write_text(text)
+        cloud.heal()
+        searches = count(1)
+        cloud.faults.on_search = close if stops else None
+        await engine.pool.execute("UPDATE run SET not_before = now()")
+        (job,) = await runs.waiting_runs(engine.pool)
+        await Syncer(engine.pool, engine.specs, engine.policy, holder="test").work(job)
+        assert await engine.pool.fetchval("SELECT state FROM run") == ("queued" if stops else "succeeded")
+    assert await engine.pool.fetchval("SELECT mapping_version FROM run") is None
+    assert 0 < await engine.count("work_item", "status IS NULL") < 90
+    assert await engine.pool.fetchval("SELECT mapped_with FROM source") is None
+    run = await engine.sync(mode="full")
+    assert await engine.count("work_item", "status IS NULL") == (90 if back else 0)
+    assert run["mapping_version"] == await engine.pool.fetchval("SELECT mapped_with FROM source")
+    assert (await engine.sync(mode="full"))["rows_changed"] == 0
 
 
 async def test_history_never_runs_backwards_when_two_writers_share_a_row(
