@@ -18,6 +18,7 @@ from uuid import UUID
 
 from starlette.types import Scope
 
+from gateway.networks import ELSEWHERE, Networks
 from gateway.odata.model import entity_sets
 from register.audit import ASKED, REFUSED, Use, note_uses
 from register.catalog import collections
@@ -30,9 +31,6 @@ MOST_EACH = 200
 so that nobody's many questions take the place of another's."""
 MOST = 20_000
 """Likewise of all callers, and of those who were refused."""
-MOST_ADDRESSES = 1_000
-"""Addresses of refused callers that are written down in a day; what goes beyond is counted without."""
-ELSEWHERE = "…"
 _CALLER, _REFUSAL = "portbook.caller", "portbook.refusal"
 _BESIDE = frozenset({"query", "changes", "schema", "webhooks", "audit", "keys"})
 _BELOW = frozenset(
@@ -71,7 +69,7 @@ class Uses:
         self._counts: dict[tuple[Any, ...], _Count] = {}
         self._places: Counter[UUID] = Counter()
         self._day = 0
-        self._addresses: set[str] = set()
+        self._networks = Networks()
 
     def note(self, request: Scope, status: int) -> None:
         """A request was answered."""
@@ -101,22 +99,19 @@ class Uses:
                 _, _, reason, address, _ = place
                 if not room:
                     actor = ""
-                if not room or not self._known(address, now):
-                    place = (None, "", reason, ELSEWHERE, actor)
+                place = (None, "", reason, self._told(address, now) if room else ELSEWHERE, actor)
             elif room and self._places[caller.key_id] < MOST_EACH:
                 self._places[caller.key_id] += 1
             else:
                 place = (caller.key_id, ELSEWHERE, ELSEWHERE, ELSEWHERE, place[-1])
         return self._counts.setdefault(place, _Count(caller, actor, now, now))
 
-    def _known(self, address: str, now: float) -> bool:
-        """Whether this address of a refused caller may be written down today."""
+    def _told(self, address: str, now: float) -> str:
+        """The address of a refused caller as it may be written down today."""
         day = int(now // 86_400)
         if day != self._day:
-            self._day, self._addresses = day, set()
-        if len(self._addresses) < MOST_ADDRESSES:
-            self._addresses.add(address)
-        return address in self._addresses
+            self._day, self._networks = day, Networks()
+        return self._networks.told(address)
 
     async def run(self) -> None:
         """Write every minute, until cancelled."""

@@ -13,7 +13,7 @@ import asyncpg
 import httpx
 import pytest
 
-from gateway import hooks_out, uses
+from gateway import hooks_out, networks, uses
 from gateway.app import create_app
 from portbook.cli import app
 from register.audit import list_audit
@@ -132,7 +132,7 @@ def test_an_admin_lists_keys_and_audit_and_nobody_else(asked: httpx.Client, keys
 async def test_what_is_kept_is_bounded_and_waits_for_a_database_that_is_away(database: str) -> None:
     pool = await open_pool(database, size=1)
     counted = uses.Uses(pool)
-    for n in range(uses.MOST_ADDRESSES + 500):
+    for n in range(500):
         request: dict[str, Any] = {
             "client": (f"2001:db8::{n:x}", 1),
             "method": "GET",
@@ -156,7 +156,7 @@ async def test_what_is_kept_is_bounded_and_waits_for_a_database_that_is_away(dat
         "sum((detail ->> 'times')::int) FILTER (WHERE action = 'refused') AS refused, "
         "sum((detail ->> 'times')::int) FILTER (WHERE action = 'asked') AS asked FROM audit"
     )
-    assert tuple(found) == (uses.MOST_ADDRESSES + 2, 500, uses.MOST_ADDRESSES + 500, 2)
+    assert tuple(found) == (networks.MOST_INSIDE + 2, 500 - networks.MOST_INSIDE, 500, 2)
     await pool.close()
 
 
@@ -213,7 +213,7 @@ async def test_made_up_words_come_into_no_line_and_one_caller_takes_nobody_elses
 async def test_an_address_that_is_refused_all_day_is_one_of_the_days_addresses(database: str) -> None:
     pool = await open_pool(database, size=1)
     counted = uses.Uses(pool)
-    for address in ["::1"] * (uses.MOST_ADDRESSES + 1) + ["::2"]:
+    for address in ["::1"] * (networks.MOST_INSIDE + 1) + ["::2"]:
         counted._counts.clear()  # as each minute does
         request: dict[str, Any] = {"client": (address, 1), "method": "GET", "path": "/"}
         uses.refused(request, "key unknown")
