@@ -29,6 +29,7 @@ from gateway.limits import Limits
 from gateway.odata import routes as odata
 from gateway.tokens import Issuer, Tokens
 from gateway.uses import Uses
+from register.accounts import Blocked
 from register.db import Pool, open_pool, open_read_pool
 from register.keys import Keyring
 from register.policy import Policy
@@ -125,7 +126,12 @@ def create_app(
             held.push_async_callback(app.state.uses.close, asyncio.create_task(app.state.uses.run()))
             app.state.keyring = Keyring(app.state.lanes, remember_s=remember_keys_s)
             held.push_async_callback(app.state.keyring.close)
-            app.state.tokens = Tokens(sign_in, app.state.lanes, remember_keys_s)
+            app.state.tokens = Tokens(
+                sign_in,
+                app.state.lanes,
+                Blocked(app.state.lanes, remember_s=remember_keys_s),
+                remember_keys_s,
+            )
             held.push_async_callback(app.state.tokens.close)
             app.state.export_turns = {}
             app.state.exports = await apart("exports", statement_timeout_ms=EXPORT_TIMEOUT_MS)

@@ -7,14 +7,15 @@ from base64 import b64decode
 from fastapi import Request
 from starlette.types import Scope
 
-from gateway.errors import NotAllowed, NotSignedIn, TokenRefused
+from gateway.errors import AccountBlocked, NotAllowed, NotSignedIn, TokenRefused
 from gateway.tokens import is_token
-from gateway.uses import came, refused
+from gateway.uses import NOBODY, came, refused
+from register.audit import Actor
 from register.keys import Caller, Keyring, Refused
 
 
 async def signed_in(request: Request, scope: str = "read") -> Caller:
-    """The caller of this request. Raises NotSignedIn, NotAllowed, SignInUnavailable or TooMany."""
+    """The caller of this request. Raises NotSignedIn, NotAllowed (AccountBlocked too), SignInUnavailable or TooMany."""
     return await caller_of(request.app.state.keyring, request.scope, scope)
 
 
@@ -32,6 +33,9 @@ async def caller_of(
     if scheme == "bearer" and is_token(credentials):
         try:
             caller: Caller = await request["app"].state.tokens.caller(credentials)
+        except AccountBlocked as problem:
+            refused(request, "account blocked", problem.actor)
+            raise
         except (TokenRefused, NotAllowed) as problem:
             refused(request, "token refused" if isinstance(problem, TokenRefused) else "nothing granted")
             raise
@@ -43,7 +47,7 @@ async def caller_of(
     else:
         found = await keyring.caller(credentials)
         if isinstance(found, Refused):
-            refused(request, found.reason, found.name)
+            refused(request, found.reason, Actor(found.name) if found.name else NOBODY)
             raise NotSignedIn("the key is unknown, was withdrawn or has ended")
         caller = found
     came(request, caller)

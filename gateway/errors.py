@@ -5,6 +5,7 @@ Problem
    ├─ NotSignedIn       401
    │  └─ TokenRefused   401
    ├─ NotAllowed        403
+   │  └─ AccountBlocked 403
    ├─ TooMany           429
    └─ SignInUnavailable 503
 """
@@ -12,6 +13,7 @@ Problem
 from __future__ import annotations
 
 from portbook.errors import Problem
+from register.audit import Actor
 
 
 class HttpProblem(Problem):
@@ -55,6 +57,19 @@ class NotAllowed(HttpProblem):
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message, status=403, hint=hint)
+
+
+class AccountBlocked(NotAllowed):
+    """The token is good, and its account is shut out."""
+
+    code = "API007"
+
+    def __init__(self, actor: Actor) -> None:
+        super().__init__(
+            f"the account {actor.name!r} is blocked",
+            "Ask whoever administers the register: `portbook accounts list` says why.",
+        )
+        self.actor = actor
 
 
 class SignInUnavailable(HttpProblem):

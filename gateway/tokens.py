@@ -19,8 +19,9 @@ from uuid import NAMESPACE_URL, uuid5
 import jwt
 import orjson
 
-from gateway.errors import NotAllowed, TokenRefused
+from gateway.errors import AccountBlocked, NotAllowed, TokenRefused
 from gateway.signing_keys import ALGORITHMS, SigningKeys
+from register.accounts import Blocked, plain_name
 from register.errors import RegisterError, RowNotFound
 from register.keys import Caller
 from register.query.errors import RowAmbiguous
@@ -36,6 +37,7 @@ KEPT_S = 86_400
 _REMEMBERED = 10_000
 _TYPES = ("jwt", "at+jwt", "application/at+jwt")
 _NAMES = ("preferred_username", "upn", "unique_name", "email", "name", "app_displayname", "azp", "appid")
+_IDS = ("sub", "oid")
 _SPACED = frozenset({"scp", "scope"})
 _ADDRESSES = frozenset({"email", "preferred_username", "upn", "unique_name"})
 _FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -67,6 +69,8 @@ class Issuer:
 class _Verified:
     issuer: Issuer
     caller: Caller
+    names: frozenset[str]
+    """Whatever an administrator may know the account by."""
     rows: tuple[tuple[str, str], ...]
     ends_at: float
     withdrawn: int
@@ -85,13 +89,15 @@ class Tokens:
 
     issuers: Sequence[Issuer]
     reader: Reader
+    blocked: Blocked
     remember_s: float = 5.0
     _known: dict[bytes, _Verified] = field(default_factory=dict)
     _shown: dict[tuple[tuple[str, str], ...], _Shown] = field(default_factory=dict)
     _resolving: SingleFlight[RowScope] = field(default_factory=SingleFlight)
 
     async def caller(self, token: str) -> Caller:
-        """Whose token this is. Raises TokenRefused, SignInUnavailable, or NotAllowed where it gives nothing."""
+        """Whose token this is. Raises TokenRefused, SignInUnavailable, NotAllowed where it gives nothing, or
+        AccountBlocked."""
         if len(token) > LONGEST:
             raise TokenRefused(f"the token has more than {LONGEST:,} characters")
         place = blake2b(token.encode("utf-8", "surrogatepass"), digest_size=32).digest()
@@ -104,6 +110,8 @@ class Tokens:
             self._known[place] = known
         else:
             known.issuer.keys.freshen()
+        if await self.blocked.has(known.names):
+            raise AccountBlocked(known.caller.actor)
         if known.rows and known.looked_at + self.remember_s <= time.monotonic():
             scope = await self._scope(known.rows)
             known.caller = _restricted(known.caller, scope)
@@ -112,6 +120,7 @@ class Tokens:
 
     async def close(self) -> None:
         await self._resolving.close()
+        await self.blocked.close()
         for issuer in self.issuers:
             await issuer.keys.close()
 
@@ -262,7 +271,15 @@ def _granted(issuer: Issuer, claims: Mapping[str, Any], withdrawn: int) -> _Veri
         account,
     )
     ends_at = min(int(claims["exp"]), int(time.time()) + KEPT_S)
-    return _Verified(issuer, caller, tuple(dict.fromkeys(rows)), ends_at, withdrawn)
+    names = (account, caller.name, *(str(claims.get(name, "")) for name in (*_IDS, *_ADDRESSES)))
+    return _Verified(
+        issuer,
+        caller,
+        frozenset(plain_name(name) for name in names if name),
+        tuple(dict.fromkeys(rows)),
+        ends_at,
+        withdrawn,
+    )
 
 
 def _ungranted(issuer: Issuer, claims: Mapping[str, Any]) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from starlette.types import Scope
 
 from gateway.networks import ELSEWHERE, Networks
 from gateway.odata.model import entity_sets
-from register.audit import ASKED, REFUSED, Use, note_uses
+from register.audit import ASKED, REFUSED, Actor, Use, note_uses
 from register.catalog import collections
 from register.db import Pool
 from register.keys import Caller
@@ -39,13 +39,16 @@ _BELOW = frozenset(
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _KNOWN = frozenset({"/metrics", "/docs", "/openapi.json"})
 
+NOBODY = Actor("nobody")
+"""Whose key or account it was that was refused, where that is not known."""
+
 _log = logging.getLogger("portbook.gateway")
 
 
 @dataclass(slots=True)
 class _Count:
     caller: Caller | None
-    actor: str
+    actor: Actor
     first_at: float
     last_at: float
     times: int = 0
@@ -56,8 +59,8 @@ def came(request: Scope, caller: Caller) -> None:
     request[_CALLER] = caller
 
 
-def refused(request: Scope, reason: str, actor: str = "") -> None:
-    """Note why somebody is not let in; `actor` is whose key it was, where that is known."""
+def refused(request: Scope, reason: str, actor: Actor = NOBODY) -> None:
+    """Note why somebody is not let in; `actor` is whose key or account it was, where that is known."""
     request[_REFUSAL] = reason, actor
 
 
@@ -81,25 +84,24 @@ class Uses:
         if caller is not None:
             method = request["method"]
             method = method if method in _METHODS else ELSEWHERE
-            place, actor = (caller.key_id, method, _what(request["path"]), address, status), caller.name
+            place, actor = (caller.key_id, method, _what(request["path"]), address, status), caller.actor
         elif _REFUSAL in request:
             reason, actor = request[_REFUSAL]
-            place = (None, "", reason, address, actor)
+            place = (None, "", reason, address, _known(actor))
         else:
             return
         count = self._counts.get(place) or self._count(place, caller, actor, now)
         count.times += 1
         count.last_at = now
 
-    def _count(self, place: tuple[Any, ...], caller: Caller | None, actor: str, now: float) -> _Count:
+    def _count(self, place: tuple[Any, ...], caller: Caller | None, actor: Actor, now: float) -> _Count:
         """Where this is counted: at its own place, where there is room for one more."""
         if place not in self._counts:
             room = len(self._counts) < MOST
             if caller is None:
                 _, _, reason, address, _ = place
-                if not room:
-                    actor = ""
-                place = (None, "", reason, self._told(address, now) if room else ELSEWHERE, actor)
+                actor = actor if room else NOBODY
+                place = (None, "", reason, self._told(address, now) if room else ELSEWHERE, _known(actor))
             elif room and self._places[caller.key_id] < MOST_EACH:
                 self._places[caller.key_id] += 1
             else:
@@ -153,19 +155,23 @@ class Uses:
 def _use(place: tuple[Any, ...], count: _Count) -> Use:
     first, last = (datetime.fromtimestamp(at, UTC) for at in (count.first_at, count.last_at))
     _, method, what, address, status = place
-    detail: dict[str, Any] = {"times": count.times, "address": address}
+    detail: dict[str, Any] = {**count.actor.noted, "times": count.times, "address": address}
     if count.caller is None:
-        return Use(count.actor or "nobody", REFUSED, what, detail, first, last)
+        return Use(count.actor.name, REFUSED, what, detail, first, last)
     key = None if count.caller.account else count.caller.key_id
     return Use(
-        count.actor,
+        count.actor.name,
         ASKED,
         f"{method} {what}",
-        {**count.caller.actor.noted, "status": status, **detail},
+        {**detail, "status": status},
         first,
         last,
         key,
     )
+
+
+def _known(actor: Actor) -> tuple[str, ...]:
+    return actor.name, *actor.noted.values()
 
 
 @lru_cache(maxsize=1024)

@@ -17,7 +17,7 @@ import typer
 from rich.markup import escape
 
 from adapters.errors import SourceError
-from portbook import __version__, bi, decide, explain, findings, hooks, keys, planning, webhooks
+from portbook import __version__, accounts, bi, decide, explain, findings, hooks, keys, planning, webhooks
 from portbook.audit import audit_command
 from portbook.config import Config, config_schema
 from portbook.errors import Problem, SettingsInvalid
@@ -48,6 +48,7 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich"
 )
 app.add_typer(keys.app, name="keys")
+app.add_typer(accounts.app, name="accounts")
 app.add_typer(bi.app, name="bi")
 app.add_typer(hooks.app, name="hooks")
 app.add_typer(decide.links, name="links")

@@ -3,6 +3,7 @@
 from sqlmodel import SQLModel
 
 from register.models.base import ENVELOPE, Envelope
+from register.models.callers import ApiKey, Audit, BiLogin, BlockedAccount
 from register.models.control import (
     Action,
     Assumption,
@@ -34,9 +35,6 @@ from register.models.plan import (
 from register.models.quality import Quality, Rule, Waiver
 from register.models.trust import (
     Absorbed,
-    ApiKey,
-    Audit,
-    BiLogin,
     Claim,
     ClaimHistory,
     Conflict,
@@ -118,6 +116,7 @@ __all__ = [
     "Attempt",
     "Audit",
     "BiLogin",
+    "BlockedAccount",
     "Claim",
     "ClaimHistory",
     "Conflict",

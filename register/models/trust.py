@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
-from register.models.base import at, document, flag, number, ref, texts, whole, words
+from register.models.base import at, document, flag, number, ref, whole, words
 
 NOW = text("now()")
 
@@ -120,7 +120,7 @@ class Run(SQLModel, table=True):
     error_code: str | None = words("Code of the problem that ended it.")
     error: str | None = words("What happened, where, and what to do next.")
     account: str | None = words("Who we were at the tool.")
-    mapping_version: str | None = words("Hash of the mapping used.")
+    mapping_version: str | None = words("Hash of the mapping used; empty where several were.")
 
     __table_args__ = (
         Index("run_open_ix", "source", unique=True, postgresql_where=text("state IN ('queued', 'running')")),
@@ -527,57 +527,3 @@ class Subscription(SQLModel, table=True):
     id: str = Field(sa_type=Text, primary_key=True, description="The tool's own id of it.")
     expires_at: datetime | None = at("When the tool forgets it; empty: never.")
     created_at: datetime | None = at("When it was set up.", nullable=False, server_default=NOW)
-
-
-class ApiKey(SQLModel, table=True):
-    """A caller's key; only its hash is kept."""
-
-    __tablename__ = "api_key"
-
-    id: UUID = _id("Random.")
-    name: str = words("Whose it is.", nullable=False)
-    hash: bytes = Field(sa_type=LargeBinary, description="SHA-256 of the key.", unique=True)
-    prefix: str = words("The first characters, to tell keys apart in lists.", nullable=False)
-    scopes: list[str] | None = texts("What it may do.")
-    row_scope: dict[str, Any] | None = document("Portfolios, programmes and projects it may see; empty: all.")
-    created_at: datetime | None = at("When it was made.", nullable=False, server_default=NOW)
-    expires_at: datetime | None = at("When it ends.")
-    revoked_at: datetime | None = at("When it was withdrawn.")
-    first_used_at: datetime | None = at("When it was used for the first time.")
-    last_used_at: datetime | None = at("When it was used last, to the minute.")
-
-
-class BiLogin(SQLModel, table=True):
-    """A database role that may read the schema `bi`."""
-
-    __tablename__ = "bi_login"
-
-    name: str = Field(
-        sa_type=Text,
-        primary_key=True,
-        description="The role that signs in.",
-        sa_column_kwargs={"comment": "The role that signs in."},
-    )
-    row_scope: dict[str, Any] | None = document("Portfolios, programmes and projects it may see; empty: all.")
-    created_at: datetime | None = at("When it was made.", nullable=False, server_default=NOW)
-
-
-class Audit(SQLModel, table=True):
-    """Who changed what (configuration, keys, decisions), who took files, who asked. Only ever added to."""
-
-    __table_args__ = (
-        Index("audit_action_ix", "action", "seq"),
-        Index("audit_actor_ix", "actor", "seq"),
-        Index("audit_at_ix", "at"),
-    )
-
-    seq: int | None = _serial("Rises with time.")
-    at: datetime | None = Field(
-        default=None,
-        sa_type=DateTime(timezone=True),
-        sa_column_kwargs={"nullable": False, "server_default": NOW},
-    )
-    actor: str = words("Who.", nullable=False)
-    action: str = words("What.", nullable=False)
-    subject: str | None = words("On what.")
-    detail: dict[str, Any] | None = document("With which values; never a secret.")

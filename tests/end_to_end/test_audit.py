@@ -218,7 +218,7 @@ async def test_an_address_that_is_refused_all_day_is_one_of_the_days_addresses(d
         request: dict[str, Any] = {"client": (address, 1), "method": "GET", "path": "/"}
         uses.refused(request, "key unknown")
         counted.note(request, 401)
-    assert list(counted._counts) == [(None, "", "key unknown", "::2", "")]
+    assert list(counted._counts) == [(None, "", "key unknown", "::2", ("nobody",))]
     await pool.close()
 
 

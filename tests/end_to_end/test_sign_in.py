@@ -30,6 +30,7 @@ from portbook.cli import app
 from portbook.config.load import parse_config
 from portbook.errors import Problem
 from portbook.sign_in import authorization_uri, issuers_of, read_public
+from register.accounts import Blocked
 from register.db import open_pool
 from register.errors import RegisterError
 from register.keys import Caller, Keyring, create_key
@@ -133,7 +134,7 @@ async def test_while_the_register_cannot_tell_nobody_is_shown_an_empty_one(issue
         async def fetchrow(self, sql: str, *parameters: Any) -> Any:
             raise RegisterError("the register's database does not answer")
 
-    tokens = Tokens((trusted(issuer.issuer),), Away())
+    tokens = Tokens((trusted(issuer.issuer),), Away(), nobody_blocked())
     with pytest.raises(RegisterError, match="does not answer"):
         await tokens.caller(issuer.token(groups=[PARTNERS]))
 
@@ -154,7 +155,10 @@ async def test_thirty_requests_at_once_resolve_a_grants_rows_once(
             return await pool.fetchrow(sql, *parameters)
 
     pool = await open_pool(register_url, size=1)
-    tokens, partner = Tokens((trusted(issuer.issuer),), Slow()), issuer.token(groups=[PARTNERS])
+    tokens, partner = (
+        Tokens((trusted(issuer.issuer),), Slow(), nobody_blocked()),
+        issuer.token(groups=[PARTNERS]),
+    )
     others = [issuer.token(groups=[PARTNERS], sub=str(n)) for n in range(30)]
     failed = await asyncio.gather(*map(tokens.caller, [partner, *others]), return_exceptions=True)
     assert {type(each) for each in failed} == {RegisterError}
@@ -274,7 +278,7 @@ def test_whatever_an_issuer_signs_is_taken_or_refused_with_a_reason(
     keys = SigningKeys("https://issuer.example", read_public)
     keys._keys = [Key("k", "RSA", None, private_key(1).public_key())]
     keys._read_at, keys._not_before = time.monotonic(), math.inf
-    tokens = Tokens((Issuer(keys, ("us",), GRANTS),), None)  # type: ignore[arg-type]
+    tokens = Tokens((Issuer(keys, ("us",), GRANTS),), None, nobody_blocked())  # type: ignore[arg-type]
     told = {
         "aud": "us",
         "iss": keys.issuer,
@@ -390,7 +394,7 @@ async def test_a_key_that_was_withdrawn_while_its_issuer_was_away_for_long_ends_
     monkeypatch.setattr(signing_keys, "REFRESH_S", 0.05)
     monkeypatch.setattr(signing_keys, "KEPT_S", 0.2)
     keys = SigningKeys(issuer.issuer, read_public, pause_s=0.05)
-    tokens = Tokens((Issuer(keys, (CLIENT_ID,), GRANTS),), None)  # type: ignore[arg-type]
+    tokens = Tokens((Issuer(keys, (CLIENT_ID,), GRANTS),), None, nobody_blocked())  # type: ignore[arg-type]
     token = issuer.token(groups=[STAFF])
     assert await tokens.caller(token)
     issuer.away = True
@@ -545,6 +549,13 @@ def test_excel_is_sent_to_the_directory_that_issues_the_tokens(tmp_path: Path) -
         sent_to("https://login.example.org", ", authorization_uri: https://login.example.org/go")
         == "https://login.example.org/go"
     )
+
+
+def nobody_blocked() -> Blocked:
+    """Without looking, for those who have no register."""
+    blocked = Blocked(None)  # type: ignore[arg-type]
+    blocked._until = math.inf
+    return blocked
 
 
 def _at_once(work: Coroutine[Any, Any, Caller]) -> Caller:

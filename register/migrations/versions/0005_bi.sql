@@ -950,7 +950,7 @@ COMMENT ON COLUMN bi.fact_run."rows_changed" IS 'Rows written, new and changed.'
 COMMENT ON COLUMN bi.fact_run."error_code" IS 'Code of the problem that ended it.';
 COMMENT ON COLUMN bi.fact_run."error" IS 'What happened, where, and what to do next.';
 COMMENT ON COLUMN bi.fact_run."account" IS 'Who we were at the tool.';
-COMMENT ON COLUMN bi.fact_run."mapping_version" IS 'Hash of the mapping used.';
+COMMENT ON COLUMN bi.fact_run."mapping_version" IS 'Hash of the mapping used; empty where several were.';
 
 CREATE VIEW bi.fact_finding WITH (security_barrier) AS
 SELECT e."id", e."code", e."severity", e."source", e."stream", e."record_id", e."entity", e."entity_id", e."field", e."value", e."message", e."detail", e."hint", e."run_id", e."opened_at", e."closed_at", e."rule_id", e."project_id", e."owner_id", e."waiver_id", e."state"
