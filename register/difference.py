@@ -94,11 +94,11 @@ async def _pairs(
     ours: Connection, others: Connection, table: str
 ) -> AsyncIterator[tuple[Mapping[str, Any] | None, Mapping[str, Any]]]:
     """(committed row, row as it would be) of every row that the transaction has written."""
-    cursor = await ours.cursor(f"SELECT id::text, to_jsonb(t) FROM {table} t WHERE {_OURS} ORDER BY id")
+    cursor = await ours.cursor(f"SELECT id::text, to_json(t) FROM {table} t WHERE {_OURS} ORDER BY id")
     while batch := await cursor.fetch(_BATCH):
         before = dict(
             await others.fetch(
-                f"SELECT id::text, to_jsonb(t) FROM {table} t WHERE id = ANY($1::uuid[])",
+                f"SELECT id::text, to_json(t) FROM {table} t WHERE id = ANY($1::uuid[])",
                 [row_id for row_id, _ in batch],
             )
         )

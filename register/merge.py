@@ -171,7 +171,7 @@ async def _claims(connection: Connection, entity: str, ids: Collection[str]) -> 
 
 async def _current(connection: Connection, entity: str, ids: Collection[str]) -> dict[str, dict[str, Any]]:
     rows = await connection.fetch(
-        f"SELECT id::text, to_jsonb(t) FROM {entity} t WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE",
+        f"SELECT id::text, to_json(t) FROM {entity} t WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE",
         list(ids),
     )
     # The parser that reads the claims too: a number beyond 64 bits is the same float on both sides.

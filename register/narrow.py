@@ -137,4 +137,4 @@ async def _adjust(
 def _part(of: str, columns: Collection[str]) -> str:
     """These columns as one JSON object. Names come from the catalog."""
     quote = "'{0}'" if of.endswith(">") else '"{0}"'
-    return f"jsonb_build_object({', '.join(f'{chr(39)}{c}{chr(39)}, {of}{quote.format(c)}' for c in sorted(columns))})"
+    return f"json_build_object({', '.join(f'{chr(39)}{c}{chr(39)}, {of}{quote.format(c)}' for c in sorted(columns))})"
