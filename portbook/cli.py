@@ -16,9 +16,9 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from adapters.errors import SourceError
 from portbook import __version__, accounts, bi, decide, explain, findings, hooks, keys, planning, webhooks
 from portbook.audit import audit_command
+from portbook.check import check_command
 from portbook.config import Config, config_schema
 from portbook.errors import Problem, SettingsInvalid
 from portbook.logs import set_up_logs
@@ -35,8 +35,8 @@ from portbook.reports import (
 from portbook.retire import retire_command
 from portbook.session import ask_for_runs, configured_stores, read_config, with_register
 from portbook.stores import Stores
-from portbook.terminal import err, out, show_problem, sync_progress, table
-from portbook.wiring import KINDS, Parts, build_mapper, open_adapter, source_mapping
+from portbook.terminal import err, out, show_problem, sync_progress
+from portbook.wiring import KINDS, Parts, open_adapter, source_mapping
 from register import runs
 from register.db import Pool
 from register.quality import Quality
@@ -55,6 +55,7 @@ app.add_typer(decide.links, name="links")
 app.add_typer(decide.pins, name="pins")
 app.add_typer(findings.app, name="findings")
 app.add_typer(webhooks.app, name="webhooks")
+app.command("check")(check_command)
 app.command("plan")(planning.plan_command)
 app.command("remap")(planning.remap_command)
 app.command("query")(query_command)
@@ -123,60 +124,6 @@ def migrate(context: typer.Context) -> None:
     with configured_stores(_config(context)) as stores:
         revision = asyncio.run(migrate_schema(stores.database_url))
     out.print(f"The register is at schema revision {revision}.")
-
-
-@app.command()
-def check(
-    context: typer.Context, source: Annotated[str | None, typer.Argument(help="Default: all.")] = None
-) -> None:
-    """Sign in at each source, say who we are there and what is missing, and check its mapping; and whether the keys of
-    those whose tokens are taken can be read."""
-    config = _config(context)
-    chosen = [config.source(source)] if source else list(config.sources)
-
-    async def check_all() -> bool:
-        rows, fine = [], True
-        for item in chosen:
-            try:
-                async with open_adapter(item) as adapter:
-                    identity = await adapter.check()
-                    build_mapper(item, await adapter.aliases())
-                    unreadable = [stream.title for stream in await adapter.discover() if not stream.name]
-                if unreadable:
-                    raise SourceError(
-                        "; ".join(unreadable), hint="Correct the file or its entry in the configuration."
-                    )
-                note = "; ".join(identity.warnings)
-                rows.append(
-                    (
-                        item.name,
-                        "[green]fine[/]",
-                        escape(identity.product),
-                        escape(identity.account),
-                        f"[yellow]{escape(note)}[/]",
-                    )
-                )
-            except Problem as problem:
-                fine = False
-                rows.append((item.name, "[red]not fine[/]", "", "", ""))
-                err.print(f"[bold]{item.name}[/] ({config.path.name}:{item.line})")
-                show_problem(problem)
-        for issuer in config.sign_in if source is None else ():
-            # Not before it is needed: it brings the gateway along.
-            from portbook.sign_in import keys_of
-
-            try:
-                count = await keys_of(issuer).look()
-                rows.append(("sign-in", "[green]fine[/]", escape(issuer.issuer), f"{count} keys", ""))
-            except Problem as problem:
-                fine = False
-                rows.append(("sign-in", "[red]not fine[/]", escape(issuer.issuer), "", ""))
-                err.print(f"[bold]sign-in[/] {escape(issuer.issuer)}")
-                show_problem(problem)
-        out.print(table("", ("source", "", "product", "account", "missing"), rows))
-        return fine
-
-    raise typer.Exit(0 if asyncio.run(check_all()) else 1)
 
 
 @app.command()

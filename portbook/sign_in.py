@@ -86,10 +86,5 @@ async def _read(url: str) -> bytes:
 
 
 def _grant(settings: GrantSettings) -> Grant:
-    named = {
-        "portfolios": settings.portfolios,
-        "programmes": settings.programmes,
-        "projects": settings.projects,
-    }
-    rows = tuple((collection, one) for collection, references in named.items() for one in references)
+    rows = tuple((collection, one) for collection, references in settings.rows.items() for one in references)
     return Grant(settings.claim, settings.value, frozenset(settings.scopes), rows)

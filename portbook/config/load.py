@@ -14,6 +14,7 @@ from portbook.config.errors import ConfigInvalid, ConfigMissing, Mistake, refuse
 from portbook.config.model import (
     Config,
     ConfigFile,
+    NamedRow,
     RuleSettings,
     Source,
     SourceSettings,
@@ -147,6 +148,7 @@ class _Reader:
             outbound=top.outbound,
             webhooks=tuple(self._webhooks(top.webhooks)),
             sign_in=self._issuers(top.sign_in),
+            named_rows=tuple(sorted(self._named_rows(top.sign_in), key=lambda row: (row.line, row.column))),
         )
 
     def _issuers(self, listed: tuple[IssuerSettings, ...]) -> tuple[IssuerSettings, ...]:
@@ -158,6 +160,14 @@ class _Reader:
                 self.shape.wrong((*at, "issuer"), "the issuer stands twice", first)
             lines.setdefault(issuer.issuer, self._document.where(at)[0])
         return listed
+
+    def _named_rows(self, listed: tuple[IssuerSettings, ...]) -> Iterable[NamedRow]:
+        for index, issuer in enumerate(listed):
+            for number, grant in enumerate(issuer.grants):
+                for collection, references in grant.rows.items():
+                    at: At = ("sign_in", index, "grants", number, collection)
+                    for place, reference in enumerate(references):
+                        yield NamedRow(collection, reference, *self._document.where((*at, place)))
 
     def _webhooks(self, listed: Iterable[WebhookSettings]) -> Iterable[WrittenWebhook]:
         """With their places: whether types, filters and fields can be understood only the register's grammar knows."""

@@ -421,6 +421,17 @@ class WrittenRule:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedRow:
+    """A row of the register that a grant names, and where."""
+
+    collection: str
+    reference: str
+    """Its id or key."""
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
 class WrittenWebhook:
     """A webhook, and where it stands."""
 
@@ -445,6 +456,8 @@ class Config:
     rules: tuple[WrittenRule, ...] = ()
     webhooks: tuple[WrittenWebhook, ...] = ()
     sign_in: tuple[IssuerSettings, ...] = ()
+    named_rows: tuple[NamedRow, ...] = ()
+    """What `sign_in` names of the register; whether it is there only the register knows."""
 
     def source(self, name: str) -> Source:
         """The source of that name. Raises ConfigInvalid with a suggestion."""

@@ -36,6 +36,16 @@ class GrantSettings(_Strict):
     programmes: tuple[str, ...] = Field(default=(), description="Show only these programmes, likewise.")
     projects: tuple[str, ...] = Field(default=(), description="Show only these projects, likewise.")
 
+    @property
+    def rows(self) -> dict[str, tuple[str, ...]]:
+        """What it shows, as ids or keys by collection; empty: everything."""
+        named = {
+            "portfolios": self.portfolios,
+            "programmes": self.programmes,
+            "projects": self.projects,
+        }
+        return {collection: references for collection, references in named.items() if references}
+
     @field_validator("portfolios", "programmes", "projects")
     @classmethod
     def _names_some(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -45,7 +55,7 @@ class GrantSettings(_Strict):
 
     @model_validator(mode="after")
     def _admin_sees_everything(self) -> Self:
-        if "admin" in self.scopes and (self.portfolios or self.programmes or self.projects):
+        if "admin" in self.scopes and self.rows:
             raise ValueError("`admin` sees everything: give `read` where only some rows are shown")
         return self
 

@@ -132,6 +132,15 @@ def only_named(collection: str, reference: str, found: Sequence[str]) -> str:
     return found[0]
 
 
+async def keys_in(reader: Reader, collection: str) -> list[str]:
+    """The keys of the rows that are there, to find the one that was meant."""
+    entity = collections()[collection]
+    row = await reader.fetchrow(
+        f"SELECT array_agg(DISTINCT key) AS keys FROM {entity.name} WHERE presence = 'present' AND key IS NOT NULL"
+    )
+    return row["keys"] or []
+
+
 _NAMED = """
 SELECT array_agg(coalesce(n.ids, '') ORDER BY r.at) AS ids
 FROM unnest($1::text[]) WITH ORDINALITY r (reference, at) CROSS JOIN LATERAL (

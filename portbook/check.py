@@ -1,0 +1,144 @@
+"""`portbook check`: whether sources, sign-in and what the configuration names in the register are as they should be."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, NamedTuple
+
+import typer
+from rich.markup import escape
+
+from adapters.errors import SourceError
+from portbook.config import Config, NamedRow, Source
+from portbook.config.suggest import did_you_mean
+from portbook.errors import Problem
+from portbook.session import configured_stores, embedded, read_config
+from portbook.terminal import err, out, show_problem, table
+from portbook.wiring import build_mapper, open_adapter
+from register.db import Pool, open_pool
+from register.errors import RowNotFound
+from register.keys import keys_with_rows_gone
+from register.query.errors import RowAmbiguous
+from register.query.scope import keys_in, name_scope
+from register.schema import require_current
+
+FINE, NOT_FINE = "[green]fine[/]", "[red]not fine[/]"
+
+
+class _Line(NamedTuple):
+    """Of the table that says how all is."""
+
+    what: str
+    state: str
+    product: str = ""
+    account: str = ""
+    note: str = ""
+
+
+def check_command(
+    context: typer.Context, source: Annotated[str | None, typer.Argument(help="Default: all.")] = None
+) -> None:
+    """Sign in at each source, say who we are there and what is missing, and check its mapping; whether the keys of
+    those whose tokens are taken can be read; and whether the rows that grants name are there."""
+    config = read_config(context.obj)
+    chosen = [config.source(source)] if source else list(config.sources)
+    lines = asyncio.run(_all(config, chosen, sign_in=source is None))
+    if source is None:
+        lines += _register(config)
+    shown = [(one.what, one.state, one.product, one.account, one.note) for one in lines]
+    out.print(table("", ("source", "", "product", "account", "missing"), shown))
+    raise typer.Exit(1 if any(one.state == NOT_FINE for one in lines) else 0)
+
+
+async def _all(config: Config, chosen: Sequence[Source], *, sign_in: bool) -> list[_Line]:
+    lines = []
+    for item in chosen:
+        try:
+            lines.append(await _source(item))
+        except Problem as problem:
+            lines.append(_Line(item.name, NOT_FINE))
+            err.print(f"[bold]{item.name}[/] ({config.path.name}:{item.line})")
+            show_problem(problem)
+    for issuer in config.sign_in if sign_in else ():
+        # Not before it is needed: it brings the gateway along.
+        from portbook.sign_in import keys_of
+
+        try:
+            count = await keys_of(issuer).look()
+            lines.append(_Line("sign-in", FINE, escape(issuer.issuer), f"{count} keys"))
+        except Problem as problem:
+            lines.append(_Line("sign-in", NOT_FINE, escape(issuer.issuer)))
+            err.print(f"[bold]sign-in[/] {escape(issuer.issuer)}")
+            show_problem(problem)
+    return lines
+
+
+async def _source(item: Source) -> _Line:
+    async with open_adapter(item) as adapter:
+        identity = await adapter.check()
+        build_mapper(item, await adapter.aliases())
+        unreadable = [stream.title for stream in await adapter.discover() if not stream.name]
+    if unreadable:
+        raise SourceError("; ".join(unreadable), hint="Correct the file or its entry in the configuration.")
+    note = f"[yellow]{escape('; '.join(identity.warnings))}[/]"
+    return _Line(item.name, FINE, escape(identity.product), escape(identity.account), note)
+
+
+def _register(config: Config) -> list[_Line]:
+    """Whether rows that grants and keys name are there. What is not there yet is neither made nor brought to this
+    version for that."""
+    if embedded(config) and not (config.register.data_dir / "stores").is_dir():
+        return [_Line("register", "not there yet")] if config.named_rows else []
+    try:
+        with configured_stores(config) as stores:
+            return asyncio.run(_rows(config, stores.database_url))
+    except Problem as problem:
+        if not config.named_rows:  # then nothing but a source's answer is asked for
+            return [_Line("register", "not looked at", note=f"[yellow]{escape(problem.message)}[/]")]
+        err.print("[bold]register[/]")
+        show_problem(problem)
+        return [_Line("register", NOT_FINE)]
+
+
+async def _rows(config: Config, database_url: str) -> list[_Line]:
+    await require_current(database_url)
+    pool = await open_pool(database_url, size=1, name="portbook check")
+    try:
+        unread = await _never_read(pool, config)
+        missing = [problem for row in config.named_rows if (problem := await _missing(pool, config, row))]
+        for problem in missing:
+            show_problem(problem)
+        gone = await keys_with_rows_gone(pool)
+    finally:
+        await pool.close()
+    notes = []
+    if missing and unread:
+        notes.append(f"{len(missing)} rows that grants name; {', '.join(unread)} was never read to its end")
+    notes += [
+        f"the key {key.name!r} ({key.prefix}…) names {key.gone} of {key.all} rows that are gone"
+        for key in gone
+    ]
+    state = NOT_FINE if missing and not unread else FINE
+    return [_Line("register", state, note=f"[yellow]{escape('; '.join(notes))}[/]")]
+
+
+async def _never_read(pool: Pool, config: Config) -> list[str]:
+    """The sources that rows may still come from."""
+    rows = await pool.fetch("SELECT key FROM source WHERE complete_at IS NOT NULL")
+    read = {row[0] for row in rows}
+    return [source.name for source in config.sources if source.name not in read]
+
+
+async def _missing(pool: Pool, config: Config, row: NamedRow) -> Problem | None:
+    """What is wrong with a row that a grant names, with its place in the file."""
+    place = f"{config.path.name}:{row.line}:{row.column}"
+    try:
+        await name_scope(pool, {row.collection: [row.reference]})
+    except RowNotFound as problem:
+        near = did_you_mean(row.reference, await keys_in(pool, row.collection))
+        hint = f"{near[0].upper()}{near[1:]}" if near else "Until it comes, the grant shows nothing of it."
+        return RowNotFound(problem.message, detail=place, hint=hint)
+    except RowAmbiguous as problem:
+        return RowAmbiguous(problem.message, detail=f"{place}\n{problem.detail}", hint=problem.hint)
+    return None

@@ -1,0 +1,110 @@
+"""`portbook check` finds what the configuration names in the register and the register does not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from portbook.cli import app
+from register.keys import create_key, revoke_key
+from tests.fakes.issuer import CLIENT_ID, FakeIssuer
+from tests.fix_gateway import execute, insert, with_pool
+from tests.fix_postgres import run_apart
+
+EXTERNAL = "{database: {env: DATABASE_URL}, redis: {env: REDIS_URL}}"
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[FakeIssuer]:
+    with FakeIssuer() as running:
+        yield running
+
+
+@pytest.fixture
+def check(
+    register_url: str, redis_url: str, issuer: FakeIssuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Check:  # fmt: skip
+    monkeypatch.setenv("DATABASE_URL", register_url)
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    return Check(tmp_path / "portbook.yaml", issuer.issuer, capfd)
+
+
+class Check:
+    def __init__(self, config: Path, issuer: str, capfd: pytest.CaptureFixture[str]) -> None:
+        self.config, self._issuer, self._capfd = config, issuer, capfd
+
+    def __call__(self, grants: str, *, register: str = EXTERNAL, more: str = "") -> tuple[int, str, str]:
+        """(exit code, output, errors), in one line each."""
+        self.config.write_text(
+            f"register: {register}\n{more}sign_in:\n  - issuer: {self._issuer}\n    audience: [{CLIENT_ID}]\n"
+            f"    grants:\n      - {{claim: roles, value: x, {grants}}}\n"
+        )
+        code = app(["--config", str(self.config), "check"], standalone_mode=False)
+        shown = self._capfd.readouterr()
+        return code, " ".join(shown.out.split()), " ".join(shown.err.split())
+
+
+def test_a_row_that_a_grant_names_and_the_register_does_not_have_is_found_with_its_place(
+    check: Check, register_url: str
+) -> None:
+    rows = [
+        {"id": UUID(int=n), "key": key, "title": key} for n, key in enumerate(("PAY", "WEB", "TWO", "TWO"))
+    ]
+    insert(register_url, "project", rows)
+    insert(register_url, "programme", [{"id": UUID(int=9), "key": "ERP", "title": "ERP"}])
+    good = f"projects: [PAY, {UUID(int=1)}], programmes: [ERP]"
+    code, out, err = check(good)
+    assert (code, err) == (0, "")
+    assert "register fine" in out
+    code, out, err = check("projects: [PAY, PYA, TWO], programmes: [XYZ]")
+    assert code == 1
+    assert "register not fine" in out
+    assert (
+        "REG004 no row of `projects` has the id or key 'PYA' portbook.yaml:6:50 → Did you mean 'PAY'?" in err
+    )
+    assert "REG005 2 rows of `projects` have the key 'TWO' portbook.yaml:6:55" in err
+    assert "'XYZ' portbook.yaml:6:74 → Until it comes, the grant shows nothing of it." in err
+    assert "'PAY' portbook" not in err
+
+
+def test_while_a_source_was_never_read_to_its_end_the_row_may_still_come(check: Check) -> None:
+    (check.config.parent / "actions.csv").write_text("Action ID,Project,Title\nA-1,OPS,Order cables\n")
+    source = "sources: [{name: pmo, kind: spreadsheet, files: [actions.csv]}]\n"
+    code, out, err = check("projects: [PAY]", more=source)
+    assert code == 0, err
+    assert "'PAY' portbook.yaml:7:45" in err
+    assert "1 rows that grants name; pmo was never read to its end" in out
+
+
+def test_keys_that_name_rows_which_are_gone_are_told(check: Check, register_url: str) -> None:
+    insert(register_url, "project", [{"id": UUID(int=n), "key": f"P{n}", "title": "P"} for n in (1, 2)])
+    for name, rows in (("both", ["P1", "P2"]), ("one", ["P2"]), ("old", ["P1"])):
+        run_apart(with_pool(register_url, lambda p, n=name, r=rows: create_key(p, n, rows={"projects": r})))
+    run_apart(with_pool(register_url, lambda pool: revoke_key(pool, "old")))
+    execute(register_url, "UPDATE project SET presence = 'deleted' WHERE key = 'P1'")
+    code, out, _ = check("scopes: [read]")
+    assert code == 0
+    assert "the key 'both' (pb_" in out
+    assert "names 1 of 2 rows that are gone" in out
+    assert "'one'" not in out
+    assert "'old'" not in out
+
+
+def test_a_register_that_is_not_there_is_not_made_for_it(
+    check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out, _ = check("projects: [PAY]", register="{data_dir: data}")
+    assert code == 0
+    assert "register not there yet" in out
+    assert [path.name for path in check.config.parent.iterdir()] == ["portbook.yaml"]
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    code, out, _ = check("scopes: [read]")
+    assert code == 0
+    assert "register not looked at" in out
+    code, _, err = check("projects: [PAY]")
+    assert code == 1
+    assert "register STO" in err
