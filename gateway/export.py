@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.auth import signed_in
 from gateway.rest import PREFIX, as_of, condition_of, read_limit, read_parameters, rows
-from register.audit import note
+from register.audit import EXPORTED, note
 from register.db import Connection, Pool
 from register.errors import QueryInvalid
 from register.export import FORMATS, ExportWaits, Format, FormatMissing, compile_export, copy_out, write_file
@@ -81,7 +81,7 @@ async def _file(request: Request, kind: Format, held: AsyncExitStack) -> Respons
     }
     await held.enter_async_context(_turn(request.app.state.export_turns, caller))
     connection = await held.enter_async_context(_lent(request.app.state.exports))
-    await note(connection, caller.actor, "exported", collection, {"asked": given})
+    await note(connection, caller.actor, EXPORTED, collection, {"asked": given})
     if kind.copied:
         pieces = copy_out(connection, export, kind)
         held.push_async_callback(pieces.aclose)

@@ -245,6 +245,7 @@ def work(context: typer.Context) -> None:
             worker = WorkerApp(
                 pool, stores.redis_url, parts.specs, parts.schedule, parts.policy,
                 expected=parts.expected, deliverer=deliverer,
+                keep_audit_days=config.register.keep_audit_days,
             )  # fmt: skip
             err.print(f"worker for {', '.join(parts.specs) or 'no source'}; Ctrl-C stops it")
             await worker.run(stop)

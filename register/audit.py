@@ -1,7 +1,9 @@
-"""The audit: who changed what in the workings, who took files, who asked. The database lets it only be added to."""
+"""The audit: who changed what in the workings, who took files, who asked. The database lets nobody change a line, and
+removes those of use alone, when they are old."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +21,10 @@ MOST = 1_000
 """Lines in one answer."""
 ASKED = "asked"
 REFUSED = "refused"
+EXPORTED = "exported"
+KEPT_DAYS_LEAST = 30
+"""The database forgets no use that is younger."""
+_PIECE, _REST_S = 5_000, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,16 @@ async def note_uses(pool: Pool, uses: Sequence[Use]) -> None:
             [first for first, _ in keys.values()],
             [last for _, last in keys.values()],
         )
+
+
+async def forget_use(pool: Pool, days: int) -> int:
+    """Remove the lines about use (asked, refused, exported) that are older; returns how many. A piece at a time, so
+    that nobody waits for it. Raises what asyncpg raises."""
+    forgotten = 0
+    while gone := await pool.fetchval("SELECT forget_use($1, $2)", days, _PIECE):
+        forgotten += gone
+        await asyncio.sleep(_REST_S)
+    return forgotten
 
 
 def _detail(use: Use) -> str:

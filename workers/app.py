@@ -11,6 +11,7 @@ import contextlib
 import gc
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
 from register import runs
+from register.audit import forget_use
 from register.db import Pool
 from register.pinned import end_what_is_over
 from register.policy import Policy
@@ -33,6 +35,7 @@ from workers.writer import Watch
 LOOK_EVERY_S = 2.0
 """Seconds between looks into the database when nobody rings."""
 RUNS_AT_ONCE = 2
+FORGET_EVERY_S = 3_600.0
 
 log = structlog.get_logger("portbook.worker")
 
@@ -64,6 +67,7 @@ class WorkerApp:
         watch: Watch | None = None,
         expected: Expected | None = None,
         deliverer: Deliverer | None = None,
+        keep_audit_days: int | None = None,
     ) -> None:
         self._pool = pool
         self._redis_url = redis_url
@@ -77,6 +81,9 @@ class WorkerApp:
         self._quality = Quality(pool, expected) if expected is not None else None
         self._looking: asyncio.Task[None] | None = None
         self._deliverer = deliverer
+        self._keep_audit_days = keep_audit_days
+        self._forgetting: asyncio.Task[None] | None = None
+        self._forget_at = 0.0
         self._outbound_bell = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -90,7 +97,8 @@ class WorkerApp:
                 await self._look()
                 await self._wait(stop)
         finally:
-            tasks = [*beside, *self._running.values(), *([self._looking] if self._looking else [])]
+            alone = [task for task in (self._looking, self._forgetting) if task is not None]
+            tasks = [*beside, *self._running.values(), *alone]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -101,6 +109,7 @@ class WorkerApp:
             await request_due_runs(self._pool, self._schedule)
             await request_hinted_runs(self._pool, self._sources)
             await end_what_is_over(self._pool, self._policy)
+            self._forget()
             for job in await runs.waiting_runs(self._pool):
                 if len(self._running) >= RUNS_AT_ONCE:
                     return
@@ -121,6 +130,21 @@ class WorkerApp:
             await quality.look()
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             log.warning("the data could not be looked at; trying again", error=str(error))
+
+    def _forget(self) -> None:
+        """Let the audit forget old use every now and then, beside everything else."""
+        if self._keep_audit_days is None or time.monotonic() < self._forget_at:
+            return
+        if self._forgetting is None or self._forgetting.done():
+            self._forget_at = time.monotonic() + FORGET_EVERY_S
+            self._forgetting = asyncio.create_task(self._forget_use(self._keep_audit_days))
+
+    async def _forget_use(self, days: int) -> None:
+        try:
+            if forgotten := await forget_use(self._pool, days):
+                log.info("the audit forgot old use", lines=forgotten, older_than_days=days)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.warning("the audit could not forget old use; trying again later", error=str(error))
 
     async def _work(self, job: runs.RunJob) -> None:
         try:

@@ -28,6 +28,7 @@ from portbook.config.errors import ConfigInvalid
 from portbook.config.secrets import SecretReference
 from portbook.config.sign_in import IssuerSettings
 from portbook.config.suggest import did_you_mean
+from register.audit import KEPT_DAYS_LEAST
 
 DURATION = r"^([0-9]{1,6}(s|m|h|d))+$"
 CLOCK = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
@@ -104,6 +105,14 @@ class Register(_Strict):
         default=None,
         description="What secrets of webhooks are sealed with in the database, by reference: a long random text. "
         "Default: a key below `data_dir`, which gateway, workers and commands must then share.",
+    )
+
+    keep_audit_days: int | None = Field(
+        default=400,
+        ge=KEPT_DAYS_LEAST,
+        le=36_500,
+        description="After so many days the audit forgets who asked, who was refused and who took files; what people "
+        "changed and decided stays. `null`: never.",
     )
 
     @field_validator("database", "redis")

@@ -66,12 +66,14 @@ class BiLogin(SQLModel, table=True):
 
 
 class Audit(SQLModel, table=True):
-    """Who changed what (configuration, keys, decisions), who took files, who asked. Only ever added to."""
+    """Who changed what (configuration, keys, decisions), who took files, who asked. Added to and never changed; what
+    it says of use is forgotten after a while."""
 
     __table_args__ = (
         Index("audit_action_ix", "action", "seq"),
         Index("audit_actor_ix", "actor", "seq"),
         Index("audit_at_ix", "at"),
+        Index("audit_use_ix", "at", postgresql_where=text("action IN ('asked', 'refused', 'exported')")),
     )
 
     seq: int | None = Field(

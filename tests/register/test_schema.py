@@ -113,6 +113,36 @@ async def test_the_application_can_add_to_the_past_but_not_rewrite_it(app: async
             await app.execute(statement)
 
 
+async def test_old_use_is_forgotten_and_nothing_else(app: asyncpg.Connection, database: str) -> None:
+    assert "audit_use_ix" in str(
+        await app.fetch("EXPLAIN SELECT seq FROM audit WHERE action IN ('asked', 'refused', 'exported') "
+                        "AND at < now() - interval '40 days' ORDER BY at LIMIT 10")
+    )  # fmt: skip
+    await app.execute(
+        """
+        INSERT INTO audit (at, actor, action) SELECT now() - make_interval(days => days), days::text, action
+        FROM unnest(ARRAY[1, 29, 31, 500]) days,
+             unnest(ARRAY['asked', 'refused', 'exported', 'key created', 'link joined']) action
+        """
+    )
+    for days in (29, 0, -1, None, -(2**31)):
+        with pytest.raises(asyncpg.InvalidParameterValueError):
+            await app.fetchval("SELECT forget_use($1, 10)", days)
+    assert await app.fetchval("SELECT forget_use(400, 2)") == 2
+    assert await app.fetchval("SELECT forget_use(400, 2)") == 1
+    assert await app.fetchval("SELECT forget_use(400, 2)") == 0
+    assert await app.fetchval("SELECT forget_use(30, 1000)") == 3
+    left = await app.fetch("SELECT action, count(*) FROM audit GROUP BY 1 ORDER BY 1")
+    assert [tuple(row) for row in left] == [
+        ("asked", 2), ("exported", 2), ("key created", 4), ("link joined", 4), ("refused", 2), ("tested", 1),
+    ]  # fmt: skip
+    owner = await asyncpg.connect(database)
+    privileges = "SELECT has_function_privilege($1, 'forget_use(integer, integer)', 'EXECUTE')"
+    assert not await owner.fetchval(privileges, "bi_reader")
+    assert await owner.fetchval(privileges, "portbook_app")
+    await owner.close()
+
+
 async def test_what_refers_to_nothing_is_in_no_index_by_what_is_referred_to(app: asyncpg.Connection) -> None:
     # `compare_metadata` does not look at what an index leaves out.
     declared = {

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import redis.asyncio
 
-from register import runs
+from register import audit, runs
 from register.quality import Expected
 from register.rules import Rule
 from tests.fakes.jira import FakeJira
@@ -28,9 +28,9 @@ AWAY = "unix:///nonexistent/valkey.sock"
 
 
 @contextlib.asynccontextmanager
-async def working(engine: Engine, redis_url: str) -> AsyncIterator[asyncio.Event]:
+async def working(engine: Engine, redis_url: str, **settings: Any) -> AsyncIterator[asyncio.Event]:
     stop = asyncio.Event()
-    worker = WorkerApp(engine.pool, redis_url, engine.specs, {}, engine.policy)
+    worker = WorkerApp(engine.pool, redis_url, engine.specs, {}, engine.policy, **settings)
     task = asyncio.create_task(worker.run(stop))
     try:
         yield stop
@@ -72,6 +72,23 @@ async def test_a_run_waits_in_the_database_while_redis_is_flushed(
         await client.flushall()
     async with working(engine, redis_url):
         await until(engine, DONE)
+
+
+async def test_a_worker_lets_the_audit_forget_old_use_in_pieces(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "_PIECE", 3)
+    await engine.pool.execute(
+        "INSERT INTO audit (at, actor, action) SELECT now() - make_interval(days => days), 'ana', action "
+        "FROM generate_series(91, 100) days, unnest(ARRAY['asked', 'link joined']) action"
+    )
+    await engine.pool.execute("INSERT INTO audit (at, actor, action) VALUES (now(), 'ana', 'asked')")
+    async with working(engine, AWAY):
+        await asyncio.sleep(0.2)
+    assert await engine.count("audit") == 21  # as long as nobody says for how long
+    async with working(engine, AWAY, keep_audit_days=90):
+        await until(engine, "SELECT count(*) = 1 FROM audit WHERE action = 'asked'")
+    assert await engine.count("audit", "action = 'link joined'") == 10
 
 
 async def test_a_ring_wakes_an_idle_worker(
