@@ -119,7 +119,8 @@ def test_a_stream_of_one_who_is_blocked_ends(
         lines = stream.iter_lines()
         assert next(lines) == "retry: 3000"
         block(register_url, "ana@acme.com")
-        assert "still here" not in "".join(list(lines)[20:])
+        for number, _ in enumerate(lines):
+            assert number < 20, "it goes on"
 
 
 async def test_what_cannot_be_blocked_is_said(pool: Pool) -> None:
