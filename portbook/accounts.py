@@ -41,7 +41,9 @@ def block(context: typer.Context, name: Name, reason: Reason) -> None:
     for account in found.accounts:
         out.print(f"  {escape(account)}", soft_wrap=True)
     if not found.accounts:
-        err.print("Nobody has asked under this name yet: look at `portbook audit` if it should be somebody.")
+        err.print(
+            "Nobody in the audit is called so: it holds for whoever comes with this name, subject or object id."
+        )
 
 
 @app.command("unblock")
