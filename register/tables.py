@@ -52,7 +52,12 @@ def complete(metadata: MetaData) -> MetaData:
                     postgresql_using="gin",
                     postgresql_where=column.is_not(None),
                 )
-                Index(f"{twin.name}_{field.name}_ix", past, postgresql_using="gin")
+                Index(
+                    f"{twin.name}_{field.name}_ix",
+                    past,
+                    postgresql_using="gin",
+                    postgresql_where=past.is_not(None),
+                )
             else:
                 # With the key behind it: the nested lists of a page come out in key order, few at a time. Without
                 # the rows that refer to nothing: each entry costs a load as much as a column does.
