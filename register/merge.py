@@ -6,7 +6,6 @@ the same whatever order the records arrived in.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -291,7 +290,7 @@ async def update_rows(
         UPDATE {entity} e SET {settings}, {NEXT_VERSION}
         FROM json_populate_recordset(NULL::{entity}, $1) n WHERE e.id = n.id
         """,
-        json.dumps([{name: row.get(name) for name in ("id", *columns)} for row in rows]),
+        orjson.dumps([{name: row.get(name) for name in ("id", *columns)} for row in rows]).decode(),
     )
 
 
@@ -349,5 +348,5 @@ async def _write_conflicts(
             WHERE c.closed_at IS NOT NULL OR (c.values, c.winner, c.rule)
                   IS DISTINCT FROM (excluded.values, excluded.winner, excluded.rule)
             """,
-            json.dumps(conflicts),
+            orjson.dumps(conflicts).decode(),
         )
