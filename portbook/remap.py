@@ -12,6 +12,7 @@ from portbook.wiring import build_mapper
 from register.db import Pool
 from register.difference import Difference, difference
 from register.policy import Policy
+from workers.app import calm_garbage_collector
 from workers.ground import Apart, taken_back
 from workers.remap import Remapped, Remapper, Watch
 
@@ -40,6 +41,7 @@ async def remap(
 ) -> Remapped:
     """Bring the register to this mapping, identity and precedence. `waiting` is called again and again while a run has
     the source; with `everything`, no record is left out because its mapping means the same as before."""
+    calm_garbage_collector()
     ground = Apart(pool, policy, waiting=waiting)
     return await Remapper(ground, mappers, policy, watch, everything=everything).run()
 
@@ -53,6 +55,7 @@ async def plan(
     watch: Watch = lambda step: None,
 ) -> Difference:
     """What `remap` would do: it is done, looked at and taken back."""
+    calm_garbage_collector()
     async with taken_back(pool, policy) as (ground, ours):
         await Remapper(ground, mappers, policy, watch).run()
         async with pool.acquire() as others:
