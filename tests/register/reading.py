@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import multiprocessing
-import os
-import signal
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,13 +18,11 @@ from register.mappings import note_mapping
 from register.policy import Policy
 from register.settled import Memory
 from register.write import Incoming, page
+from tests.fix_killed import deadly, die
 from workers import remap as steps
 from workers.remap import Remapped, Step
 
 READINGS = 3
-
-_forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload([__name__, "pytest"])
 
 
 class Reading:
@@ -118,42 +112,17 @@ async def remap_all(
     return await remap(pool, dict.fromkeys(policy.sources, reading), policy, watch)  # type: ignore[arg-type]
 
 
-async def killed(work: Callable[..., Any], *given: Any) -> bool:
-    """Run `work` in a process of its own. Whether it was killed; anything but that and success is a mistake."""
-    process = _forks.Process(target=_run, args=(work, *given))
-    process.start()
-    await asyncio.to_thread(process.join)
-    assert process.exitcode in (0, -signal.SIGKILL), process.exitcode
-    return process.exitcode != 0
-
-
-def _run(work: Callable[..., Any], *given: Any) -> None:
-    asyncio.run(work(*given))
-
-
-def _die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 async def die_in_page(
     url: str, held: Held, policy: Policy, record: Incoming, version: str, committed: bool
 ) -> None:
     """Be killed before the commit, or after it and before anybody hears of it."""
     pool = await open_pool(url, size=1)
-    await store(pool, held, policy, Memory(), record, version, (lambda: None) if committed else _die)
-    _die()
+    await store(pool, held, policy, Memory(), record, version, (lambda: None) if committed else die)
+    die()
 
 
 async def die_in_remap(url: str, policy: Policy, reading: int, after: int) -> None:
     """Be killed when so many steps are told of, unless it ends before."""
     pool = await open_pool(url, size=3)
-    told = 0
-
-    def watch(step: Step) -> None:
-        nonlocal told
-        told += 1
-        if told > after:
-            _die()
-
-    await remap_all(pool, policy, Reading(reading), watch)
+    await remap_all(pool, policy, Reading(reading), deadly(after))
     await pool.close()

@@ -21,6 +21,7 @@ from register.policy import Policy
 from register.settled import IDENTITY_LOCK, Memory, read_settled
 from register.write import page
 from tests.fix_engine import Engine
+from tests.fix_killed import killed
 from tests.fix_postgres import ask_postgres
 from tests.register.naive import FIELDS, ORDERS, SOURCES, Naive
 from tests.register.reading import (
@@ -29,7 +30,6 @@ from tests.register.reading import (
     die_in_page,
     die_in_remap,
     incoming,
-    killed,
     remap_all,
     store,
 )

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import pickle
-import sys
-from pathlib import Path
 
 import pytest
 
 from register.db import open_pool
 from tests.fix_engine import register_state
+from tests.fix_killed import killed
 from tests.fix_postgres import ask_postgres, on
+from tests.sync.remap_child import die_in_remap
 from tests.sync.test_remap import CORPUS, Ready, filled, ready
 from workers import remap as steps
 
 __all__ = ["filled", "ready"]
-
-
-async def run_child(database: str, folder: Path, *, lines: int | None) -> bool:
-    """Remap in a child; with `lines`, kill it when it has told of so many steps. Whether it came to its end."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.sync.remap_child", database, str(folder), stdout=asyncio.subprocess.PIPE
-    )
-    assert child.stdout is not None
-    told = 0
-    while await child.stdout.readline():
-        told += 1
-        if told == lines:
-            child.kill()
-            break
-    return await child.wait() == 0
 
 
 async def test_a_remap_that_is_killed_again_and_again_ends_as_one_in_peace(
@@ -42,7 +26,7 @@ async def test_a_remap_that_is_killed_again_and_again_ends_as_one_in_peace(
         database = on(postgres, "remap_killed")
         (ready.folder / "remap.pickle").write_bytes(pickle.dumps((ready.sources, setting)))
         kills = 0
-        while not await run_child(database, ready.folder, lines=2 + kills):
+        while await killed(die_in_remap, database, ready.folder, 1 + kills):
             kills += 1
             ask_postgres(database, "UPDATE lease SET expires_at = now() - interval '1 second'")
         assert kills >= 3
@@ -50,10 +34,10 @@ async def test_a_remap_that_is_killed_again_and_again_ends_as_one_in_peace(
             monkeypatch.setattr(steps, name, small)
         await ready.remap(setting)
         pool = await open_pool(database)
-        killed, peaceful = await register_state(pool), await register_state(ready.pool)
+        broken, peaceful = await register_state(pool), await register_state(ready.pool)
         await pool.close()
-        assert killed.keys() == peaceful.keys()
+        assert broken.keys() == peaceful.keys()
         for table, rows in peaceful.items():
-            assert killed[table] == rows, table
+            assert broken[table] == rows, table
     finally:
         ask_postgres(postgres, "DROP DATABASE remap_killed WITH (FORCE)")
