@@ -14,6 +14,7 @@ import jwt
 import orjson
 
 from gateway.errors import SignInUnavailable, TokenRefused
+from portbook.tasks import stop
 
 Fetch = Callable[[str], Awaitable[bytes]]
 """What stands at an address. Raises SignInUnavailable; follows no redirect."""
@@ -106,9 +107,7 @@ class SigningKeys:
 
     async def close(self) -> None:
         if self._in_background is not None:
-            self._in_background.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._in_background
+            await stop(self._in_background)
 
     def _known(self, name: str | None) -> list[Key]:
         if time.monotonic() - self._read_at > KEPT_S:

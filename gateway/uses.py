@@ -9,7 +9,6 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -20,6 +19,7 @@ from starlette.types import Scope
 
 from gateway.networks import ELSEWHERE, Networks
 from gateway.odata.model import entity_sets
+from portbook.tasks import stop
 from register.audit import ASKED, REFUSED, Actor, Use, note_uses
 from register.catalog import collections
 from register.db import Pool
@@ -146,9 +146,7 @@ class Uses:
 
     async def close(self, running: asyncio.Task[None]) -> None:
         """Stop, and write the rest."""
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+        await stop(running)
         await self.flush()
 
 

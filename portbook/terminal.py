@@ -24,6 +24,7 @@ from rich.progress import (
 from rich.table import Table
 
 from portbook.errors import Problem
+from portbook.tasks import stop
 from register.db import Pool
 
 ELSEWHERE = 150
@@ -117,9 +118,7 @@ async def sync_progress(pool: Pool, runs: Mapping[str, int], *, quiet: bool = Fa
         try:
             yield
         finally:
-            watching.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watching
+            await stop(watching)
             await _update(pool, runs, bars, tasks)
 
 

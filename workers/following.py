@@ -26,6 +26,7 @@ from register.errors import LeaseLost
 from register.hints import Waiting
 from register.ids import derive_id
 from register.write import stored_payloads
+from workers.handover import Handover
 from workers.sweep import decoded_or_none
 from workers.writer import Fetched
 
@@ -47,7 +48,7 @@ async def follow(
     pool: Pool,
     source: str,
     adapter: Adapter,
-    queue: asyncio.Queue[Fetched | None],
+    queue: Handover[Fetched],
     *,
     for_s: float | None = None,
 ) -> None:

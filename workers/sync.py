@@ -29,6 +29,7 @@ from adapters.errors import (
 from mapping.apply import Mapper
 from portbook.errors import Problem
 from portbook.logs import plain_error
+from portbook.tasks import stop
 from register import lease, runs
 from register.db import DATABASE_AWAY, Pool
 from register.errors import LeaseLost
@@ -38,6 +39,7 @@ from register.runs import RunJob
 from register.settled import Memory
 from register.suggest import suggest
 from workers.following import RUN_FOR_S, follow, keep_subscribed
+from workers.handover import Handover
 from workers.streams import streams_to_sweep
 from workers.sweep import Held, sweep
 from workers.writer import Fetched, Watch, Writer
@@ -201,7 +203,7 @@ class Syncer:
     ) -> None:
         """Read these partitions to their ends and write all of it, and follow hints meanwhile. The first problem of the
         source stops the reading; what was read before it is written."""
-        queue: asyncio.Queue[Fetched | None] = asyncio.Queue(maxsize=QUEUE_PAGES)
+        queue = Handover[Fetched](QUEUE_PAGES)
         gate = asyncio.Semaphore(concurrency)
 
         async def read_one(partition: Partition) -> None:
@@ -232,8 +234,8 @@ class Syncer:
                     writer.cut_short = True
                     failed.append(_foremost(several))
                 finally:
-                    await _cancelled(following)
-            await queue.put(None)
+                    await stop(following)
+            queue.close()
 
         failed: list[BaseException] = []
         try:
@@ -244,13 +246,6 @@ class Syncer:
             raise _foremost(several) from several
         if failed:
             raise failed[0]
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    """Stop a task; what it failed with before counts."""
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
 
 
 async def _pages(adapter: Adapter, partition: Partition, cursor: Any, *, full: bool) -> AsyncIterator[Page]:
@@ -311,6 +306,4 @@ async def heartbeat(pool: Pool, held: lease.Held, ttl_s: float) -> AsyncIterator
             raise LeaseLost(f"the lease on {held.name} ran out") from None
         raise
     finally:
-        beating.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await beating
+        await stop(beating)

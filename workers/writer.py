@@ -24,6 +24,7 @@ from register.policy import Policy
 from register.runs import PartitionState, RunJob
 from register.settled import Memory
 from register.write import Counts, PageWrite, Place, open_rejections, page
+from workers.handover import Handover
 from workers.records import Sorted, Sorter
 
 log = structlog.get_logger("portbook.sync")
@@ -127,7 +128,7 @@ class Writer:
         """Where a partition is begun: after what the last succeeded run read, or at its beginning."""
         return self._cursors.get(partition.name)
 
-    async def drain(self, queue: asyncio.Queue[Fetched | None]) -> None:
+    async def drain(self, queue: Handover[Fetched]) -> None:
         """Write until the readers are through. While a batch is being written the next is being prepared."""
         writing: asyncio.Task[None] | None = None
         busy: frozenset[str] = frozenset()
@@ -287,14 +288,13 @@ class Writer:
         await self._in_page(close)
 
 
-async def _batch(queue: asyncio.Queue[Fetched | None]) -> list[Fetched]:
+async def _batch(queue: Handover[Fetched]) -> list[Fetched]:
     """Whatever is waiting, together, up to BATCH_RECORDS. Empty when the readers are through."""
     batch: list[Fetched] = []
     size = 0
-    while not batch or (size < BATCH_RECORDS and not queue.empty()):
+    while not batch or (size < BATCH_RECORDS and queue.waits()):
         item = await queue.get()
         if item is None:
-            queue.put_nowait(None)  # so that the next one ends, too
             break
         batch.append(item)
         size += len(item.page.records) if item.page else 0

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from itertools import count
+from typing import Any
 
 import pytest
 
+from adapters.base import Identity, Page, Partition, RawRecord
+from adapters.errors import SourceUnavailable
 from portbook.wiring import build_mapper
 from register import runs
 from tests.fakes.jira import FakeJira
@@ -52,6 +56,52 @@ async def test_a_worker_that_lost_its_lease_does_not_end_the_run_of_the_next(
     await Syncer(engine.pool, engine.specs, engine.policy, holder="victim").work(job)
     assert await engine.pool.fetchval("SELECT state FROM run") == "running"
     assert await engine.pool.fetchval("SELECT paused FROM source") is None
+
+
+class Stubborn:
+    """A tool with two parts: one sends pages without end, the other fails when its reading is stopped."""
+
+    kind = "jira"
+
+    async def __aenter__(self) -> Stubborn:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        pass
+
+    async def check(self) -> Identity:
+        return Identity("tester", "Stubborn 1")
+
+    async def aliases(self) -> dict[str, str]:
+        return {}
+
+    async def partitions(self) -> list[Partition]:
+        return [Partition("endless", ()), Partition("failing", ())]
+
+    async def read(self, partition: Partition, cursor: Any, *, full: bool) -> AsyncIterator[Page]:
+        if partition.name == "failing":
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                raise SourceUnavailable("the line was cut") from None
+        for number in count():
+            yield Page([RawRecord("other", str(number), b"{}", {})], {"at": number})
+
+
+async def test_a_source_that_fails_while_its_run_is_stopped_does_not_hold_the_worker_for_ever(
+    engine: Engine,
+) -> None:
+    await engine.add("delivery", "jira", Stubborn, {"url": "http://127.0.0.1:9"})  # type: ignore[arg-type]
+    await runs.request_run(engine.pool, "delivery", "full", requested_by="test")
+    (job,) = await runs.waiting_runs(engine.pool)
+    working = asyncio.create_task(Syncer(engine.pool, engine.specs, engine.policy, holder="victim").work(job))
+    async with asyncio.timeout(30):
+        while not await engine.count("source_record"):
+            await asyncio.sleep(0.01)
+    await engine.pool.execute("UPDATE lease SET token = token + 1, holder = 'thief'")
+    done, _ = await asyncio.wait([working], timeout=10)
+    assert working in done, "the worker waits for somebody who has gone"
+    assert await engine.pool.fetchval("SELECT state FROM run") == "running"
 
 
 async def test_a_tool_that_is_down_is_asked_ever_more_rarely_and_then_given_up(engine: Engine) -> None:
