@@ -7,108 +7,18 @@ means to the person who has to mend it.
 from __future__ import annotations
 
 import asyncio
-import binascii
-import json
 import re
 import time
-from collections.abc import Callable, Collection, Mapping
-from typing import Annotated, Any, Literal, NamedTuple
-from urllib.parse import urlsplit, urlunsplit
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from adapters.address import is_loopback
+from adapters.entra_connection import Connection, Failed
+from adapters.entra_options import EntraAuth, EntraCertificate, EntraSecret, ManagedIdentity
 from adapters.errors import SourceError, SourceMisbehaved, SourceRefused, SourceUnavailable
-from adapters.http import retry_after
 
-PUBLIC_CLOUD = "https://login.microsoftonline.com"
-_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,254}")
 _MARGIN_S = 300.0
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Application(_Strict):
-    tenant: str = Field(
-        description="Directory (tenant) id, or one of its domains: acme.onmicrosoft.com.",
-    )
-    client_id: str = Field(description="Application (client) id of the app registration.")
-    authority: str = Field(
-        default=PUBLIC_CLOUD,
-        description="Where we sign in, for national clouds: https://login.microsoftonline.us, "
-        "https://login.partner.microsoftonline.cn.",
-    )
-
-    @field_validator("tenant")
-    @classmethod
-    def _one_tenant(cls, tenant: str) -> str:
-        if tenant.lower() in {"common", "organizations", "consumers"}:
-            raise ValueError(f"must be one directory: an application cannot sign in at {tenant!r}")
-        if not _TENANT.fullmatch(tenant):
-            raise ValueError("must be the directory's id or one of its domains")
-        return tenant
-
-    @field_validator("authority")
-    @classmethod
-    def _origin(cls, authority: str) -> str:
-        parts = urlsplit(authority.strip().rstrip("/"))
-        if not parts.hostname or parts.path or parts.query or parts.fragment or "@" in parts.netloc:
-            raise ValueError("must be an address without a path: https://login.microsoftonline.com")
-        if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
-            raise ValueError("must be https: plain http is for this machine only")
-        return urlunsplit(parts)
-
-
-class EntraSecret(_Application):
-    """An app registration that proves itself by a client secret."""
-
-    kind: Literal["entra_secret"] = Field(description="This way of signing in.")
-    client_secret: SecretStr = Field(
-        description="The client secret's value (not its id), by reference: {env: NAME} or {file: PATH}."
-    )
-
-
-class EntraCertificate(_Application):
-    """An app registration that proves itself by a certificate; no secret ever travels."""
-
-    kind: Literal["entra_certificate"] = Field(description="This way of signing in.")
-    certificate: SecretStr = Field(
-        description="Certificate and private key as PEM in one file, by reference: {file: PATH}. The key must not "
-        "be encrypted."
-    )
-    thumbprint: str | None = Field(
-        default=None,
-        description="SHA-1 thumbprint as the portal shows it, where the file holds the private key only.",
-    )
-
-    @field_validator("thumbprint")
-    @classmethod
-    def _hexadecimal(cls, thumbprint: str | None) -> str | None:
-        if thumbprint is None:
-            return None
-        digits = re.sub(r"[\s:]", "", thumbprint)
-        try:
-            right = len(binascii.a2b_hex(digits)) == 20
-        except ValueError:
-            right = False
-        if not right:
-            raise ValueError("must be 40 hexadecimal digits (SHA-1)")
-        return digits.upper()
-
-
-class ManagedIdentity(_Strict):
-    """The identity that Azure gives the machine we run on: nothing to keep and nothing to rotate."""
-
-    kind: Literal["managed_identity"] = Field(description="This way of signing in.")
-    client_id: str | None = Field(
-        default=None, description="Client id of a user-assigned identity. Default: the machine's own."
-    )
-
-
-EntraAuth = Annotated[EntraSecret | EntraCertificate | ManagedIdentity, Field(discriminator="kind")]
 
 
 class _Token(NamedTuple):
@@ -126,7 +36,7 @@ class EntraSignIn:
 
     def __init__(
         self,
-        auth: EntraSecret | EntraCertificate | ManagedIdentity,
+        auth: EntraAuth,
         scope: str,
         *,
         transport: httpx.BaseTransport | None = None,
@@ -190,10 +100,10 @@ class EntraSignIn:
         """The token and how many seconds it lives. Runs in a thread: msal waits for its answers."""
         import jwt  # msal's own, which signs the assertion with it
 
-        with _Connection(self._auth, self._transport, self._timeout_s) as connection:
+        with Connection(self._auth, self._transport, self._timeout_s) as connection:
             try:
                 result = _ask_msal(self._auth, self._scope, secret, connection)
-            except _Failed as failed:
+            except Failed as failed:
                 raise self._problem_of(failed) from None
             except (ValueError, TypeError, jwt.PyJWTError) as wrong:
                 # msal reports an unknown tenant and an unusable certificate alike, and leaves out what was answered.
@@ -203,7 +113,7 @@ class EntraSignIn:
             return token, float(lives)
         raise self._refusal(result, "the answer holds no token", secret)
 
-    def _problem_of(self, failed: _Failed) -> SourceError:
+    def _problem_of(self, failed: Failed) -> SourceError:
         if failed.garbled:
             return SourceMisbehaved(
                 f"Microsoft Entra cannot be understood: {failed.reason}",
@@ -258,7 +168,7 @@ class EntraSignIn:
         return f"{auth.authority}/{auth.tenant}, application {auth.client_id}, for {self._scope}"
 
 
-def _secret_of(auth: EntraSecret | EntraCertificate | ManagedIdentity) -> str:
+def _secret_of(auth: EntraAuth) -> str:
     match auth:
         case EntraSecret():
             return auth.client_secret.get_secret_value()
@@ -269,10 +179,10 @@ def _secret_of(auth: EntraSecret | EntraCertificate | ManagedIdentity) -> str:
 
 
 def _ask_msal(
-    auth: EntraSecret | EntraCertificate | ManagedIdentity,
+    auth: EntraAuth,
     scope: str,
     secret: str,
-    connection: _Connection,
+    connection: Connection,
 ) -> Mapping[str, Any]:
     # Slow to load, and most sources sign in elsewhere.
     import msal
@@ -299,7 +209,7 @@ def _ask_msal(
 
 
 def _https(authority: str) -> str:
-    """msal takes https only; `_Connection` knows when that stands for plain http on this machine."""
+    """msal takes https only; `Connection` knows when that stands for plain http on this machine."""
     return "https" + authority[authority.index(":") :]
 
 
@@ -318,108 +228,6 @@ def _pem_parts(pem: str, thumbprint: str | None) -> dict[str, str]:
     elif certificates:
         parts["public_certificate"] = "\n".join(certificates)
     return parts
-
-
-class _Failed(Exception):
-    """No answer that says yes or no."""
-
-    def __init__(self, reason: str, *, garbled: bool = False, retry_after: float | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.garbled = garbled
-        self.retry_after = retry_after
-
-
-class _Said(NamedTuple):
-    """An answer in the shape that msal reads."""
-
-    status_code: int
-    text: str
-    headers: Mapping[str, str]
-
-    def raise_for_status(self) -> None:
-        if self.status_code >= 400:
-            raise _Failed(f"it answered {self.status_code}")
-
-
-class _Connection:
-    """msal's way out: our time limits, no redirects, https only.
-
-    An authority on this machine may be plain http (a proxy of the administrator's, a test): then, and for exactly
-    that origin, https is taken off again, and no other address is spoken to.
-    """
-
-    def __init__(
-        self,
-        auth: EntraSecret | EntraCertificate | ManagedIdentity,
-        transport: httpx.BaseTransport | None,
-        timeout_s: float,
-    ) -> None:
-        managed = isinstance(auth, ManagedIdentity)
-        origin = "" if isinstance(auth, ManagedIdentity) else auth.authority
-        self._managed = managed
-        self._plain = urlsplit(origin).netloc if origin.startswith("http:") else ""
-        self._client = httpx.Client(
-            transport=transport,
-            timeout=httpx.Timeout(timeout_s, connect=min(10.0, timeout_s)),
-            follow_redirects=False,
-            verify=not self._plain,
-            # A machine's own identity endpoint, like anything on this machine, is never behind a proxy.
-            trust_env=not (managed or self._plain),
-        )
-        self.refusal: Mapping[str, Any] | None = None
-        """What the last answer with an error said."""
-
-    def __enter__(self) -> _Connection:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._client.close()
-
-    def get(self, url: str, **sent: Any) -> _Said:
-        return self._send(self._client.get, url, sent)
-
-    def post(self, url: str, **sent: Any) -> _Said:
-        return self._send(self._client.post, url, sent)
-
-    def close(self) -> None:
-        """msal may close what it was given; the `with` block does."""
-
-    def _send(self, method: Callable[..., httpx.Response], url: str, sent: Mapping[str, Any]) -> _Said:
-        parts = urlsplit(url)
-        if self._plain:
-            if parts.netloc != self._plain:
-                raise _Failed(f"it sends us to another address, {parts.netloc}", garbled=True)
-            url = urlunsplit(parts._replace(scheme="http"))
-        elif parts.scheme != "https" and not self._managed:
-            raise _Failed(f"it sends us to {parts.scheme}://{parts.netloc}, which is not https", garbled=True)
-        known = {name: value for name, value in sent.items() if name in ("params", "data", "headers")}
-        if isinstance(known.get("data"), dict):
-            # msal hands an assertion over as bytes, which httpx would spell b'…'.
-            known["data"] = {
-                name: value.decode() if isinstance(value, bytes) else value
-                for name, value in known["data"].items()
-            }
-        try:
-            response = method(url, **known)
-        except httpx.TimeoutException:
-            raise _Failed("no answer in time") from None
-        except (httpx.TransportError, httpx.DecodingError) as broken:
-            raise _Failed(f"the connection failed: {str(broken) or type(broken).__name__}") from None
-        status = response.status_code
-        if status == 429 or status >= 500 or (self._managed and status in (404, 410)):
-            # A machine's identity endpoint answers 404 and 410 while it is being updated (Azure's documentation of
-            # virtual machine tokens, "Error handling").
-            raise _Failed(f"it answered {status}", retry_after=retry_after(response.headers))
-        try:
-            answer = json.loads(response.content)
-        except ValueError:
-            answer = None
-        if not isinstance(answer, dict):
-            raise _Failed(f"it answered {status} with something that is not JSON", garbled=True)
-        if status >= 300:
-            self.refusal = answer
-        return _Said(status, response.text, dict(response.headers))
 
 
 def _code_of(answer: Mapping[str, Any], said: str) -> int:

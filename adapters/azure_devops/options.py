@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from adapters.address import usable_base_url
-from adapters.entra import EntraCertificate, EntraSecret, EntraSignIn, ManagedIdentity
+from adapters.entra import EntraSignIn
+from adapters.entra_options import EntraCertificate, EntraSecret, ManagedIdentity
 from adapters.http import Credentials
 from adapters.sign_in import Refresh, SignIn
 

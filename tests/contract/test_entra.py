@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters.entra import EntraAuth, EntraSignIn
+from adapters.entra import EntraSignIn
+from adapters.entra_options import EntraAuth
 from adapters.errors import SourceMisbehaved, SourceRefused, SourceUnavailable
 from adapters.http import Http, Patience
 from tests.fakes.entra import DOMAIN, FakeEntra, make_certificate

@@ -206,7 +206,8 @@ async def test_a_plan_damaged_inside_is_told_when_the_others_have_been_read(tmp_
 
 
 async def test_the_right_kind_of_sign_in_is_chosen() -> None:
-    from adapters.entra import EntraSecret, EntraSignIn
+    from adapters.entra import EntraSignIn
+    from adapters.entra_options import EntraSecret
     from adapters.ms_project.options import Bearer, credentials
     from adapters.sign_in import SignIn
 
