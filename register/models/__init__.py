@@ -21,6 +21,20 @@ from register.models.control import (
     Score,
     StatusReport,
 )
+from register.models.hints import (
+    Hint,
+    Subscription,
+)
+from register.models.identity import (
+    Absorbed,
+    FormerKey,
+    Lapse,
+    Link,
+    Membership,
+    MergeDue,
+    Pin,
+    Settled,
+)
 from register.models.people import Assignment, Person, ResourceDemand, TimeEntry
 from register.models.plan import (
     Baseline,
@@ -34,29 +48,19 @@ from register.models.plan import (
 )
 from register.models.quality import Quality, Rule, Waiver
 from register.models.trust import (
-    Absorbed,
     Claim,
     ClaimHistory,
     Conflict,
     Event,
     Finding,
-    FormerKey,
-    Hint,
-    Lapse,
     Lease,
-    Link,
     MappingUsed,
-    Membership,
-    MergeDue,
     PartitionCursor,
-    Pin,
     Rejection,
     Run,
     RunPartition,
-    Settled,
     Source,
     SourceRecord,
-    Subscription,
     SweepSeen,
 )
 from register.models.webhooks import Attempt, Delivery, Webhook

@@ -12,10 +12,24 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Boolean, Date, DateTime, Integer, Numeric, Text, Uuid, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    Date,
+    DateTime,
+    Identity,
+    Integer,
+    Numeric,
+    Text,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import declared_attr
 from sqlmodel import Field, SQLModel
+
+NOW = text("now()")
 
 PRESENCES = ("present", "deleted", "moved", "lost_access", "out_of_scope", "archived")
 RAG = ("red", "amber", "green", "blue", "grey")
@@ -80,6 +94,37 @@ def _field(sa_type: Any, description: str, *, default: Any = None, **extra: Any)
         sa_column_kwargs={"comment": description, "nullable": column.pop("nullable", True), **column},
         description=description,
         schema_extra={"json_schema_extra": {k: v for k, v in extra.items() if v}},
+    )
+
+
+def row_id(description: str) -> Any:
+    """The primary key of a row that is not an entity's."""
+    return Field(sa_type=Uuid, primary_key=True, description=description)
+
+
+def serial(description: str) -> Any:
+    """A primary key that PostgreSQL counts up."""
+    return Field(
+        default=None,
+        sa_type=BigInteger,
+        primary_key=True,
+        sa_column_args=(Identity(always=True),),
+        description=description,
+    )
+
+
+def big(description: str, **column: Any) -> Any:
+    """A whole number of 64 bits."""
+    return Field(default=None, sa_type=BigInteger, description=description, sa_column_kwargs=column)
+
+
+def tally(description: str) -> Any:
+    """How often or how many; 0 at first."""
+    return Field(
+        default=0,
+        sa_type=BigInteger,
+        description=description,
+        sa_column_kwargs={"nullable": False, "server_default": "0"},
     )
 
 

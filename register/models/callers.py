@@ -6,12 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Identity, Index, LargeBinary, Text, Uuid, text
+from sqlalchemy import DateTime, Index, LargeBinary, Text, text
 from sqlmodel import Field, SQLModel
 
-from register.models.base import at, document, texts, words
-
-NOW = text("now()")
+from register.models.base import NOW, at, document, row_id, serial, texts, words
 
 
 class ApiKey(SQLModel, table=True):
@@ -19,7 +17,7 @@ class ApiKey(SQLModel, table=True):
 
     __tablename__ = "api_key"
 
-    id: UUID = Field(sa_type=Uuid, primary_key=True, description="Random.")
+    id: UUID = row_id("Random.")
     name: str = words("Whose it is.", nullable=False)
     hash: bytes = Field(sa_type=LargeBinary, description="SHA-256 of the key.", unique=True)
     prefix: str = words("The first characters, to tell keys apart in lists.", nullable=False)
@@ -37,7 +35,7 @@ class BlockedAccount(SQLModel, table=True):
 
     __tablename__ = "blocked_account"
 
-    id: UUID = Field(sa_type=Uuid, primary_key=True, description="Random.")
+    id: UUID = row_id("Random.")
     name: str = words("What was given: an address, a subject, an object id, or an account.", nullable=False)
     accounts: list[str] | None = texts("Accounts that had asked under this name by then.")
     reason: str = words("Why.", nullable=False)
@@ -76,13 +74,7 @@ class Audit(SQLModel, table=True):
         Index("audit_use_ix", "at", postgresql_where=text("action IN ('asked', 'refused', 'exported')")),
     )
 
-    seq: int | None = Field(
-        default=None,
-        sa_type=BigInteger,
-        primary_key=True,
-        sa_column_args=(Identity(always=True),),
-        description="Rises with time.",
-    )
+    seq: int | None = serial("Rises with time.")
     at: datetime | None = Field(
         default=None,
         sa_type=DateTime(timezone=True),

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Index, Uuid, text
 from sqlmodel import Field, SQLModel
 
-from register.models.base import at, flag, number, ref, whole, words
+from register.models.base import at, flag, number, ref, row_id, whole, words
 
 SEVERITIES = ("error", "warning", "info")
-
-
-def _id(description: str) -> Any:
-    return Field(sa_type=Uuid, primary_key=True, description=description)
 
 
 class Rule(SQLModel, table=True):
     """A rule of data quality: a condition under which a row is at fault."""
 
-    id: UUID = _id("Derived from the code.")
+    id: UUID = row_id("Derived from the code.")
     key: str = words("Its code, as findings carry it.", nullable=False)
     entity: str = words("The entity type whose rows it looks at.", nullable=False)
     condition: str = words("A row is at fault when this filter finds it.", nullable=False)
@@ -42,7 +37,7 @@ class Rule(SQLModel, table=True):
 class Waiver(SQLModel, table=True):
     """A person's word that findings need not be mended for a time: they stay visible and count no more."""
 
-    id: UUID = _id("Random.")
+    id: UUID = row_id("Random.")
     code: str = words("Findings of this code …", nullable=False)
     finding_id: UUID | None = ref("finding", "… this one alone …")
     entity: str | None = words("… or those about a row of this entity type …")
@@ -62,7 +57,7 @@ class Waiver(SQLModel, table=True):
 class Quality(SQLModel, table=True):
     """How good the data of a project or a source is: 100 less its weighted findings per 100 rows, never below 0."""
 
-    id: UUID = _id("The id of the project or the source.")
+    id: UUID = row_id("The id of the project or the source.")
     kind: str = words("What is measured.", "project", "source", nullable=False)
     key: str | None = words("What people call it.")
     project_id: UUID | None = ref("project", "The project.", reverse="quality")

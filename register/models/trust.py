@@ -1,7 +1,7 @@
 """The trust layer: what was read, what each record says, which run did it, what is wrong.
 
-`Source`, `Run`, `Finding`, `Conflict`, `Link`, `Pin` and `Rejection` are readable in the API like entities; the rest is
-the machinery below them.
+`Source`, `Run`, `Finding`, `Conflict` and `Rejection` are readable in the API like entities; the rest is the machinery
+below them.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from sqlalchemy import (
     BigInteger,
     Computed,
     DateTime,
-    Identity,
     Index,
-    Integer,
     LargeBinary,
     Text,
     Uuid,
@@ -26,42 +24,25 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
-from register.models.base import at, document, flag, number, ref, whole, words
-
-NOW = text("now()")
-
-
-def _id(description: str) -> Any:
-    return Field(sa_type=Uuid, primary_key=True, description=description)
-
-
-def _serial(description: str) -> Any:
-    return Field(
-        default=None,
-        sa_type=BigInteger,
-        primary_key=True,
-        sa_column_args=(Identity(always=True),),
-        description=description,
-    )
-
-
-def _big(description: str, **column: Any) -> Any:
-    return Field(default=None, sa_type=BigInteger, description=description, sa_column_kwargs=column)
-
-
-def _count(description: str) -> Any:
-    return Field(
-        default=0,
-        sa_type=BigInteger,
-        description=description,
-        sa_column_kwargs={"nullable": False, "server_default": "0"},
-    )
+from register.models.base import (
+    NOW,
+    at,
+    big,
+    document,
+    flag,
+    ref,
+    row_id,
+    serial,
+    tally,
+    whole,
+    words,
+)
 
 
 class Source(SQLModel, table=True):
     """A configured connection, and how it is doing."""
 
-    id: UUID = _id("Derived from the name.")
+    id: UUID = row_id("Derived from the name.")
     key: str = words("The name in the configuration.", nullable=False)
     kind: str = words("The kind of tool: jira, spreadsheet …", nullable=False)
     url: str | None = words("Where it is.")
@@ -86,7 +67,7 @@ class Source(SQLModel, table=True):
 class Run(SQLModel, table=True):
     """One pass over a source, with its accounts: seen = stored + unchanged + quarantined."""
 
-    id: int | None = _serial("Rises with time.")
+    id: int | None = serial("Rises with time.")
     source: str = words("The source.", nullable=False)
     mode: str = words(
         "What was read: what notifications named, what changed, or everything.",
@@ -111,12 +92,12 @@ class Run(SQLModel, table=True):
         server_default="0",
     )
     approved: bool | None = flag("A person approved that more than the hold limit vanishes.")
-    seen: int = _count("Records the tool sent.")
-    stored: int = _count("Of these, new or changed.")
-    unchanged: int = _count("Of these, as already stored.")
-    quarantined: int = _count("Of these, set aside with a finding.")
-    vanished: int = _count("Records that a complete run did not meet and that were given a reason.")
-    rows_changed: int = _count("Rows written, new and changed.")
+    seen: int = tally("Records the tool sent.")
+    stored: int = tally("Of these, new or changed.")
+    unchanged: int = tally("Of these, as already stored.")
+    quarantined: int = tally("Of these, set aside with a finding.")
+    vanished: int = tally("Records that a complete run did not meet and that were given a reason.")
+    rows_changed: int = tally("Rows written, new and changed.")
     error_code: str | None = words("Code of the problem that ended it.")
     error: str | None = words("What happened, where, and what to do next.")
     account: str | None = words("Who we were at the tool.")
@@ -143,8 +124,8 @@ class RunPartition(SQLModel, table=True):
     name: str = Field(sa_type=Text, primary_key=True)
     cursor: dict[str, Any] | None = document("Where to go on.")
     done: bool = Field(default=False, sa_column_kwargs={"nullable": False, "server_default": text("false")})
-    seen: int = _count("Records the tool sent.")
-    expected: int | None = _big("Records the tool says there are, where it does.")
+    seen: int = tally("Records the tool sent.")
+    expected: int | None = big("Records the tool says there are, where it does.")
 
 
 class PartitionCursor(SQLModel, table=True):
@@ -161,7 +142,7 @@ class Lease(SQLModel, table=True):
     """Who may write for a source just now, on the database's clock. The token fences out a holder that lost it."""
 
     name: str = Field(sa_type=Text, primary_key=True)
-    token: int = _count("Rises with each holder.")
+    token: int = tally("Rises with each holder.")
     holder: str | None = words("Who holds it.")
     expires_at: datetime | None = at("Until when.")
 
@@ -171,7 +152,7 @@ class SourceRecord(SQLModel, table=True):
 
     __tablename__ = "source_record"
 
-    id: UUID = _id("UUIDv5 of source, stream and the source's own id.")
+    id: UUID = row_id("UUIDv5 of source, stream and the source's own id.")
     source: str = words("The source.", nullable=False)
     stream: str = words("The kind of record in the source.", nullable=False)
     source_id: str = words("The source's own immutable id.", nullable=False)
@@ -179,7 +160,7 @@ class SourceRecord(SQLModel, table=True):
     updated_at: datetime | None = at("When it last changed, says the source.")
     first_seen_at: datetime | None = at("When it was first stored.", nullable=False, server_default=NOW)
     stored_at: datetime | None = at("When this content was stored.", nullable=False, server_default=NOW)
-    run_id: int | None = _big("The run that stored this content.")
+    run_id: int | None = big("The run that stored this content.")
     presence: str = words(
         "Whether it is still there.", default="present", nullable=False, server_default="present"
     )
@@ -269,14 +250,14 @@ class MappingUsed(SQLModel, table=True):
 class Event(SQLModel, table=True):
     """The outbox: one line per change of a row, written with it."""
 
-    seq: int | None = _serial("Rises with time; a gap means a rolled-back write.")
+    seq: int | None = serial("Rises with time; a gap means a rolled-back write.")
     type: str = words("What happened.", "created", "changed", "disabled", nullable=False)
     entity: str = words("The entity type; `webhook` for notices about one.", nullable=False)
     entity_id: UUID = Field(sa_type=Uuid)
     version: int = whole("The version this made.", nullable=False)
     changed: dict[str, Any] | None = document("Field → [before, after]; empty for a new row.")
     cause: str | None = words("Why: sync, remap, link …")
-    run_id: int | None = _big("The run.")
+    run_id: int | None = big("The run.")
     at: datetime | None = Field(
         default=None,
         sa_type=DateTime(timezone=True),
@@ -298,7 +279,7 @@ _FINDING_STATE = (
 class Finding(SQLModel, table=True):
     """Something in the data that a person should mend, at the tool or in the configuration."""
 
-    id: UUID = _id("Derived from what it is about, so that the same finding is one row.")
+    id: UUID = row_id("Derived from what it is about, so that the same finding is one row.")
     code: str = words("Stable code.", nullable=False)
     severity: str = words("How bad.", "error", "warning", "info", nullable=False)
     source: str | None = words("The source.")
@@ -313,7 +294,7 @@ class Finding(SQLModel, table=True):
     message: str = words("What is wrong.", nullable=False)
     detail: str | None = words("Where.")
     hint: str | None = words("What to do next.")
-    run_id: int | None = _big("The run that first noticed.")
+    run_id: int | None = big("The run that first noticed.")
     opened_at: datetime | None = at("When it was first noticed.", nullable=False, server_default=NOW)
     closed_at: datetime | None = at("When it was gone.")
     rule_id: UUID | None = ref("rule", "The rule of data quality that found it.", reverse="findings")
@@ -340,7 +321,7 @@ class Finding(SQLModel, table=True):
 class Rejection(SQLModel, table=True):
     """A record set aside with its payload."""
 
-    id: UUID = _id("The source record's id.")
+    id: UUID = row_id("The source record's id.")
     source: str = words("The source.", nullable=False)
     stream: str = words("The kind of record.", nullable=False)
     source_id: str = words("The source's own id, as far as it could be read.", nullable=False)
@@ -349,7 +330,7 @@ class Rejection(SQLModel, table=True):
     detail: str | None = words("Where.")
     hint: str | None = words("What to do next.")
     payload: bytes = Field(sa_type=LargeBinary, description="As sent.")
-    run_id: int | None = _big("The run that set it aside.")
+    run_id: int | None = big("The run that set it aside.")
     rejected_at: datetime | None = at("When.", nullable=False, server_default=NOW)
     resolved_at: datetime | None = at("When a later version of it was accepted.")
 
@@ -357,7 +338,7 @@ class Rejection(SQLModel, table=True):
 class Conflict(SQLModel, table=True):
     """Sources that disagree about a field."""
 
-    id: UUID = _id("Derived from entity, row and field.")
+    id: UUID = row_id("Derived from entity, row and field.")
     entity: str = words("The entity type.", nullable=False)
     entity_id: UUID = Field(sa_type=Uuid, description="The row.")
     field: str = words("The field.", nullable=False)
@@ -366,164 +347,3 @@ class Conflict(SQLModel, table=True):
     rule: str | None = words("The precedence rule that chose.")
     opened_at: datetime | None = at("Since when.", nullable=False, server_default=NOW)
     closed_at: datetime | None = at("When they agreed again.")
-
-
-class Membership(SQLModel, table=True):
-    """That a project was part of a programme, or a programme of a portfolio, and when; kept by trigger."""
-
-    id: UUID = _id("Derived from what is part of what, and since when.")
-    project_id: UUID | None = ref(
-        "project", "The project; empty: the programme is the part.", reverse="memberships"
-    )
-    programme_id: UUID | None = ref("programme", "The programme.", reverse="memberships")
-    portfolio_id: UUID | None = ref(
-        "portfolio", "The portfolio a programme is part of.", reverse="memberships"
-    )
-    from_at: datetime | None = at("Since when the register shows it.", nullable=False)
-    to_at: datetime | None = at("Until when; empty: it is so now.")
-
-    __table_args__ = (
-        Index("membership_project_ix", "project_id"),
-        Index("membership_programme_ix", "programme_id"),
-        Index("membership_portfolio_ix", "portfolio_id"),
-    )
-
-
-class Link(SQLModel, table=True):
-    """Two ids that are one thing, may be, or are not: who says so, and on what evidence."""
-
-    id: UUID = _id("Derived from the entity and the two ids.")
-    entity: str = words("The entity type.", nullable=False)
-    first_id: UUID = Field(sa_type=Uuid, description="The lesser of the two ids, as a source derives it.")
-    second_id: UUID = Field(sa_type=Uuid, description="The other one.")
-    first: str | None = words("What the first is called, as `source:key`.")
-    second: str | None = words("What the second is called, as `source:key`.")
-    state: str = words(
-        "What follows from it: shown as one row; waits for a person; a person or the configuration took it back.",
-        *("applied", "suggested", "refused", "withdrawn"),
-        nullable=False,
-    )
-    rule: str = words(
-        "What joined them: configured, match on a field, decision, or a suggestion.", nullable=False
-    )
-    evidence: str | None = words("The value that matched, the line of configuration, or what speaks for it.")
-    confidence: float | None = number("Of a suggestion: 0 to 1.")
-    actor: str | None = words("The person who decided.")
-    reason: str | None = words("Why they decided so.")
-    created_at: datetime | None = at("When it was first found.", nullable=False, server_default=NOW)
-    decided_at: datetime | None = at("When a person decided.")
-
-    __table_args__ = (
-        Index("link_first_ix", "first_id"),
-        Index("link_second_ix", "second_id"),
-        Index("link_state_ix", "state", "entity"),
-    )
-
-
-class Absorbed(SQLModel, table=True):
-    """An own id that is shown as another row: what applied links come to, one step each."""
-
-    id: UUID = _id("The own id.")
-    entity: str = words("The entity type.", nullable=False)
-    entity_id: UUID = Field(sa_type=Uuid, description="The row it is part of.")
-
-    __table_args__ = (Index("absorbed_entity_ix", "entity_id"),)
-
-
-class Pin(SQLModel, table=True):
-    """A value that a person decided, whatever sources say, until it ends or is taken back."""
-
-    id: UUID = _id("Random.")
-    entity: str = words("The entity type.", nullable=False)
-    entity_id: UUID = Field(sa_type=Uuid, description="The row.")
-    field: str = words("The field.", nullable=False)
-    value: Any | None = document("The value, as the API shows it; null: the field is empty.")
-    reason: str = words("Why.", nullable=False)
-    actor: str = words("Who decided.", nullable=False)
-    pinned_at: datetime | None = at("Since when.", nullable=False, server_default=NOW)
-    expires_at: datetime | None = at("When it ends by itself.")
-    released_at: datetime | None = at("When it was taken back, or ended.")
-    released_by: str | None = words("Who took it back; `expiry` when it ended by itself.")
-
-    __table_args__ = (
-        Index("pin_open_ix", "entity_id", "field", unique=True, postgresql_where=text("released_at IS NULL")),
-    )
-
-
-class Lapse(SQLModel, table=True):
-    """A source that has been silent for so long that it has lost its rank in some rule of precedence."""
-
-    source: str = Field(sa_type=Text, primary_key=True)
-    after_s: int = Field(
-        sa_type=BigInteger, primary_key=True, description="The silence that the rule allows, seconds."
-    )
-    since: datetime | None = at("When it was noticed.", nullable=False, server_default=NOW)
-
-
-class MergeDue(SQLModel, table=True):
-    """An entity of which rows are to be merged anew, a batch at a time: a source fell silent, or speaks again."""
-
-    __tablename__ = "merge_due"
-
-    entity: str = Field(
-        sa_type=Text,
-        primary_key=True,
-        description="Of which rows are to be merged anew: those of which several sources tell.",
-    )
-    cause: str = Field(sa_type=Text, description="Of the events.")
-    after: UUID = Field(
-        sa_type=Uuid,
-        description="The last id that is done.",
-        sa_column_kwargs={"server_default": text("'00000000-0000-0000-0000-000000000000'")},
-    )
-
-
-class Settled(SQLModel, table=True):
-    """A stamp that moves whenever an absorbed id, a pin or a lapse does: how a worker knows that it has read them."""
-
-    one: int = Field(sa_type=Integer, primary_key=True, description="Always 1.")
-    stamp: int = _count("Rises with each change.")
-
-
-class FormerKey(SQLModel, table=True):
-    """A key that a row had before: it goes on leading there."""
-
-    __tablename__ = "former_key"
-
-    entity: str = Field(sa_type=Text, primary_key=True)
-    key: str = Field(sa_type=Text, primary_key=True)
-    entity_id: UUID = Field(sa_type=Uuid, primary_key=True, description="The row that had it.")
-    until: datetime | None = at("When it got another one.", nullable=False, server_default=NOW)
-
-
-class Hint(SQLModel, table=True):
-    """Something a tool says has changed, until it has been read again. One row however often it is said."""
-
-    source: str = Field(sa_type=Text, primary_key=True)
-    stream: str = Field(
-        sa_type=Text, primary_key=True, description="The kind of record; empty: something in the source."
-    )
-    item: str = Field(sa_type=Text, primary_key=True, description="The tool's own id of the record.")
-    notices: int = _count("How often it was said.")
-    seq: int | None = Field(
-        default=None,
-        sa_type=BigInteger,
-        sa_column_args=(Identity(always=False),),
-        sa_column_kwargs={"nullable": False},
-        description="Another one with each notice: what was followed is taken back only as it was looked at.",
-    )
-    attempts: int = whole("How often following it failed.", default=0, nullable=False, server_default="0")
-    not_before: datetime | None = at("It is followed from then on.", nullable=False, server_default=NOW)
-    first_at: datetime | None = at("When it was first said.", nullable=False, server_default=NOW)
-    last_at: datetime | None = at("When it was last said.", nullable=False, server_default=NOW)
-
-    __table_args__ = (Index("hint_age_ix", "source", "first_at"),)
-
-
-class Subscription(SQLModel, table=True):
-    """A hook that we set up at a tool, and must renew before it ends."""
-
-    source: str = Field(sa_type=Text, primary_key=True)
-    id: str = Field(sa_type=Text, primary_key=True, description="The tool's own id of it.")
-    expires_at: datetime | None = at("When the tool forgets it; empty: never.")
-    created_at: datetime | None = at("When it was set up.", nullable=False, server_default=NOW)

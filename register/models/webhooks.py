@@ -6,20 +6,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Identity, Index, LargeBinary, Uuid, text
+from sqlalchemy import BigInteger, Index, LargeBinary, Uuid, text
 from sqlmodel import Field, SQLModel
 
-from register.models.base import at, document, flag, texts, whole, words
-
-NOW = text("now()")
+from register.models.base import NOW, at, document, flag, row_id, serial, texts, whole, words
 
 
 class Webhook(SQLModel, table=True):
     """An address that is told of events: of which, and with what of the row."""
 
-    id: UUID = Field(
-        sa_type=Uuid, primary_key=True, description="Random; derived from the name in a configuration."
-    )
+    id: UUID = row_id("Random; derived from the name in a configuration.")
     name: str = words("What people call it.", nullable=False)
     url: str = words("Where events are sent to.", nullable=False)
     types: list[str] | None = texts("The types of events: `project.changed`, `work_item.*`, `*`.")
@@ -59,13 +55,7 @@ class Webhook(SQLModel, table=True):
 class Delivery(SQLModel, table=True):
     """One event for one webhook, until it has arrived or was given up."""
 
-    id: int | None = Field(
-        default=None,
-        sa_type=BigInteger,
-        primary_key=True,
-        sa_column_args=(Identity(always=True),),
-        description="Rises with time.",
-    )
+    id: int | None = serial("Rises with time.")
     webhook_id: UUID = Field(sa_type=Uuid, description="The webhook.")
     seq: int | None = Field(default=None, sa_type=BigInteger, description="The event; empty: it is a test.")
     type: str = words("The type of the event.", nullable=False)
@@ -88,13 +78,7 @@ class Delivery(SQLModel, table=True):
 class Attempt(SQLModel, table=True):
     """One attempt at a delivery, and what came of it."""
 
-    id: int | None = Field(
-        default=None,
-        sa_type=BigInteger,
-        primary_key=True,
-        sa_column_args=(Identity(always=True),),
-        description="Rises with time.",
-    )
+    id: int | None = serial("Rises with time.")
     delivery_id: int = Field(sa_type=BigInteger, description="The delivery.")
     ended_at: datetime | None = at("When it ended.", nullable=False, server_default=NOW)
     latency_ms: int = whole("How long it took.", nullable=False)
