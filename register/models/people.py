@@ -42,7 +42,7 @@ class TimeEntry(Envelope, table=True):
     work_item_id: UUID | None = ref("work_item", "What the time went into.", reverse="time_entries")
     project_id: UUID | None = ref("project", "The project, where the tool says.", reverse="time_entries")
     person_id: UUID | None = ref("person", "Who worked.", reverse="time_entries")
-    worked_on: date | None = on("The day, in the zone the tool recorded.")
+    worked_on: date | None = on("The day, in the zone the tool recorded.", index=True)
     hours: Decimal | None = number("Hours.")
 
 

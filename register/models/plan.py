@@ -110,8 +110,8 @@ class WorkItem(Envelope, table=True):
     start_planned_on: date | None = on("Planned start.")
     start_baseline_on: date | None = on("Start in the baseline.")
     start_actual_on: date | None = on("When work began.")
-    due_on: date | None = on("When it is due.")
-    finish_planned_on: date | None = on("Planned finish.")
+    due_on: date | None = on("When it is due.", index=True)
+    finish_planned_on: date | None = on("Planned finish.", index=True)
     finish_baseline_on: date | None = on("Finish in the baseline.")
     finish_actual_on: date | None = on("When it was finished.")
     percent_complete: Decimal | None = number("0 to 100.")
@@ -136,8 +136,8 @@ class Milestone(Envelope, table=True):
         "What kind of point.", "gate", "delivery", "payment", "external", "benefit", "stage", "release"
     )
     baseline_on: date | None = on("Date in the approved baseline.")
-    planned_on: date | None = on("Date in the current plan.")
-    forecast_on: date | None = on("Date as now expected.")
+    planned_on: date | None = on("Date in the current plan.", index=True)
+    forecast_on: date | None = on("Date as now expected.", index=True)
     actual_on: date | None = on("When it was reached.")
     status: str | None = words("Where it stands.", "planned", "at_risk", "missed", "done", "cancelled")
     slip_days: int | None = whole(

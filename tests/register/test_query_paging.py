@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import date
 from functools import cmp_to_key
 from typing import Any
 from uuid import UUID
@@ -34,12 +35,13 @@ _ROW = st.fixed_dictionaries(
         "assignee_id": st.sampled_from([None, *(person["id"] for person in _PEOPLE), UUID(int=99)]),
         "points": st.sampled_from([None, 0, 1, 2, 2.5]),
         "level": st.sampled_from([None, 1, 2]),
+        "due_on": st.sampled_from([None, date(2026, 3, 1), date(2026, 3, 2)]),
         "is_blocked": st.sampled_from([None, True, False]),
         "presence": st.sampled_from(["present", "present", "present", "deleted"]),
     }
 )
 _TERMS = st.lists(
-    st.sampled_from(["key", "points", "level", "is_blocked", "assignee.title", "assignee_id", "id"]),
+    st.sampled_from(["key", "points", "level", "due_on", "is_blocked", "assignee.title", "assignee_id", "id"]),
     max_size=3,
     unique=True,
 )

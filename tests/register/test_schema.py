@@ -13,7 +13,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from register.catalog import catalog
 from register.models import ENTITIES
+from register.query import Query, check, parse_order
+from register.query.compile_page import compile_page
 from register.schema import migrate, sqlalchemy_url
 from register.tables import HISTORY_SUFFIX, METADATA
 
@@ -143,25 +146,32 @@ async def test_old_use_is_forgotten_and_nothing_else(app: asyncpg.Connection, da
     await owner.close()
 
 
-async def test_what_refers_to_nothing_is_in_no_index_by_what_is_referred_to(app: asyncpg.Connection) -> None:
-    # `compare_metadata` does not look at what an index leaves out.
-    tables = [table for name in ENTITIES for table in (name, name + HISTORY_SUFFIX)]
+async def test_the_indexes_are_what_the_models_declare(app: asyncpg.Connection) -> None:
+    # `compare_metadata` looks neither at what an index leaves out nor at what lies beside its columns.
     declared = {
-        str(index.name)
-        for table in tables
-        for index in METADATA.tables[table].indexes
-        if index.dialect_options["postgresql"]["where"] is not None
+        str(index.name): (
+            [column.name for column in index.columns],
+            list(index.dialect_options["postgresql"]["include"] or []),
+            index.dialect_options["postgresql"]["where"] is not None,
+        )
+        for name in ENTITIES
+        for table in (METADATA.tables[name], METADATA.tables[name + HISTORY_SUFFIX])
+        for index in table.indexes
     }
     found = await app.fetch(
         """
-        SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-        JOIN pg_class t ON t.oid = i.indrelid AND t.relname = ANY($1::text[])
-        WHERE pg_get_expr(i.indpred, i.indrelid) LIKE '(% IS NOT NULL)'
+        SELECT c.relname, array_agg(a.attname::text ORDER BY k.at) FILTER (WHERE k.at <= i.indnkeyatts),
+               coalesce(array_agg(a.attname::text ORDER BY k.at) FILTER (WHERE k.at > i.indnkeyatts), '{}'),
+               pg_get_expr(i.indpred, i.indrelid)
+                 = format('(%I IS NOT NULL)', min(a.attname) FILTER (WHERE k.at = 1))
+        FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+        CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY k (column_number, at)
+        JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.column_number
+        WHERE c.relname = ANY($1::text[]) GROUP BY c.relname, i.indexrelid, i.indrelid, i.indpred
         """,
-        tables,
+        list(declared),
     )
-    assert {row[0] for row in found} == declared
-    assert len(declared) > 80
+    assert {row[0]: (row[1], row[2], bool(row[3])) for row in found} == declared
 
 
 async def test_no_new_version_waits_for_the_last_one_to_be_compressed(app: asyncpg.Connection) -> None:
@@ -174,3 +184,41 @@ async def test_no_new_version_waits_for_the_last_one_to_be_compressed(app: async
         ROW,
     )
     assert tuple(kept) == (20_000, None)
+
+
+async def test_rows_below_a_row_are_counted_by_an_index_alone(app: asyncpg.Connection) -> None:
+    await app.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+    lists = [
+        one
+        for entity in catalog().values()
+        for one in entity.relations.values()
+        if entity.enveloped and not (one.column_on_owner or one.array) and catalog()[one.target].enveloped
+    ]
+    assert len(lists) > 40
+    for one in lists:
+        count = f"SELECT count(*) FROM {one.target} WHERE {one.column} = '{ROW}' AND presence = 'present'"
+        plan = "\n".join(row[0] for row in await app.fetch(f"EXPLAIN {count}"))
+        assert f"Index Only Scan using {one.target}_{one.column}_ix" in plan, plan
+
+
+async def test_vacuum_comes_early_enough_for_counts(app: asyncpg.Connection) -> None:
+    found = await app.fetch(
+        "SELECT relname FROM pg_class WHERE 'autovacuum_vacuum_scale_factor=0.02' = ANY(reloptions)"
+    )
+    assert {row[0] for row in found} == set(ENTITIES)
+
+
+@pytest.mark.parametrize("order", ["due_on", "-due_on"])
+async def test_a_page_in_the_order_of_a_date_walks_its_index(app: asyncpg.Connection, order: str) -> None:
+    await app.execute(
+        """
+        INSERT INTO work_item (id, key, due_on)
+        SELECT gen_random_uuid(), i::text, CASE WHEN i % 50 > 0 THEN date '2026-01-01' + i % 300 END
+        FROM generate_series(1, 5000) i
+        """
+    )
+    await app.execute("ANALYZE work_item")
+    level = check(Query("work_items", order=parse_order(order), limit=10))
+    plan = "\n".join(row[0] for row in await app.fetch(f"EXPLAIN (ANALYZE) {compile_page(level).sql}"))
+    read = plan[plan.index("work_item_due_on_ix") :]
+    assert "Seq Scan on work_item" not in plan or "never executed" in read, plan
