@@ -59,9 +59,9 @@ def complete(metadata: MetaData) -> MetaData:
                     postgresql_where=past.is_not(None),
                 )
             elif field.kind is Kind.DATE:
-                # Nothing behind it: equal days, and rows without one, share an entry, which keeps it small. Rows without
-                # one are in it: either end of an order may have them. Of the past no order by a date is walked: each
-                # new version would pay for that.
+                # Nothing behind it: equal days share an entry, which keeps it small. Rows without one are in it, since
+                # either end of an order may have them. Of the past no order by a date is walked: each new version
+                # would pay for that.
                 Index(f"{name}_{field.name}_ix", column)
             else:
                 # With the key behind it: the nested lists of a page come out in key order, few at a time. Without

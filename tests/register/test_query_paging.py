@@ -41,7 +41,9 @@ _ROW = st.fixed_dictionaries(
     }
 )
 _TERMS = st.lists(
-    st.sampled_from(["key", "points", "level", "due_on", "is_blocked", "assignee.title", "assignee_id", "id"]),
+    st.sampled_from(
+        ["key", "points", "level", "due_on", "is_blocked", "assignee.title", "assignee_id", "id"]
+    ),
     max_size=3,
     unique=True,
 )

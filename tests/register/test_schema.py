@@ -209,16 +209,18 @@ async def test_vacuum_comes_early_enough_for_counts(app: asyncpg.Connection) -> 
 
 
 @pytest.mark.parametrize("order", ["due_on", "-due_on"])
-async def test_a_page_in_the_order_of_a_date_walks_its_index(app: asyncpg.Connection, order: str) -> None:
-    await app.execute(
+async def test_a_page_in_the_order_of_a_date_walks_its_index(database: str, order: str) -> None:
+    owner = await asyncpg.connect(database)
+    await owner.execute(
         """
         INSERT INTO work_item (id, key, due_on)
         SELECT gen_random_uuid(), i::text, CASE WHEN i % 50 > 0 THEN date '2026-01-01' + i % 300 END
         FROM generate_series(1, 5000) i
         """
     )
-    await app.execute("ANALYZE work_item")
+    await owner.execute("ANALYZE work_item")
     level = check(Query("work_items", order=parse_order(order), limit=10))
-    plan = "\n".join(row[0] for row in await app.fetch(f"EXPLAIN (ANALYZE) {compile_page(level).sql}"))
-    read = plan[plan.index("work_item_due_on_ix") :]
-    assert "Seq Scan on work_item" not in plan or "never executed" in read, plan
+    plan = "\n".join(row[0] for row in await owner.fetch(f"EXPLAIN {compile_page(level).sql}"))
+    await owner.close()
+    assert "using work_item_due_on_ix" in plan.replace("Scan Backward", "Scan")
+    assert "Seq Scan on work_item" not in plan, plan
