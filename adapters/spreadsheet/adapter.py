@@ -43,10 +43,10 @@ from portbook.text import normal_key
 
 _log = logging.getLogger(__name__)
 _PAGE = 500
-_READER_VERSION = 1
+_READER_VERSION = 2
+"""Raised when rows come out differently from the same file: unchanged files are then read again."""
 _SIDE_BY_SIDE = 2
 """Parsing processes at a time, each of which may take `limits.memory_mb`."""
-"""Raised when rows come out differently from the same file: unchanged files are then read again."""
 
 REFERRED_TO = ("person", "portfolio", "programme", "project")
 

@@ -24,8 +24,12 @@ from adapters.spreadsheet.identity import Identity, identify, missing_key, row_i
 from adapters.spreadsheet.xlsx import serial_date
 
 _TOTAL = re.compile(
-    r"^(grand |overall |sub[- ]?)?(total|sum|summe|gesamt|zwischensumme|average)s?\b", re.IGNORECASE
+    r"(?:(?P<before>.+?):? )??"
+    r"(?:(?:grand |overall |sub[- ]?)?(?:total|sum|average)s?|(?:zwischen|gesamt)?summe|gesamt)"
+    r"(?::? (?:of |for |von |für )?(?P<after>.+))?"
 )
+_LABEL = 100
+"""Characters that a label may have."""
 _NAME_ENDS = "*: \t\n\r\v\f\x1c\x1d\x1e\x1f"
 _ISO_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}(T|$)")
 _DATE_NAME = re.compile(r"\b(date|due|deadline|datum|fällig)\b|\b(on|by)$")
@@ -168,6 +172,8 @@ class _Shape:
         self._natural = table.identity.chosen_by == "natural key"
         self._titles = {column.offset for column in title_columns(table.header)}
         self._wide = {r1: (c1, c2) for r1, c1, r2, c2 in self._facts.merges if r1 == r2 and c2 > c1}
+        self._totalled = {header_text(table.sheet.name), *(column.name for column in self._columns)}
+        """What may stand beside the word in the label of a totals row: the sheet, its columns, its sections."""
 
     def no_record(self, number: int, row: Row, problem: str | None) -> str | None:
         """Why this row is no record; None when it is one, or ought to be."""
@@ -177,6 +183,7 @@ class _Shape:
         if not cells:
             return "outside the table"
         if len(self._columns) > 2 and number in self._wide and len(cells) <= 2:
+            self._totalled.update(header_text(value) for _, value in cells)
             return "section: one merged cell"
         # The first cells decide quickly for the many rows that repeat nothing.
         repeats = any(map(_repeats_name, cells[:3])) and sum(map(_repeats_name, cells))
@@ -187,16 +194,25 @@ class _Shape:
             for c, value in cells
             if isinstance(value, str) and not (value[4:5] == "-" and _ISO_DATE.match(value))
         ]
-        if len(texts) == 1 and _TOTAL.match(texts[0][1].strip()) and (problem or len(cells) > 1):
-            return "total"
+        if len(texts) == 1 and (problem or len(cells) > 1):
+            column, label = texts[0]
+            # A row with a key of its own is a record, whatever it is called.
+            if (problem or column.offset in self._keys) and self._is_total(label):
+                return "total"
         if len(self._columns) > 2 and len(cells) == 1:
             column = cells[0][0]
             lone_title = self._natural and column.offset in self._keys and not problem
             if not lone_title or (column.offset == 0 and _looks_like_note(cells[0][1])):
+                self._totalled.add(header_text(cells[0][1]))
                 return "one filled cell: a section, a note or an unused row"
         if self._is_template(number, cells, problem):
             return "template row without content"
         return None
+
+    def _is_total(self, label: str) -> bool:
+        """Whether a label says nothing but that the row adds up others: `Total`, `Risks total:`, `Sum of cost`."""
+        found = _TOTAL.fullmatch(header_text(label)) if len(label) <= _LABEL else None
+        return found is not None and all(part is None or part in self._totalled for part in found.groups())
 
     def _is_template(self, number: int, cells: list[tuple[Column, Value]], problem: str | None) -> bool:
         """Rows prepared for later: formulas and drop-down defaults, but nobody has written what they are."""

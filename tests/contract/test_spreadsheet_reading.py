@@ -140,6 +140,53 @@ async def test_sections_totals_repeated_headers_and_notes_are_no_records(tmp_pat
     assert "section: one merged cell (row 2)" in stream.title
 
 
+async def test_a_row_with_a_key_is_a_record_whatever_it_is_called(tmp_path: Path) -> None:
+    table = [
+        ["Risk ID", "Title", "Probability", "Cost"],
+        [1, "Total loss of the data centre", 2, 5],
+        [2, "Average response time misses the target", 3, 3],
+        [3, "Sum insured is too low", 2, 2],
+        [4, "Total", 2, 2],
+        [None, "Total", None, 12],
+    ]
+    write_xlsx(tmp_path / "a.xlsx", {"Risks": table})
+    assert [record.id for record in await rows(tmp_path)] == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "Total", "TOTALS:", "Grand total", "Sub-total", "Subtotal:", "Sum", "Average ", "Summe", "Gesamt",
+        "Zwischensumme:", "Total Risks", "Risks total", "Total: Cost", "Sum of cost", "Subtotal Stream 1",
+    ],
+)  # fmt: skip
+async def test_a_totals_row_holds_the_word_and_what_is_added_up(tmp_path: Path, label: str) -> None:
+    table = [
+        ["Title", "Probability", "Cost"],
+        ["Stream 1"],
+        ["Late", 2, 5],
+        [label, None, 5],
+        ["Total loss", 2, 5],
+        ["Average age is 60", 2, 5],
+    ]
+    book = xlsxwriter.Workbook(str(tmp_path / "a.xlsx"))
+    sheet = book.add_worksheet("Risks")
+    for number, row in enumerate(table):
+        sheet.write_row(number, 0, row)
+    sheet.merge_range(1, 0, 1, 2, "Stream 1")
+    book.close()
+    assert [record.id for record in await rows(tmp_path)] == ["late", "total loss", "average age is 60"]
+
+
+async def test_a_row_without_a_key_that_says_more_than_total_is_told(tmp_path: Path) -> None:
+    table = [["Risk ID", "Title", "Cost"], ["R-1", "Late", 5], [None, "Total loss of the site", 9]]
+    write_xlsx(tmp_path / "a.xlsx", {"Risks": table})
+    late, lost = await rows(tmp_path)
+    assert late.error is None
+    assert lost.error is not None
+    assert lost.error.message == "The row has no key: Risk ID in cell A3 is empty"
+
+
 async def test_rows_prepared_for_later_are_no_records(tmp_path: Path) -> None:
     header = ["Risk ID", "Title", "Owner", "Status"]
     book = xlsxwriter.Workbook(str(tmp_path / "b.xlsx"))
