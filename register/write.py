@@ -17,7 +17,7 @@ import orjson
 from register.claims import Claimed, copy_claims
 from register.copy import NULL, big_integer, blob, copy_in, moment, one_row, text, uuid, uuids
 from register.db import Connection, Pool
-from register.findings import PER_VALUE, FindingDraft, close_findings, close_findings_of, open_findings
+from register.findings import PER_VALUE, FindingDraft, close_findings, open_findings
 from register.identity import Uniter
 from register.lease import Held, fence
 from register.merge import Change, insert_rows, merge_rows, resolve_references, write_events
@@ -65,19 +65,6 @@ class Incoming(NamedTuple):
     def unmapped(self) -> list[str] | None:
         """The findings about values that this record shares with others."""
         return [finding.id for finding in self.findings if finding.code in PER_VALUE] or None
-
-
-class Rejected(NamedTuple):
-    """A record to set aside."""
-
-    id: str
-    stream: str
-    source_id: str
-    payload: bytes
-    code: str
-    message: str
-    detail: str
-    hint: str
 
 
 @dataclass(slots=True)
@@ -173,76 +160,6 @@ class PageWrite:
                 self.run_id,
                 list(ids),
             )
-
-    async def reject(self, records: Sequence[Rejected]) -> None:
-        """Set records aside; what was known of them before stays. Says nothing twice about the same content."""
-        if not records:
-            return
-        await self.connection.executemany(
-            """
-            INSERT INTO rejection AS r
-                (id, source, stream, source_id, payload, code, message, detail, hint, run_id)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-            ON CONFLICT (id) DO UPDATE
-            SET payload = excluded.payload, code = excluded.code, message = excluded.message,
-                detail = excluded.detail, hint = excluded.hint, run_id = excluded.run_id,
-                rejected_at = now(), resolved_at = NULL
-            WHERE r.resolved_at IS NOT NULL OR r.payload <> excluded.payload OR r.message <> excluded.message
-            """,
-            [
-                (
-                    r.id,
-                    self.source,
-                    r.stream,
-                    r.source_id,
-                    r.payload,
-                    r.code,
-                    r.message,
-                    r.detail,
-                    r.hint,
-                    self.run_id,
-                )
-                for r in records
-            ],
-        )
-        findings = [
-            FindingDraft(
-                code=r.code, severity="error", source=self.source, stream=r.stream, record_id=r.id,
-                message=f"record {r.source_id} is set aside: {r.message}", detail=r.detail, hint=r.hint,
-            )
-            for r in records
-        ]  # fmt: skip
-        await open_findings(self.connection, findings, run_id=self.run_id)
-        self.counts.quarantined += len(records)
-
-    async def accept(self, ids: Sequence[str]) -> None:
-        """Records that were set aside and are readable again."""
-        if ids:
-            settled = await self.connection.fetch(
-                """
-                UPDATE rejection SET resolved_at = now() WHERE id = ANY($1::uuid[]) AND resolved_at IS NULL
-                RETURNING id::text, code
-                """,
-                list(ids),
-            )
-            await close_findings_of(self.connection, [(row_id, code) for row_id, code in settled])
-
-    async def forget_rejected(self, streams: Sequence[str], *, keep: Sequence[str]) -> None:
-        """After a complete read of these streams: records that were set aside and are not in the tool any more,
-        or there under another id. `keep` are those the tool still has although the read missed them."""
-        settled = await self.connection.fetch(
-            """
-            UPDATE rejection r SET resolved_at = now()
-            WHERE source = $1 AND stream = ANY($2::text[]) AND resolved_at IS NULL AND NOT id = ANY($4::uuid[])
-              AND NOT EXISTS (SELECT FROM sweep_seen s WHERE s.run_id = $3 AND s.record_id = r.id)
-            RETURNING id::text, code
-            """,
-            self.source,
-            list(streams),
-            self.run_id,
-            list(keep),
-        )
-        await close_findings_of(self.connection, [(row_id, code) for row_id, code in settled])
 
     async def mark(self, presences: Mapping[str, str], *, cause: str = "presence") -> int:
         """Give records that are no longer there their reason, and let their rows say so. Returns how many records
@@ -418,14 +335,6 @@ async def stored_payloads(pool: Pool, ids: Sequence[str]) -> dict[str, bytes]:
     return dict(
         await pool.fetch("SELECT id::text, payload FROM source_record WHERE id = ANY($1::uuid[])", list(ids))
     )
-
-
-async def open_rejections(pool: Pool, source: str) -> set[str]:
-    """Ids of the records of a source that are set aside."""
-    rows = await pool.fetch(
-        "SELECT id::text FROM rejection WHERE source = $1 AND resolved_at IS NULL", source
-    )
-    return {row[0] for row in rows}
 
 
 @asynccontextmanager

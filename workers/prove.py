@@ -18,7 +18,8 @@ from adapters.errors import our_own_trouble
 from portbook.errors import Problem
 from register.db import Pool
 from register.ids import derive_id
-from register.write import open_rejections, stored_payloads
+from register.rejections import open_rejections
+from register.write import stored_payloads
 from workers.sweep import LOCATE_CHUNK, decoded_or_none
 
 MARGIN = timedelta(minutes=5)

@@ -19,7 +19,8 @@ from portbook.text import shown
 from register.db import Pool
 from register.findings import FindingDraft
 from register.ids import derive_id
-from register.write import Counts, Incoming, Known, Rejected, known_records, stored_payloads
+from register.rejections import Rejected
+from register.write import Counts, Incoming, Known, known_records, stored_payloads
 
 YIELD_EVERY = 8
 """Records between two turns of the event loop. The batch before this one is being written meanwhile, and a socket

@@ -13,6 +13,7 @@ from register.findings import close_settled_values
 from register.lease import Held as HeldLease
 from register.outside import note_outside
 from register.policy import Policy
+from register.rejections import forget_rejected
 from register.runs import RunJob
 from register.settled import Memory
 from register.write import page, stored_payloads
@@ -62,8 +63,8 @@ async def sweep(
     async with page(pool, held, source=job.source, run_id=job.id, policy=policy, memory=memory) as write:
         await write.mark({row_id: why for row_id, why in reasons.items() if row_id not in outside})
         await note_outside(write.connection, job.source, outside, run_id=job.id)
-        await write.forget_rejected(
-            streams, keep=[row_id for row_id, _, _ in missing if row_id not in reasons]
+        await forget_rejected(
+            write, streams, keep=[row_id for row_id, _, _ in missing if row_id not in reasons]
         )
         await write.advance([])
         await close_settled_values(write.connection, job.source)

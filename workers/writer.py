@@ -21,9 +21,10 @@ from register.db import Pool
 from register.hints import Waiting
 from register.identity import NeedsIdentity
 from register.policy import Policy
+from register.rejections import accept, open_rejections, reject
 from register.runs import PartitionState, RunJob
 from register.settled import Memory
-from register.write import Counts, PageWrite, Place, open_rejections, page
+from register.write import Counts, PageWrite, Place, page
 from workers.handover import Handover
 from workers.records import Sorted, Sorter
 
@@ -206,8 +207,8 @@ class Writer:
         await write.store(found.new, found.changed, self._mapping_version)
         await write.touch(found.touched)
         write.counts.stored += await write.mark(dict.fromkeys(found.deleted, "deleted"))
-        await write.reject(found.rejected)
-        await write.accept(sorted((self._set_aside & found.ids) - {record.id for record in found.rejected}))
+        await reject(write, found.rejected)
+        await accept(write, sorted((self._set_aside & found.ids) - {record.id for record in found.rejected}))
         if self._job.mode == "full":
             await write.met([*found.met, *(r.id for r in found.rejected)])
         await write.advance(batch.places)
