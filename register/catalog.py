@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, Protocol
 
 from sqlalchemy import ARRAY, BigInteger, Boolean, Date, DateTime, Integer, LargeBinary, Numeric, Table, Uuid
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, dialect
 from sqlmodel import SQLModel
 
 from register.models import ENTITIES, ENVELOPE, TRUST
@@ -153,6 +153,13 @@ def collections() -> Mapping[str, Entity]:
     return {entity.collection: entity for entity in catalog().values()}
 
 
+@cache
+def column_type(entity: str, column: str) -> str:
+    """What PostgreSQL calls the type of a column: `text`, `uuid[]`, `timestamp with time zone` …"""
+    kind = catalog()[entity].table.c[column].type
+    return kind.compile(dialect()).lower()  # type: ignore[no-untyped-call]
+
+
 def _relate(relations: dict[str, dict[str, Relation]], owner: str, field: FieldDef, reverse: str) -> None:
     assert field.ref is not None
     array = field.kind is Kind.IDS
@@ -232,6 +239,7 @@ __all__ = [
     "Relation",
     "catalog",
     "collections",
+    "column_type",
     "mapping_name",
     "plural",
 ]

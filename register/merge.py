@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from register.catalog import catalog
+from register.catalog import catalog, column_type
 from register.copy import NULL, big_integer, copy_in, document, entity_rows, integer, one_row, text, uuid
 from register.db import Connection
 from register.derive import derive
@@ -285,11 +285,10 @@ async def update_rows(
     """Write the `touched` columns: a long description that stays as it is need not travel."""
     columns = [name for name in catalog()[entity].fields if name in touched]
     settings = ", ".join(f"{name} = n.{name}" for name in columns)
+    # Not json_populate_recordset: it would look for each of the table's columns in each row.
+    shape = ", ".join(f"{name} {column_type(entity, name)}" for name in ("id", *columns))
     await connection.execute(
-        f"""
-        UPDATE {entity} e SET {settings}, {NEXT_VERSION}
-        FROM json_populate_recordset(NULL::{entity}, $1) n WHERE e.id = n.id
-        """,
+        f"UPDATE {entity} e SET {settings}, {NEXT_VERSION} FROM json_to_recordset($1) n ({shape}) WHERE e.id = n.id",
         orjson.dumps([{name: row.get(name) for name in ("id", *columns)} for row in rows]).decode(),
     )
 

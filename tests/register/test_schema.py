@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from register.catalog import catalog
+from register.catalog import catalog, column_type
 from register.models import ENTITIES
 from register.query import Query, check, parse_order
 from register.query.compile_page import compile_page
@@ -87,6 +87,16 @@ async def test_every_entity_keeps_history_in_the_order_of_its_columns(app: async
         await app.execute(f"INSERT INTO {name} (id, title) VALUES ($1, 'a')", identifier)
         await app.execute(f"UPDATE {name} SET title = 'b', version = 2 WHERE id = $1", identifier)
         assert await app.fetchval(f"SELECT title FROM {name}_history WHERE id = $1", identifier) == "a", name
+
+
+async def test_a_column_has_the_type_that_updates_call_it_by(app: asyncpg.Connection) -> None:
+    for name in ENTITIES:
+        types = await app.fetch(
+            "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute "
+            "WHERE attrelid = $1::text::regclass AND attnum > 0",
+            name,
+        )
+        assert {column: column_type(name, column) for column, _ in types} == dict(types)
 
 
 async def test_the_application_can_add_to_the_past_but_not_rewrite_it(app: asyncpg.Connection) -> None:
