@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 from mapping.describe import Described, describe
 from mapping.errors import FieldUnmapped, TextRepaired, ValueUnknown
 from mapping.load import FieldRule, MappingSet, Rule
+from mapping.locale import Locale
 from mapping.meaning import Changed, Meaning, RuleOf, code_digest, meaning_of
 from mapping.paths import Getter, compile_path
-from mapping.verbs import NUL_REPLACEMENT, VERBS, Locale, Verb
+from mapping.verbs import NUL_REPLACEMENT, VERBS, Verb
 from portbook.text import shown
 
 DeriveId = Callable[[str, str], str]

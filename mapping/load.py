@@ -19,9 +19,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError
 
+from mapping.dates import utc_text
 from mapping.errors import MappingInvalid
+from mapping.locale import Locale
 from mapping.paths import PathInvalid, Place, compile_place
-from mapping.verbs import VERBS, Locale, utc_text
+from mapping.verbs import VERBS
 from portbook.text import nearest
 
 

@@ -16,8 +16,8 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 from mapping.load import FieldRule, MappingSet, Rule
+from mapping.locale import Locale
 from mapping.paths import resolved
-from mapping.verbs import Locale
 
 Meaning = Mapping[str, Sequence[Mapping[str, Any]]]
 """Stream → its rules in order: `into`, `each`, `rows` (a digest of what decides which rows there are) and `fields`

@@ -19,7 +19,7 @@ from adapters.ms_project import MsProjectAdapter, MsProjectOptions
 from adapters.spreadsheet import SpreadsheetAdapter, SpreadsheetOptions
 from mapping.apply import Mapper
 from mapping.load import Entities, MappingSet, load_mapping
-from mapping.verbs import Locale
+from mapping.locale import Locale
 from portbook.config import Config, Source, TrustedUnlessSilent, read_secrets
 from portbook.errors import SettingsInvalid
 from portbook.outbound import Outbound, outbound_of

@@ -14,7 +14,7 @@ from adapters.spreadsheet import SpreadsheetAdapter
 from adapters.spreadsheet.layout import STANDARD_SHEETS
 from mapping.apply import Mapped, Mapper
 from mapping.load import MappingSet, load_mapping
-from mapping.verbs import Locale
+from mapping.locale import Locale
 from portbook.demo_workbook import write_pmo_workbook
 from register.catalog import catalog
 from tests.contract.test_spreadsheet_reading import options

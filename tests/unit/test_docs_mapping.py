@@ -11,7 +11,8 @@ import pytest
 
 from mapping.errors import MappingInvalid
 from mapping.load import _FIELD_KEYS, _RULE_KEYS, DEFAULT_VERB, parse_mapping
-from mapping.verbs import VERBS, Locale
+from mapping.locale import Locale
+from mapping.verbs import VERBS
 from portbook.wiring import entities
 
 PAGE = (Path(__file__).parents[2] / "docs" / "mapping.md").read_text("utf-8")

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from mapping.apply import Mapper
 from mapping.load import parse_mapping
+from mapping.locale import Locale
 from mapping.meaning import RuleOf, compare
-from mapping.verbs import Locale
 from portbook.wiring import entities
 from register.mappings import Used
 from register.restate import Stored, Told

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mapping.locale import Locale
 from mapping.richtext import adf_text, html_text
-from mapping.verbs import VERBS, Locale
+from mapping.verbs import VERBS
 
 NOWHERE = Locale()
 GB, US, DE, SE = (Locale(name) for name in ("en-GB", "en-US", "de-DE", "sv-SE"))

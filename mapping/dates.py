@@ -1,0 +1,122 @@
+"""The verbs for days and moments. They raise ValueError, with a reason for a person, where a value will not do."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from mapping.kinds import kind_of
+from mapping.locale import Locale
+
+_PLAIN_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_ISO_DATE = re.compile(r"^(\d{4})-(\d\d)-(\d\d)(?:$|[T ])")
+_NUMERIC_DATE = re.compile(r"^(\d{1,4})[./\- ](\d{1,2})[./\- ](\d{1,4})$")
+_NAMED_DATE = re.compile(
+    r"^(?:\w+,? )?(\d{1,2})(?:st|nd|rd|th)?[ .\-/]+([^\W\d]{3,})\.?[ ,.\-/]+(\d{4}|\d\d)$", re.I
+)
+_NAMED_US_DATE = re.compile(r"^(?:\w+,? )?([^\W\d]{3,})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})$", re.I)
+_MONTHS: dict[str, int] = {}
+for _number, _names in enumerate(
+    (
+        "january januar janvier enero gennaio januari",
+        "february februar février fevrier febrero febbraio februari",
+        "march märz maerz mars marzo maart",
+        "april avril abril aprile",
+        "may mai mayo maggio mei",
+        "june juni juin junio giugno",
+        "july juli juillet julio luglio",
+        "august août aout agosto augustus",
+        "september septembre septiembre settembre",
+        "october oktober octobre octubre ottobre",
+        "november novembre noviembre",
+        "december dezember décembre decembre diciembre dicembre",
+    ),
+    1,
+):
+    for _name in _names.split():
+        _MONTHS[_name] = _number
+        _MONTHS.setdefault(_name[:3], _number)
+
+
+def iso_date(value: Any, locale: Locale) -> str | None:
+    """A date as written: a time or zone behind it is left away, never used to shift the day."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 20_000 <= value <= 80_000:
+        # A date cell formatted as a number: Excel's day count (1900 system, correct from 1 March 1900 on).
+        return (date(1899, 12, 30) + timedelta(days=int(value))).isoformat()
+    if type(value) is not str:
+        raise ValueError(f"{kind_of(value)} is not a date")
+    if _PLAIN_DATE.fullmatch(value):
+        date.fromisoformat(value)  # as most tools write it: checked, and already what comes out
+        return value
+    written = value.strip()
+    if not written:
+        return None
+    if found := _ISO_DATE.match(written):
+        return _day(*(int(part) for part in found.groups()))
+    if found := _NUMERIC_DATE.match(written):
+        return _numeric_date(found, locale)
+    if found := _NAMED_DATE.match(written):
+        return _named_day(found[1], found[2], found[3])
+    if found := _NAMED_US_DATE.match(written):
+        return _named_day(found[2], found[1], found[3])
+    raise ValueError("not a date; write it as 2026-11-22")
+
+
+def _numeric_date(found: re.Match[str], locale: Locale) -> str:
+    first, second, third = found.groups()
+    if len(first) == 4:
+        return _day(int(first), int(second), int(third))
+    a, b, year = int(first), int(second), _full_year(third)
+    if locale.year_first and len(third) < 4:
+        return _day(_full_year(first), b, int(third))
+    if a > 12:
+        return _day(year, b, a)
+    if b > 12:
+        return _day(year, a, b)
+    if locale.day_first is None and a != b:
+        raise ValueError(
+            f"day and month cannot be told apart; declare the source's locale, or write {year}-…"
+        )
+    return _day(year, b, a) if locale.day_first else _day(year, a, b)
+
+
+def _named_day(day: str, month: str, year: str) -> str:
+    number = _MONTHS.get(month.casefold()) or _MONTHS.get(month.casefold()[:3])
+    if number is None:
+        raise ValueError(f"{month!r} is not a month")
+    return _day(_full_year(year), number, int(day))
+
+
+def _full_year(written: str) -> int:
+    # Two digits: Excel's own rule, 00–29 is 20xx.
+    year = int(written)
+    return year if len(written) > 2 else year + (2000 if year < 30 else 1900)
+
+
+def _day(year: int, month: int, day: int) -> str:
+    return date(year, month, day).isoformat()
+
+
+def instant(value: Any, locale: Locale) -> str | None:
+    """A moment; one without an offset is read in the source's time zone."""
+    if type(value) is not str:
+        raise ValueError(f"{kind_of(value)} is not a date and time")
+    if not value.strip():
+        return None
+    moment = datetime.fromisoformat(value.strip())
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=locale.zone)
+    try:
+        return utc_text(moment)
+    except OverflowError:
+        raise ValueError("before the year 1 or after 9999") from None
+
+
+def utc_text(moment: datetime) -> str:
+    """As PostgreSQL writes a timestamptz in JSON with TimeZone UTC, so that equal instants are equal text."""
+    written = moment.astimezone(UTC).isoformat()
+    if moment.microsecond:
+        head, offset = written[:-6], written[-6:]
+        return head.rstrip("0") + offset
+    return written
