@@ -8,8 +8,14 @@ from typing import Any
 from mapping.kinds import kind_of
 from mapping.locale import Locale
 
+_SPACE = " \u00a0\u2007\u2009\u202f'’"
+"""What groups digits besides points and commas."""
+_DIGITS = rf"[\d.,{_SPACE}]+"
+_SIGNED = re.compile(r"\((?P<bracketed>[^()]+)\)|(?P<before>[-−+]?)(?P<bare>[^()−+-]+)(?P<after>[-−]?)")
+_NO_CENTS = re.compile(r"(?<=\d)[.,]\s?[-–—]$")
+"""500,– is 500."""
 _MAGNITUDE = {"k": 1_000, "m": 1_000_000, "mio": 1_000_000, "bn": 1_000_000_000}
-_MONEY = re.compile(r"^(?P<number>[\d.,'’\s ]+)(?P<scale>k|m|mio|bn)?$", re.I)
+_SCALED = re.compile(rf"(?P<digits>{_DIGITS})(?P<scale>k|m|mio|bn)", re.I)
 
 
 def number(value: Any, locale: Locale) -> int | float | None:
@@ -24,27 +30,42 @@ def number(value: Any, locale: Locale) -> int | float | None:
         return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
     if type(value) is not str:
         raise ValueError(f"{kind_of(value)} is not a number")
-    written = value.strip()
-    if written in ("", "-", "–", "—"):
+    return _written(value, locale, scaled=False)
+
+
+def _written(text: str, locale: Locale, *, scaled: bool) -> int | float | None:
+    """The number that a text is, with its sign; `scaled` allows a k, m or bn behind it."""
+    text = text.strip()
+    if text in ("", "-", "–", "—"):
         return None
-    negative = written.startswith(("-", "−", "(")) or written.endswith("-")
-    found = _MONEY.match(written.strip("()-−+ "))
-    if not found:
+    found = _SIGNED.fullmatch(_NO_CENTS.sub("", text))
+    if not found or (found["before"] and found["after"]):
         raise ValueError("not a number")
-    plain = _plain_number(found["number"], locale)
-    size = float(plain) * _MAGNITUDE[found["scale"].casefold()] if found["scale"] else float(plain)
+    digits = (found["bracketed"] or found["bare"]).strip()
+    factor = 1
+    if scaled and (large := _SCALED.fullmatch(digits)):
+        digits, factor = large["digits"].strip(), _MAGNITUDE[large["scale"].casefold()]
+    size = float(_plain_number(digits, locale)) * factor
     if size == float("inf"):
         raise ValueError("too large to be a number")
-    size = -size if negative else size
+    if found["bracketed"] or found["before"] in ("-", "−") or found["after"]:
+        size = -size
     return int(size) if size.is_integer() and abs(size) < 2**53 else size
 
 
-_GROUPED = re.compile(r"^\d*$|^\d{1,3}([.,])(?:\d{2,3}\1)*\d{3}$")
+_GROUPED = re.compile(r"\d*|\d{1,3}([.,])(?:\d{2,3}\1)*\d{3}")
 """Digits, or groups of three (of two, in India) with one and the same sign between them."""
+_SPACED = re.compile(rf"\d{{1,3}}([{_SPACE}])\d{{3}}(?:\1\d{{3}})*(?:[.,]\d*)?")
+"""Spaces and apostrophes group in threes only: `12 34` is two numbers."""
 
 
-def _plain_number(written: str, locale: Locale) -> str:
-    digits = re.sub(r"[\s '’]", "", written)
+def _plain_number(digits: str, locale: Locale) -> str:
+    if not re.fullmatch(_DIGITS, digits):
+        raise ValueError("not a number")
+    if any(space in digits for space in _SPACE):
+        if not _SPACED.fullmatch(digits):
+            raise ValueError("not one number: spaces and apostrophes group digits in threes")
+        return re.sub(f"[{_SPACE}]", "", digits).replace(",", ".")
     dots, commas = digits.count("."), digits.count(",")
     if dots and commas:
         decimal = "." if digits.rfind(".") > digits.rfind(",") else ","
@@ -63,12 +84,12 @@ def _plain_number(written: str, locale: Locale) -> str:
     else:
         decimal = "."
     whole = digits.rpartition(decimal)[0] if decimal and decimal in digits else digits
-    if not _GROUPED.match(whole):
+    if not _GROUPED.fullmatch(whole) or not digits.strip(".,"):
         raise ValueError("not a number")  # 1.2.3 is a version, 2026.11.22 a date
     for sign in ".,":
         if sign != decimal:
             digits = digits.replace(sign, "")
-    return digits.replace(",", ".") or "x"
+    return digits.replace(",", ".")
 
 
 def integer(value: Any, locale: Locale) -> int | None:
@@ -91,17 +112,57 @@ def percent(value: Any, locale: Locale) -> int | float | None:
     return round(found * 100, 6) if isinstance(found, float) and 0 < found < 1 else found
 
 
-# Not any three letters: `mio` is a magnitude.
-_CURRENCY = re.compile(
-    r"(?<![A-Za-z])(?!MIO)[A-Z]{3}(?![A-Za-z])|(?<![a-z])(?i:eur|usd|gbp|chf|kr|fr)\b\.?|zł|[$€£¥₹₽₩]"
+_CODES = (
+    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF "
+    "CHF CLF CLP CNH CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ "
+    "GYD HKD HNL HRK HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR "
+    "LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK "
+    "PHP PKR PLN PYG QAR RMB RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS "
+    "TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG"
 )
+"""ISO 4217, with RMB and two that have ended since plans may still hold them. Not any three letters: `TBC 500`."""
+_CURRENCY = re.compile(
+    rf"(?<![^\W\d_])(?:{_CODES.replace(' ', '|')}|(?i:eur|usd|gbp|chf|kr|s?fr|kč)\b\.?)(?![^\W\d_])"
+    r"|zł|(?<![^\W\d_])[A-Z]{0,2}\$|[€£¥₹₽₩₺₴₪₦₫฿]"
+)
+_SAME = {"$": "D", "€": "EUR", "£": "GBP", "¥": "Y"}
+"""Sign → how the code ends that may stand beside it: `$500 USD`."""
 
 
 def money(value: Any, locale: Locale) -> int | float | None:
-    """A number with or without a currency sign; brackets mean negative; k, m and bn multiply."""
+    """A number with or without one currency; brackets mean negative; k, m and bn multiply."""
     if type(value) is not str:
         return number(value, locale)
-    return number(_CURRENCY.sub("", value).strip(), locale)
+    currencies = list(_CURRENCY.finditer(value))
+    if len(currencies) > 1:
+        sign, code = sorted((found[0].upper() for found in currencies), key=len)[:2]
+        if len(currencies) > 2 or sign[-1:] not in _SAME or not code.endswith(_SAME[sign[-1:]]):
+            raise ValueError("more than one currency")
+    # Cut at its currency, an amount has digits in one part.
+    parts = [part for part in _CURRENCY.split(value) if any(map(str.isdigit, part))]
+    if len(parts) > 1:
+        raise ValueError("more than one amount")
+    return _written(_CURRENCY.sub("", value), locale, scaled=True)
+
+
+_HOURS_AND_MINUTES = re.compile(
+    r"(?P<hours>[\d.,]+)\s*(?:h|hrs?|hours?)(?:\s*(?P<minutes>\d{1,2})\s*(?:m|mins?|minutes?)?)?"
+    r"|(?P<only_minutes>[\d.,]+)\s*(?:m|mins?|minutes?)",
+    re.I,
+)
+
+
+def hours(value: Any, locale: Locale) -> int | float | None:
+    """Hours: a number, or text with units, as `2h 30m`. Days are refused, since how long they are is not said."""
+    if type(value) is not str:
+        return number(value, locale)
+    found = _HOURS_AND_MINUTES.fullmatch(value.strip())
+    if not found:
+        return number(value, locale)
+    whole = number(found["hours"] or "0", locale) or 0
+    minutes = number(found["minutes"] or found["only_minutes"] or "0", locale) or 0
+    total = whole + minutes / 60
+    return int(total) if float(total).is_integer() else round(total, 4)
 
 
 def seconds(value: Any, locale: Locale) -> int | float | None:
