@@ -12,31 +12,51 @@ from mapping.locale import Locale
 _PLAIN_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _ISO_DATE = re.compile(r"^(\d{4})-(\d\d)-(\d\d)(?:$|[T ])")
 _NUMERIC_DATE = re.compile(r"^(\d{1,4})[./\- ](\d{1,2})[./\- ](\d{1,4})$")
+_WEEKDAY = r"(?:(?P<weekday>[^\W\d]+)\.?,? )?"
 _NAMED_DATE = re.compile(
-    r"^(?:\w+,? )?(\d{1,2})(?:st|nd|rd|th)?[ .\-/]+([^\W\d]{3,})\.?[ ,.\-/]+(\d{4}|\d\d)$", re.I
+    _WEEKDAY
+    + r"(?P<day>\d{1,2})(?:st|nd|rd|th|er|º)?(?: of| de)?[ .\-/]+(?P<month>[^\W\d]{3,})\.?(?: de)?[ ,.\-/]+"
+    r"(?P<year>\d{4}|\d\d)",
+    re.I,
 )
-_NAMED_US_DATE = re.compile(r"^(?:\w+,? )?([^\W\d]{3,})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})$", re.I)
-_MONTHS: dict[str, int] = {}
-for _number, _names in enumerate(
-    (
-        "january januar janvier enero gennaio januari",
-        "february februar février fevrier febrero febbraio februari",
-        "march märz maerz mars marzo maart",
-        "april avril abril aprile",
-        "may mai mayo maggio mei",
-        "june juni juin junio giugno",
-        "july juli juillet julio luglio",
-        "august août aout agosto augustus",
-        "september septembre septiembre settembre",
-        "october oktober octobre octubre ottobre",
-        "november novembre noviembre",
-        "december dezember décembre decembre diciembre dicembre",
-    ),
-    1,
-):
-    for _name in _names.split():
-        _MONTHS[_name] = _number
-        _MONTHS.setdefault(_name[:3], _number)
+_NAMED_US_DATE = re.compile(
+    _WEEKDAY + r"(?P<month>[^\W\d]{3,})\.? (?P<day>\d{1,2})(?:st|nd|rd|th)?,? (?P<year>\d{4})", re.I
+)
+# In English, German, French, Spanish, Italian, Dutch, Portuguese, Danish, Norwegian and Swedish, in full and as
+# dictionaries abbreviate them. In other languages three letters mislead: `marraskuuta` is November.
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            "january januar jänner janvier enero gennaio januari janeiro jan jän janv ene gen",
+            "february februar feber février fevrier febrero febbraio februari fevereiro feb févr fevr fév fev",
+            "march märz maerz mars marzo maart março marco marts mar mär mrz mrt",
+            "april avril abril aprile apr avr abr",
+            "may mai mayo maggio mei maio maj mag",
+            "june juni juin junio giugno junho jun giu",
+            "july juli juillet julio luglio julho jul juil lug",
+            "august août aout agosto augustus augusti aug ago",
+            "september septembre septiembre setiembre settembre setembro sep sept set sett",
+            "october oktober octobre octubre ottobre outubro oct okt ott out",
+            "november novembre noviembre novembro nov",
+            "december dezember décembre decembre diciembre dicembre dezembro desember dec dez déc dic des",
+        ),
+        1,
+    )
+    for name in names.split()
+}
+_WEEKDAYS = """
+    monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thur thurs fri sat sun
+    montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag mo di mi do fr sa so
+    lundi mardi mercredi jeudi vendredi samedi dimanche lun mar mer jeu ven sam dim
+    lunes martes miércoles miercoles jueves viernes sábado sabado domingo mié mie jue vie sáb sab dom
+    lunedì martedì mercoledì giovedì venerdì sabato domenica gio
+    maandag dinsdag woensdag donderdag vrijdag zaterdag zondag ma wo vr za zo
+    segunda terça terca quarta quinta sexta seg ter qua qui sex
+    mandag tirsdag onsdag torsdag fredag lørdag søndag måndag tisdag lördag söndag
+    man tir ons tor fre lør søn mån tis lör sön
+"""
+_WEEKDAY_NAMES = frozenset(_WEEKDAYS.split())
 
 
 def iso_date(value: Any, locale: Locale) -> str | None:
@@ -56,10 +76,8 @@ def iso_date(value: Any, locale: Locale) -> str | None:
         return _day(*(int(part) for part in found.groups()))
     if found := _NUMERIC_DATE.match(written):
         return _numeric_date(found, locale)
-    if found := _NAMED_DATE.match(written):
-        return _named_day(found[1], found[2], found[3])
-    if found := _NAMED_US_DATE.match(written):
-        return _named_day(found[2], found[1], found[3])
+    if found := _NAMED_DATE.fullmatch(written) or _NAMED_US_DATE.fullmatch(written):
+        return _named_day(found)
     raise ValueError("not a date; write it as 2026-11-22")
 
 
@@ -81,14 +99,19 @@ def _numeric_date(found: re.Match[str], locale: Locale) -> str:
     return _day(year, b, a) if locale.day_first else _day(year, a, b)
 
 
-def _named_day(day: str, month: str, year: str) -> str:
-    number = _MONTHS.get(month.casefold()) or _MONTHS.get(month.casefold()[:3])
+def _named_day(found: re.Match[str]) -> str:
+    weekday, month = found["weekday"], found["month"]
+    if weekday and weekday.casefold() not in _WEEKDAY_NAMES:
+        raise ValueError(f"{weekday!r} is not a day of the week")  # `before 12 May 2026` is no date
+    number = _MONTHS.get(month.casefold())
     if number is None:
-        raise ValueError(f"{month!r} is not a month")
-    return _day(_full_year(year), number, int(day))
+        raise ValueError(f"{month!r} is not a month; write the date as 2026-11-22")
+    return _day(_full_year(found["year"]), number, int(found["day"]))
 
 
 def _full_year(written: str) -> int:
+    if len(written) not in (2, 4):
+        raise ValueError(f"{written!r} is not a year")
     # Two digits: Excel's own rule, 00–29 is 20xx.
     year = int(written)
     return year if len(written) > 2 else year + (2000 if year < 30 else 1900)
