@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from adapters.base import Presence
 from adapters.jira.keys import find_issues
+from adapters.jira.payload import instant
+from adapters.jira.reference import deleted_worklogs
 from adapters.jira.site import Site
 from adapters.json_body import loads
 from adapters.once import Once
@@ -16,6 +18,7 @@ class Locator:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._projects: dict[str, Once[Presence | None]] = {}
+        self._hiding: dict[str, Once[bool]] = {}
 
     async def locate(
         self, stream: str, ids: Sequence[str], last_known: Mapping[str, Any]
@@ -23,8 +26,8 @@ class Locator:
         """An issue that answers is in a selected project (PRESENT), or elsewhere: MOVED when its project is
         not the one we knew it in, OUT_OF_SCOPE when it stayed and the selection changed. One that does not
         answer shares the fate of the project we knew it in: archived, or no longer visible. If that project
-        is there and may be browsed, the issue counts as DELETED. Jira answers 404 also for an issue that a
-        security level hides from us; nothing short of a webhook tells the two apart.
+        is there and may be browsed, the issue is DELETED where Jira says that nothing hides single issues of that
+        project, else LOST_ACCESS: it answers the same for a deleted issue and for one behind a security level.
         """
         match stream:
             case "issue":
@@ -61,7 +64,8 @@ class Locator:
             presence = await self._project(home_then)
             if presence in (Presence.PRESENT, Presence.OUT_OF_SCOPE):
                 # The project is there and ours to browse, the issue is not.
-                answer[name] = Presence.DELETED
+                hidden = await self._hides_issues(home_then)
+                answer[name] = Presence.LOST_ACCESS if hidden else Presence.DELETED
             elif presence:
                 answer[name] = presence
         return answer
@@ -76,6 +80,36 @@ class Locator:
 
             self._projects[project_id] = Once(load)
         return await self._projects[project_id]()
+
+    async def _hides_issues(self, project_id: str) -> bool:
+        """Whether single issues of a project that we may browse can be hidden from us. Yes, unless Jira shows that
+        they cannot: asking takes an account that administers the project. (An issue that was moved into a project
+        we may not browse answers like a deleted one too; of this project, at least, it is gone.)"""
+        if project_id not in self._hiding:
+
+            async def load() -> bool:
+                return await self._ask_security(project_id)
+
+            self._hiding[project_id] = Once(load)
+        return await self._hiding[project_id]()
+
+    async def _ask_security(self, project_id: str) -> bool:
+        for project in await self._site.visible():
+            if project.id == project_id and project.data.get("simplified"):
+                # Team-managed: every issue there can be restricted to roles, without any scheme.
+                return True
+        server = await self._site.server()
+        answer, scheme = await self._site.http.send(
+            "GET",
+            f"{server.api}/project/{project_id}/issuesecuritylevelscheme",
+            decode=loads,
+            also=(400, 401, 403, 404),
+            stream="issue",
+        )
+        if answer.status == 200:
+            return not isinstance(scheme, Mapping) or bool(scheme.get("levels") or scheme.get("id"))
+        # An account that may browse the project and not ask is told 403; 404 then says that there is no scheme.
+        return answer.status != 404
 
     async def _ask_project(self, project_id: str) -> Presence | None:
         server = await self._site.server()
@@ -132,7 +166,8 @@ class Locator:
         return answer
 
     async def _worklogs(self, ids: Sequence[str], last_known: Mapping[str, Any]) -> dict[str, Presence]:
-        """A worklog that is not in its own issue any more was deleted; else it shares its issue's fate."""
+        """A worklog of an issue that is there was deleted where Jira lists it as deleted, else it is hidden from us
+        (a worklog can be restricted to a role or a group); any other shares its issue's fate."""
         issues: dict[str, str] = {}
         homes: dict[str, Any] = {}
         for name in ids:
@@ -153,14 +188,18 @@ class Locator:
                 stream="worklog",
             )
             alive |= {str(worklog["id"]) for worklog in found}
-        answer = {}
-        for name, issue in issues.items():
-            fate = fates.get(issue)
-            if fate is Presence.PRESENT:
-                answer[name] = Presence.PRESENT if name in alive else Presence.DELETED
-            elif fate:
-                answer[name] = fate
+        answer = {name: fate for name, issue in issues.items() if (fate := fates.get(issue))}
+        lost = [name for name, fate in answer.items() if fate is Presence.PRESENT and name not in alive]
+        if lost:
+            deleted = await deleted_worklogs(self._site, _earliest(last_known[name] for name in lost))
+            answer |= {name: Presence.DELETED if name in deleted else Presence.LOST_ACCESS for name in lost}
         return answer
+
+
+def _earliest(known: Iterable[Any]) -> int:
+    """Milliseconds at which the oldest of these stored worklogs was last changed; 0 where one does not say so."""
+    moments = [instant(record.get("updated")) for record in known]
+    return min((int(moment.timestamp() * 1000) if moment else 0 for moment in moments), default=0)
 
 
 def _project_of(known: Any) -> str | None:

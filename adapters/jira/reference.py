@@ -121,6 +121,15 @@ async def worklog_pages(
     yield Page([], {"since": following})
 
 
+async def deleted_worklogs(site: Site, since: int) -> set[str]:
+    """Ids of logged work that Jira says was deleted since then (milliseconds); the last minute may be missing."""
+    return {
+        str(value["worklogId"])
+        async for values, _, _ in _feed(site, "worklog/deleted", since)
+        for value in values
+    }
+
+
 async def worklogs_again(site: Site, people: People, ids: Sequence[int]) -> list[RawRecord]:
     """Logged work by id, with its authors; what is gone, or lies outside the projects we read, is left out."""
     return await _listed(site, _Scope(site), people, ids)

@@ -123,6 +123,59 @@ async def test_versions_sprints_and_worklogs_are_located_too(jira: FakeJira) -> 
         }
 
 
+async def test_an_issue_that_a_security_level_hides_is_not_called_deleted(jira: FakeJira) -> None:
+    """Jira says the same of both: what may be hidden is lost, the claim that is easier to take back."""
+    fill(jira, {"PAY": 3, "WEB": 2})
+    known = await known_issues(jira)
+    number = {issue.key: str(issue.id) for issue in jira.world.issues.values()}
+    jira.world.hide_issue("PAY-1")
+    jira.delete("PAY-2")
+    jira.delete("WEB-1")
+    jira.log.clear()
+    async with jira_adapter(jira) as adapter:
+        found = await adapter.locate("issue", list(number.values()), known)
+    assert {key: found.get(name) for key, name in number.items()} == {
+        "PAY-1": Presence.LOST_ACCESS,
+        "PAY-2": Presence.LOST_ACCESS,
+        "PAY-3": Presence.PRESENT,
+        "WEB-1": Presence.DELETED,
+        "WEB-2": Presence.PRESENT,
+    }
+    asked = [call for call in jira.log if call.path.endswith("/issuesecuritylevelscheme")]
+    assert len(asked) == 2, "once for a project"
+
+
+async def test_an_account_that_may_not_ask_for_security_never_says_deleted(jira: FakeJira) -> None:
+    fill(jira, {"PAY": 1})
+    known = await known_issues(jira)
+    jira.delete("PAY-1")
+    jira.faults.no_project_administration = True
+    async with jira_adapter(jira) as adapter:
+        assert set((await adapter.locate("issue", list(known), known)).values()) == {Presence.LOST_ACCESS}
+
+
+async def test_a_team_managed_project_can_restrict_each_issue(cloud: FakeJira) -> None:
+    fill(cloud, {"PAY": 1})
+    cloud.world.project("PAY").data |= {"style": "next-gen", "simplified": True}
+    known = await known_issues(cloud)
+    cloud.delete("PAY-1")
+    async with jira_adapter(cloud) as adapter:
+        assert set((await adapter.locate("issue", list(known), known)).values()) == {Presence.LOST_ACCESS}
+
+
+async def test_a_worklog_restricted_to_a_role_is_not_called_deleted(jira: FakeJira) -> None:
+    fill(jira, {"PAY": 1})
+    world = jira.world
+    author = next(iter(world.users.values()))
+    logs = [world.add_worklog(world.issue("PAY-1"), author, 60, world.now()) for _ in range(3)]
+    async with jira_adapter(jira) as adapter:
+        known = records_of(await read_pages(adapter, "worklogs"), "worklog")
+        world.hide_worklog(logs[0])
+        world.delete_worklog(logs[1])
+        found = await adapter.locate("worklog", list(known), {n: r.data for n, r in known.items()})
+    assert [found[str(n)] for n in logs] == [Presence.LOST_ACCESS, Presence.DELETED, Presence.PRESENT]
+
+
 async def test_people_are_never_reported_as_gone(jira: FakeJira) -> None:
     fill(jira, {"PAY": 1})
     async with jira_adapter(jira) as adapter:

@@ -54,6 +54,8 @@ class Faults:
     """Data Center: refuse startAt + maxResults above this."""
     no_user_browsing: bool = False
     no_boards: bool = False
+    no_project_administration: bool = False
+    """The account browses projects and administers none, as one that only reads should."""
     redirect_to: str = ""
     on_search: Callable[[int], None] | None = None
     """Called before the nth search is answered: edits made while somebody reads."""
@@ -315,6 +317,28 @@ def project_one(state: State, request: Request, body: Any) -> Any:
     if home.deleted:
         raise Refusal(404, f"No project could be found with key '{home.key}'.")
     return _shown(state, home, "description,lead,projectKeys")
+
+
+def security_scheme(state: State, request: Request, body: Any) -> Any:
+    home = _home(state, request.path_params["name"])
+    if state.faults.no_project_administration:
+        raise Refusal(403, "You do not have permission to administer this project.")
+    if not home.secured:
+        raise Refusal(404, "The project has no issue security scheme.")
+    level = {
+        "id": "10021",
+        "self": f"{SITE}/rest/api/3/securitylevel/10021",
+        "name": "Staff only",
+        "description": "Only internal staff can see this issue.",
+    }
+    return {
+        "id": 10000,
+        "self": f"{SITE}/rest/api/3/issuesecurityschemes/10000",
+        "name": "Default Issue Security Scheme",
+        "description": "",
+        "defaultSecurityLevelId": 10021,
+        "levels": [level],
+    }
 
 
 def _home(state: State, name: str) -> Any:
@@ -647,6 +671,7 @@ API: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "project", project_list),
     ("GET", "project/{name}", project_one),
     ("GET", "project/{name}/versions", versions),
+    ("GET", "project/{name}/issuesecuritylevelscheme", security_scheme),
     ("GET", "version/{name}", version_one),
     ("GET", "users/search", users_search),
     ("GET", "user/search", users_search),

@@ -77,6 +77,8 @@ class Project:
     hidden: bool = False
     archived: bool = False
     deleted: bool = False
+    secured: bool = False
+    """Has an issue security scheme."""
     data: dict[str, Any] = field(default_factory=dict)
     versions: list[dict[str, Any]] = field(default_factory=list)
     count: int = 0
@@ -361,6 +363,19 @@ class World:
         with self.lock:
             self.project(key).hidden = hidden
             self._changed()
+
+    def hide_issue(self, issue: str | int | Issue) -> None:
+        """Behind a security level that the account is not in."""
+        with self.lock:
+            found = self.issue(issue)
+            found.hidden = self.projects[found.project].secured = True
+            self._changed()
+
+    def hide_worklog(self, number: int) -> None:
+        """Restricted to a role that the account has not: no feed tells."""
+        with self.lock:
+            self.worklog_changes.pop(number)
+            self.worklogs.pop(number)
 
     def archive_project(self, key: str) -> None:
         with self.lock:
