@@ -8,15 +8,17 @@ from typing import Any
 from adapters.azure_devops.batch import find_ids, read_items
 from adapters.azure_devops.links import links_of
 from adapters.azure_devops.payload import decode
-from adapters.azure_devops.site import Site, as_list
+from adapters.azure_devops.site import Site, as_list, as_object
+from adapters.azure_devops.teams import Teams, planned
 from adapters.base import Presence
 
 _CHUNK = 200
 
 
 class Locator:
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, teams: Teams) -> None:
         self._site = site
+        self._teams = teams
         self._areas: dict[int, bool] = {}
 
     async def locate(
@@ -167,13 +169,52 @@ class Locator:
 
     async def _capacity(self, ids: Sequence[str], last_known: Mapping[str, Any]) -> dict[str, Presence]:
         answer: dict[str, Presence] = {}
+        sprints: dict[str, set[str] | Presence] = {}
         for name in ids:
             home = _project_of(last_known.get(name))
-            if home is not None:
-                fate = await self._project(home)
-                # A complete read asks each team for each of its sprints: what it did not meet is empty or gone.
-                answer[name] = Presence.DELETED if fate is Presence.PRESENT else fate
+            if home is None:
+                continue
+            answer[name] = await self._project(home)
+            if answer[name] is Presence.PRESENT:
+                team, _, iteration = name.partition(":")
+                if team not in sprints:
+                    sprints[team] = await self._sprints(home, team)
+                found = sprints[team]
+                if isinstance(found, Presence):
+                    answer[name] = found
+                elif iteration not in found:
+                    answer[name] = Presence.DELETED
+                else:
+                    answer[name] = await self._hours(home, team, iteration)
         return answer
+
+    async def _sprints(self, project: str, team: str) -> set[str] | Presence:
+        """The sprints in which a team can have hours; or what became of the team: DELETED where the project's teams
+        are listed without it."""
+        reply, iterations = await self._site.send(
+            "GET",
+            f"{project}/{team}/_apis/work/teamsettings/iterations",
+            as_list,
+            also=(401, 403, 404),
+            stream="capacity",
+        )
+        if reply.status == 200:
+            return {str(found["id"]) for found in iterations if planned(found)}
+        teams = await self._teams.of(project)
+        gone = teams is not None and team not in {found["id"] for found in teams}
+        return Presence.DELETED if gone else Presence.LOST_ACCESS
+
+    async def _hours(self, project: str, team: str, iteration: str) -> Presence:
+        reply, found = await self._site.send(
+            "GET",
+            f"{project}/{team}/_apis/work/teamsettings/iterations/{iteration}/capacities",
+            as_object,
+            also=(401, 403, 404),
+            stream="capacity",
+        )
+        if reply.status != 200:
+            return Presence.LOST_ACCESS
+        return Presence.PRESENT if found.get("teamMembers") else Presence.DELETED
 
 
 def _project_of(known: Any) -> str | None:

@@ -31,10 +31,11 @@ class Teams:
         """Teams of the selected projects, by project and name."""
         found: list[dict[str, Any]] = []
         for project in await self._site.projects():
-            found += await self._of(project.id)
+            found += await self.of(project.id) or ()
         return found
 
-    async def _of(self, project: str) -> list[dict[str, Any]]:
+    async def of(self, project: str) -> list[dict[str, Any]] | None:
+        """Teams of one project by name; None where they are not ours to see."""
         found: list[dict[str, Any]] = []
         for page in range(_MOST_PAGES):
             answer, teams = await self._site.send(
@@ -46,7 +47,7 @@ class Teams:
                 stream="capacity",
             )
             if answer.status != 200:
-                return found
+                return None
             found += [
                 {**team, "projectId": project} for team in teams if isinstance(team, dict) and team.get("id")
             ]
@@ -85,9 +86,8 @@ class Capacity:
         settings: Mapping[str, Any] | None = None
         records = []
         for iteration in iterations:
-            attributes = iteration.get("attributes") or {}
-            finish = instant(attributes.get("finishDate"))
-            if not iteration.get("id") or finish is None or (since and finish < since):
+            finish = planned(iteration)
+            if finish is None or (since and finish < since):
                 continue
             place = f"{base}/iterations/{iteration['id']}"
             payload: list[bytes] = []
@@ -149,6 +149,11 @@ class Capacity:
             extra["finish_on"] = finish.date().isoformat()
         payload, data = with_portbook(payload, data, extra)
         return RawRecord("capacity", own, payload, data)
+
+
+def planned(iteration: Mapping[str, Any]) -> datetime | None:
+    """When a sprint ends; None for one without dates, in which nobody can have hours."""
+    return instant((iteration.get("attributes") or {}).get("finishDate")) if iteration.get("id") else None
 
 
 def _kept(into: list[bytes]) -> Any:

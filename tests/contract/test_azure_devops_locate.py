@@ -111,6 +111,32 @@ async def test_projects_and_iterations_are_located_too(boards: FakeAzureDevOps) 
         ]
 
 
+async def test_capacity_is_deleted_where_the_team_shows_that_it_is_gone(boards: FakeAzureDevOps) -> None:
+    world = boards.world
+    fill(world, {"Alpha": 1})
+    sprint = world.add_iteration("Alpha", "Sprint 1", "2026-11-16", "2026-11-29")
+    mia = world.people[0]
+    names = ("Here", "Cleared", "Left the sprint", "Dissolved", "Forbidden", "Not found")
+    teams = {name: world.add_team("Alpha", name, [mia], [sprint]) for name in names}
+    for team in teams.values():
+        world.set_capacity(team, sprint, mia, {"Development": 6})
+    known = await known_of(boards, "capacity", "capacity")
+    teams["Cleared"].capacity.clear()
+    teams["Left the sprint"].iterations.clear()
+    world.project("Alpha").teams.remove(teams["Dissolved"])
+    teams["Forbidden"].refuses, teams["Not found"].refuses = 403, 404
+    async with azure_devops_adapter(boards) as adapter:
+        found = await adapter.locate("capacity", list(known), known)
+    assert {name: found[f"{team.id}:{sprint.identifier}"] for name, team in teams.items()} == {
+        "Here": Presence.PRESENT,
+        "Cleared": Presence.DELETED,
+        "Left the sprint": Presence.DELETED,
+        "Dissolved": Presence.DELETED,
+        "Forbidden": Presence.LOST_ACCESS,
+        "Not found": Presence.LOST_ACCESS,
+    }
+
+
 async def test_links_are_looked_for_at_both_of_their_ends(boards: FakeAzureDevOps) -> None:
     world = boards.world
     fill(world, {"Alpha": 4})

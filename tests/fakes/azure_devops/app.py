@@ -740,8 +740,15 @@ def _feed_page(state: State, name: str, rows: list[bytes], token: str, done: boo
 # --- work -----------------------------------------------------------------------------------------------------
 
 
-def team_settings(state: State, request: Request, body: Any) -> Any:
+def _team_at_work(state: State, request: Request) -> Team:
     team = _team(state, request)
+    if team.refuses:
+        raise trouble(team.refuses, "Access denied: View team settings.", "UnauthorizedRequestException")
+    return team
+
+
+def team_settings(state: State, request: Request, body: Any) -> Any:
+    team = _team_at_work(state, request)
     home = state.world.projects[team.project]
     return {
         "backlogIteration": {"id": home.iteration.identifier, "name": home.name, "path": "", "url": ORG},
@@ -766,11 +773,11 @@ def _iteration(node: Node) -> dict[str, Any]:
 
 
 def team_iterations(state: State, request: Request, body: Any) -> Any:
-    return _list(map(_iteration, _team(state, request).iterations))
+    return _list(map(_iteration, _team_at_work(state, request).iterations))
 
 
 def capacities(state: State, request: Request, body: Any) -> Any:
-    team = _team(state, request)
+    team = _team_at_work(state, request)
     held = team.capacity.get(request.path_params["iteration"], [])
     return {
         "teamMembers": held,

@@ -110,6 +110,8 @@ class Team:
     days_off: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     capacity: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Iteration's identifier → members with activities and days off."""
+    refuses: int = 0
+    """The status with which it answers whoever asks for its sprints and their capacity."""
 
 
 @dataclass(slots=True)
