@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from mapping.describe import Described, describe
 from mapping.errors import FieldUnmapped, TextRepaired, ValueUnknown
 from mapping.load import FieldRule, MappingSet, Rule
-from mapping.locale import Locale
+from mapping.locale import Locale, own_locale
 from mapping.meaning import Changed, Meaning, RuleOf, code_digest, meaning_of
 from mapping.paths import Getter, compile_path
 from mapping.verbs import NUL_REPLACEMENT, VERBS, Verb
@@ -120,7 +120,7 @@ class Mapper:
         self.version = _version(mapping.version, self._locale)
         """Changes whenever the same record may come to say something else, and with every word of the files."""
         self._aliases = aliases or {}
-        self._by_locale: dict[str, dict[str, list[_Compiled]]] = {}
+        self._by_locale: dict[Locale, dict[str, list[_Compiled]]] = {}
         self._by_stream = self._compiled(self._locale)
 
     @property
@@ -160,8 +160,8 @@ class Mapper:
         """What the record says. A stream without a rule says nothing; its records are kept all the same."""
         mapped = Mapped()
         by_stream = self._by_stream
-        if (own := _own_locale(data)) and own != self._locale.name:
-            by_stream = self._by_locale.get(own) or self._compiled(replace(self._locale, name=own))
+        if (locale := own_locale(data, self._locale)) is not self._locale:
+            by_stream = self._by_locale.get(locale) or self._compiled(locale)
         for compiled in by_stream.get(stream, ()):
             if compiled.each is None:
                 if compiled.when is None or compiled.when(data, data):
@@ -183,19 +183,13 @@ class Mapper:
         for rule in self._mapping.rules:
             compiled = _compile(rule, self._mapping, self._derive_id, locale, self._aliases)
             found.setdefault(rule.stream, []).append(compiled)
-        self._by_locale[locale.name] = found
+        self._by_locale[locale] = found
         return found
 
 
 def _version(version: str, locale: Locale) -> str:
     decides = f"{version} {code_digest()} {locale.name} {locale.zone.key}"
     return hashlib.sha256(decides.encode()).hexdigest()[: len(version)]
-
-
-def _own_locale(data: Any) -> str | None:
-    """A sheet may be written in another locale than its neighbours; the adapter then says so in the record."""
-    extra = data.get("portbook") if type(data) is dict else None
-    return extra.get("locale") if type(extra) is dict else None
 
 
 def _row(

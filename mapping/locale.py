@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 
@@ -12,6 +13,8 @@ class Locale:
 
     name: str = ""
     zone: ZoneInfo = ZoneInfo("UTC")  # noqa: RUF009 - immutable
+    date1904: bool = False
+    """Whether days are counted from 1904, as in workbooks that began on a Mac."""
 
     @property
     def day_first(self) -> bool | None:
@@ -48,3 +51,15 @@ class Locale:
             ),
             *("tr", "hu", "ro", "bg", "hr", "sl", "el", "lt", "lv", "et", "id", "vi"),
         } and self.name not in {"de-CH", "it-CH", "es-MX", "en"}
+
+
+def own_locale(data: Any, usual: Locale) -> Locale:
+    """The locale of a record, given the usual one of its source. A sheet may be written in another than its
+    neighbours, and a workbook may count days from 1904; the adapter then says so in the record."""
+    extra = data.get("portbook") if type(data) is dict else None
+    if type(extra) is not dict:
+        return usual
+    name, date1904 = extra.get("locale") or usual.name, extra.get("date1904") is True
+    if name == usual.name and date1904 is usual.date1904:
+        return usual
+    return replace(usual, name=name, date1904=date1904)

@@ -32,8 +32,6 @@ _LABEL = 100
 """Characters that a label may have."""
 _NAME_ENDS = "*: \t\n\r\v\f\x1c\x1d\x1e\x1f"
 _ISO_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}(T|$)")
-_DATE_NAME = re.compile(r"\b(date|due|deadline|datum|fällig)\b|\b(on|by)$")
-_MONEY_NAME = re.compile(r"cost|amount|budget|value|hours|price|[£€$]")
 _PERCENT_NAME = re.compile(r"%|\bpercent|\bper cent|\bcomplete$|\bprogress\b")
 _RAG_NAME = re.compile(r"\b(rag|bragg?|traffic light|health)\b")
 
@@ -131,6 +129,8 @@ def read_table(
         }
         if locale:
             extra["locale"] = locale
+        if facts.date1904:
+            extra["date1904"] = True  # for a mapping that reads a number as a date
         yield Found(
             key, number, {"cells": cells, "sheet": sheet.name, "file": name, "portbook": extra}, problem
         )
@@ -242,8 +242,9 @@ def _looks_like_note(value: Value) -> bool:
 
 
 def _conversions(table: Table, kept: tuple[Column, ...], fill_merged: bool) -> dict[int, Any]:
-    """Columns whose numbers mean something else: dates formatted as plain numbers, and fractions for per
-    cent.
+    """Columns whose numbers mean something else: fractions for per cent, and dates whose cells have lost their format
+    among dates that kept it. Where all have lost it, the name says too little (`Balance due`): a mapping that takes
+    the column as a date reads the numbers as days.
 
     Settled per column over all its values, never by guessing cell by cell.
     """
@@ -263,8 +264,7 @@ def _conversions(table: Table, kept: tuple[Column, ...], fill_merged: bool) -> d
         seen = watched[column.offset]
         if not seen.count:
             continue
-        dated = bool(_DATE_NAME.search(column.name)) and not _MONEY_NAME.search(column.name)
-        if seen.low >= 20_000 and seen.high <= 80_000 and (dated or seen.dates >= seen.count):
+        if seen.low >= 20_000 and seen.high <= 80_000 and seen.dates >= seen.count:
             result[column.offset] = lambda value: _as_date(value, date1904=date1904)
         elif (
             _PERCENT_NAME.search(column.name)

@@ -127,3 +127,13 @@ async def test_an_unknown_status_word_leaves_the_field_empty_and_is_a_finding(
 def test_every_standard_sheet_has_a_rule_and_every_rule_a_sheet(mapping: MappingSet) -> None:
     assert {rule.stream for rule in mapping.rules} == set(STANDARD_SHEETS.values())
     assert all(rule.stream == rule.into for rule in mapping.rules)
+
+
+@pytest.mark.parametrize(("date1904", "serial"), [(False, 45869), (True, 45869 - 1462)])
+async def test_a_column_of_days_without_a_format_is_read_by_the_workbooks_calendar(
+    tmp_path: Path, mapping: MappingSet, date1904: bool, serial: int
+) -> None:
+    table = [["ID", "Title", "Due date"], ["1", "Late", serial], ["2", "Later", serial + 1]]
+    write_xlsx(tmp_path / "b.xlsx", {"Actions": table}, date1904=date1904)
+    found = (await mapped(tmp_path, mapping))["action"]
+    assert [made.rows[0].values["due_on"] for _, made in found] == ["2025-07-31", "2025-08-01"]
