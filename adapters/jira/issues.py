@@ -45,7 +45,8 @@ class Issues:
         server = await self._site.server()
         fields = await self._site.fields()
         scan = Scan.resume(cursor, full, self._site.http.tool_now())
-        reader = IssueReader(fields, await self._boards.points_fields(project), server.browse)
+        points = await self._boards.points_fields(project)
+        reader = IssueReader(fields, points, server.browse, server.zone)
         search = IssueSearch(
             self._site.http, server, project.id, scan.by, fields.asked, self._site.options.page_size
         )
@@ -72,9 +73,8 @@ class Issues:
     async def records(self, project: Project, raws: list[bytes]) -> list[RawRecord]:
         """Issues of one project that were read singly, with the people they name."""
         server = await self._site.server()
-        reader = IssueReader(
-            await self._site.fields(), await self._boards.points_fields(project), server.browse
-        )
+        points = await self._boards.points_fields(project)
+        reader = IssueReader(await self._site.fields(), points, server.browse, server.zone)
         return (await self._build(reader, raws))[0]
 
     async def _count(self, search: IssueSearch) -> int | None:

@@ -31,6 +31,7 @@ _TYPES = {
 _NOT_DONE = frozenset(
     {"won't do", "won't fix", "wont do", "duplicate", "declined", "cannot reproduce", "cancelled"}
 )
+_OPEN = ("todo", "in_progress", "in_review")
 _REVIEW = frozenset({"in review", "review", "code review", "peer review"})
 
 
@@ -94,10 +95,11 @@ def decode(payload: bytes) -> dict[str, Any] | RawRecord:
 class IssueReader:
     """Builds issue records of one project. `points` are the fields that may hold story points, best first."""
 
-    def __init__(self, fields: Fields, points: Iterable[str], browse: str) -> None:
+    def __init__(self, fields: Fields, points: Iterable[str], browse: str, zone: tzinfo | None) -> None:
         self._fields = fields
         self._points = tuple(dict.fromkeys(points))
         self._browse = f"{browse}/browse/"
+        self._zone = zone
         self._people = ("assignee", "reporter", *fields.people)
         self._links = (*fields.epic_link, *fields.parent_link)
 
@@ -130,6 +132,15 @@ class IssueReader:
             extra["type"] = kind
         if status := item_status(fields.get("status"), fields.get("resolution")):
             extra["status"] = status
+        if status not in _OPEN:
+            # A workflow that forgets to clear them leaves both on an issue that was opened again.
+            ended = fields.get("resolutiondate")
+            if ended:
+                extra["resolved"] = ended
+                if status == "done":
+                    extra["finished_on"] = local_day(ended, self._zone)
+            if isinstance(resolution := fields.get("resolution"), dict) and resolution.get("name"):
+                extra["resolution"] = resolution["name"]
         for role in ("assignee", "reporter"):
             if fields.get(role) and (who := user_id(fields[role])):
                 extra[role] = who

@@ -116,7 +116,6 @@ async def test_an_issue_becomes_a_work_item_with_every_field(jira: FakeJira, rul
         "components": ["Civil"],
         "start_planned_on": "2025-06-02",
         "due_on": "2025-07-31",
-        "finish_actual_on": "2025-07-01",
         "percent_complete": 18,
         "estimate_hours": 8,
         "spent_hours": 1.5,
@@ -132,6 +131,27 @@ async def test_an_issue_becomes_a_work_item_with_every_field(jira: FakeJira, rul
     assert milestone["kind"] == "release"
     assert milestone["status"] == "done"
     assert milestone["planned_on"] == milestone["actual_on"] == "2025-09-30"
+
+
+@pytest.mark.parametrize(
+    ("status", "resolution", "said"),
+    [
+        ("Done", "Done", ("done", "2025-07-02", "Done")),
+        ("Done", "Won't Do", ("cancelled", None, "Won't Do")),
+        ("In Progress", "Done", ("in_progress", None, None)),
+        ("To Do", "Won't Do", ("todo", None, None)),
+    ],
+)
+async def test_a_resolution_counts_once_the_issue_has_ended_and_only_what_is_done_is_finished(
+    jira: FakeJira, rules: MappingSet, status: str, resolution: str, said: tuple[str, str | None, str | None]
+) -> None:
+    fill(jira, {"PAY": 1})
+    ended = {"resolution": {"name": resolution}, "resolutiondate": "2025-07-01T22:30:00.000+0000"}
+    issue = jira.add_issue("PAY", "An issue", status=status, **ended)
+    values = (await mapped(jira, rules))["issue", str(issue.id)].rows[0].values
+    # In Berlin, where the account is, the day was another.
+    assert (values["status"], values.get("finish_actual_on"), values.get("resolution")) == said
+    assert ("resolved_at" in values) == (said[2] is not None)
 
 
 async def test_unknown_statuses_and_types_are_findings_and_leave_the_field_empty(
