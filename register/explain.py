@@ -41,7 +41,8 @@ class _Said(NamedTuple):
     record: dict[str, Any]
     values: dict[str, Any]
     lines: Mapping[str, list[str]]
-    present: bool
+    absent: int
+    """0 for one that is there, 1 where that is not known, 2 for one that is gone."""
 
 
 async def explain_row(
@@ -56,7 +57,8 @@ async def explain_row(
     """`{"data": {id, key, collection, version, valid_from, fields: {name: …}}, "meta": {as_of}}`: every field that is
     not empty, or the one asked for. Raises RowNotFound, RowAmbiguous, NameUnknown, PastUnknown or QueryInvalid.
 
-    As of an instant: the version shown then, and what records said then.
+    As of an instant: the version shown then, and what records said then. `presence` of a record is then how it stood at
+    that instant; null where the register has not kept it.
     """
     require_history(entity, "explain")
     wanted = None if field is None else _field(entity, field)
@@ -65,7 +67,10 @@ async def explain_row(
     row_id = await find_row(lanes, entity, reference, instant, scope)
     found = await lanes.fetchrow(_statement(entity.name), row_id, instant or now, instant is None)
     row, since = _read(found["row"]), _read(found["since"])
-    said = [_said(claim) for claim in _read(found["said"]) or ()]
+    claims = _read(found["said"]) or []
+    if not found["gone"]:
+        _tell_presence(claims, row)
+    said = [_said(claim) for claim in claims]
     pins = {pin["id"]: pin for pin in _read(found["pins"]) or ()}
     shown = {} if len(said) < 2 else await _absorbed(lanes, entity, said)
     explain = _Explainer(entity, row, since, said, pins, shown, gone=found["gone"])
@@ -101,7 +106,7 @@ class _Explainer:
         self._row = row
         self._since = since
         # As the merge ranks where no rule does: those still there first, then by their id for ever.
-        self._said = sorted(said, key=lambda one: (not one.present, one.record["record_id"]))
+        self._said = sorted(said, key=lambda one: (one.absent, one.record["record_id"]))
         self._pins = pins
         self._shown = shown
         self._gone = gone
@@ -189,7 +194,17 @@ def _field(entity: Entity, name: str) -> FieldDef:
 
 def _said(claim: dict[str, Any]) -> _Said:
     values, lines, presence = claim.pop("values"), claim.pop("lines") or {}, claim["presence"]
-    return _Said(claim, values, lines, presence == "present")
+    return _Said(claim, values, lines, 0 if presence == "present" else 1 if presence is None else 2)
+
+
+def _tell_presence(claims: Iterable[dict[str, Any]], row: Mapping[str, Any]) -> None:
+    """How a record stood at an earlier instant is kept with the row alone: it shows the presence of the record that
+    is believed first."""
+    believed = [
+        one for one in claims if (one["source"], one["source_id"]) == (row["source"], row["source_id"])
+    ]
+    if len(believed) == 1 and believed[0]["presence"] is None:
+        believed[0]["presence"] = row["presence"]
 
 
 async def _absorbed(lanes: Lanes, entity: Entity, said: Iterable[_Said]) -> dict[str, str]:
@@ -231,7 +246,9 @@ def _statement(entity: str) -> str:
       SELECT * FROM valid UNION ALL
       SELECT record_id, own_id, source, values, mapping, since FROM before WHERE _n = 1
     ), told AS (
-      SELECT s.source, r.stream, r.source_id, s.record_id, s.own_id, s.values->>'url' AS url, r.presence,
+      SELECT s.source, r.stream, r.source_id, s.record_id, s.own_id, s.values->>'url' AS url,
+             -- One that has gone and come back was stored anew.
+             CASE WHEN $3 OR (r.presence = 'present' AND r.stored_at <= $2) THEN r.presence END AS presence,
              CASE WHEN r.stored_at <= $2 THEN r.run_id ELSE (
                SELECT e.run_id FROM event e WHERE e.entity_id = $1::uuid AND e.entity = '{entity}' AND e.at = s.since
                ORDER BY seq LIMIT 1) END AS run,

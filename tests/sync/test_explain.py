@@ -176,6 +176,44 @@ async def test_since_is_when_the_value_was_first_shown_and_the_run_the_one_that_
     assert was["title"]["winner"]["stored_at"] <= before["valid_from"]
 
 
+async def test_a_record_that_has_gone_since_is_explained_as_it_stood(
+    engine: Engine, lanes: Lanes, jira: FakeJira
+) -> None:
+    fill(jira, 6)
+    await engine.add_jira(jira)
+    await engine.sync()
+    (row, *_) = (await engine.rows("work_item")).values()
+    there = datetime.now(UTC)
+    jira.world.delete(row["key"])
+    await engine.sync("delivery", "full")
+    gone = datetime.now(UTC)
+    for instant, presence in ((there, "present"), (gone, "deleted"), (None, "deleted")):
+        fields = await explained(lanes, "work_item", row["id"], instant)
+        said = (fields["presence"]["value"], fields["title"]["winner"]["presence"])
+        assert said == (presence, presence), instant
+
+
+async def test_presence_that_was_not_kept_is_not_guessed(
+    engine: Engine, lanes: Lanes, jira: FakeJira
+) -> None:
+    fill(jira, 2)
+    write_book(engine.folder / "pmo.xlsx", Projects=PROJECTS, People=PEOPLE)
+    await engine.add_jira(jira)
+    await engine.add_files("pmo.xlsx")
+    engine.policy = replace(engine.policy, precedence={"project": {"title": ["pmo", "delivery"]}})
+    await engine.sync("delivery")
+    await engine.sync("pmo")
+    both = datetime.now(UTC)
+    title = (await explained(lanes, "project", "PAY", both))["title"]
+    assert [one["presence"] for one in (title["winner"], *title["losers"])] == ["present", "present"]
+    # The row keeps how the record stands that is believed first, which is the workbook's or Jira's.
+    first = (await explained(lanes, "project", "PAY", both))["source"]["value"]
+    await engine.pool.execute("UPDATE source_record SET presence = 'deleted' WHERE stream = 'project'")
+    title = (await explained(lanes, "project", "PAY", both))["title"]
+    kept = {one["source"]: one["presence"] for one in (title["winner"], *title["losers"])}
+    assert kept == {"delivery": None, "pmo": None} | {first: "present"}
+
+
 async def test_what_cannot_be_explained_is_refused(engine: Engine, lanes: Lanes, jira: FakeJira) -> None:
     fill(jira, 1)
     await engine.add_jira(jira)
