@@ -191,6 +191,7 @@ class ItemReader:
             ("start_on", day(fields.get(_S + "StartDate"), zone)),
             ("finish_on", day(fields.get(_S + "FinishDate"), zone) or target),
             ("due_on", day(fields.get(_S + "DueDate"), zone) or target),
+            ("created_on", _local_day(fields.get("System.CreatedDate"), zone)),
             ("started_on", _local_day(fields.get(_C + "ActivatedDate"), zone)),
         ):
             if value:

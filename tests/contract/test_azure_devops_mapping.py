@@ -225,3 +225,29 @@ async def test_an_unknown_state_or_type_is_a_finding_and_leaves_the_field_empty(
     assert "In der Schwebe" in str(one.problems[0][0])
     assert "type" not in two.rows[0].values
     assert "Kostenstelle" in str(two.problems[0][0])
+
+
+async def test_days_of_the_control_logs_are_those_of_where_people_work(
+    azure_devops: FakeAzureDevOps, rules: MappingSet
+) -> None:
+    world = azure_devops.world
+    world.add_project("Alpha")
+    world.add_project("Cmmi", "CMMI")
+    night = {
+        "System.CreatedDate": "2025-06-03T22:30:00Z",
+        "Microsoft.VSTS.Common.ClosedDate": "2025-06-03T22:45:00Z",
+    }
+    made = [
+        (home, kind, azure_devops.add_item(home, kind, kind=kind, state="Closed", **night))
+        for home, kind in (
+            ("Alpha", "Issue"),
+            ("Cmmi", "Issue"),
+            ("Cmmi", "Risk"),
+            ("Cmmi", "Change Request"),
+        )
+    ]
+    found = await mapped(azure_devops, rules, timezone="Europe/Berlin")
+    for home, kind, item in made:
+        log = found["work_item", str(item.id)].rows[1]
+        ended = "decided_on" if log.entity == "change_request" else "closed_on"
+        assert (log.values["raised_on"], log.values[ended]) == ("2025-06-04", "2025-06-04"), (home, kind)
