@@ -57,7 +57,7 @@ FITTING: dict[str, tuple[str, ...]] = {
     "text": ("text", "line", "adf", "html", "key", "rag", "date", "instant"),
     "date": ("date",),
     "instant": ("instant",),
-    "number": ("number", "integer", "percent", "money", "hours", "seconds", "scale5"),
+    "number": ("number", "integer", "percent", "fraction", "money", "hours", "seconds", "scale5"),
     "integer": ("integer", "scale5"),
     "boolean": ("boolean",),
     "texts": ("list",),

@@ -103,13 +103,25 @@ def integer(value: Any, locale: Locale) -> int | None:
 
 
 def percent(value: Any, locale: Locale) -> int | float | None:
-    """0 to 100. `45%`, `45` and a percent cell's 0.45 are the same; a bare 1 is 1 %."""
-    if isinstance(value, str) and value.strip().endswith("%"):
-        return number(value.strip()[:-1], locale)
+    """0 to 100. A number is what it is; text of 1 or less needs its sign, lest a half be taken for half a per cent."""
+    if not isinstance(value, str):
+        return number(value, locale)
+    written = value.strip()
+    found = number(written.strip("%"), locale)
+    if found is not None and 0 < abs(found) <= 1 and "%" not in written:
+        raise ValueError(
+            f"{written} could be {written} % or {found * 100:g} %; write the sign, or format the cell as per cent"
+        )
+    return found
+
+
+def fraction(value: Any, locale: Locale) -> int | float | None:
+    """0 to 1 in, 0 to 100 out."""
     found = number(value, locale)
     if found is None:
         return None
-    return round(found * 100, 6) if isinstance(found, float) and 0 < found < 1 else found
+    shown = round(found * 100, 6)
+    return int(shown) if float(shown).is_integer() else shown
 
 
 _CODES = (

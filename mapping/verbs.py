@@ -14,7 +14,7 @@ from typing import Any
 from mapping.dates import instant, iso_date
 from mapping.kinds import kind_of
 from mapping.locale import Locale
-from mapping.numbers import hours, integer, money, number, percent, seconds
+from mapping.numbers import fraction, hours, integer, money, number, percent, seconds
 from mapping.richtext import adf_text, html_text
 from portbook.text import normal_key
 
@@ -148,6 +148,7 @@ VERBS: Mapping[str, Verb] = {
     "number": number,
     "integer": integer,
     "percent": percent,
+    "fraction": fraction,
     "money": money,
     "boolean": boolean,
     "hours": hours,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -32,6 +32,7 @@ _LABEL = 100
 """Characters that a label may have."""
 _NAME_ENDS = "*: \t\n\r\v\f\x1c\x1d\x1e\x1f"
 _ISO_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}(T|$)")
+_Convert = Callable[[Value], Value]
 _PERCENT_NAME = re.compile(r"%|\bpercent|\bper cent|\bcomplete$|\bprogress\b")
 _RAG_NAME = re.compile(r"\b(rag|bragg?|traffic light|health)\b")
 
@@ -92,7 +93,8 @@ def read_table(
         keys = {column.offset for column in identity.columns}
         kept = tuple(c for c in kept if c.offset + 1 not in facts.hidden_columns or c.offset in keys)
     shape = _Shape(table, kept)
-    conversions = _conversions(table, kept, entry["fill_merged"])
+    conversions = {c.offset: _bare_percent for c in kept if _is_percent(c.name, entry["into"])}
+    conversions |= _dates_without_format(table, kept)
     titles = {column.name: column.title for column in kept}
     letters = {column.name: column_name(column.offset + 1) for column in kept}
     columns = [(column.offset, column.name, conversions.get(column.offset)) for column in kept]
@@ -112,7 +114,9 @@ def read_table(
         width = len(row)
         for offset, called, convert in columns:
             if offset < width and (value := row[offset]) is not None:
-                cells[called] = convert(value) if convert else value
+                if convert and (number, offset + 1) not in facts.percents:
+                    value = convert(value)
+                cells[called] = value
         for column in rag:
             if column.name not in cells and (colour := facts.fills.get((number, column.offset + 1))):
                 cells[column.name] = colour
@@ -241,12 +245,15 @@ def _looks_like_note(value: Value) -> bool:
     return isinstance(value, str) and value.lstrip().startswith(("*", "†", "Note", "NB", "Source:", "("))
 
 
-def _conversions(table: Table, kept: tuple[Column, ...], fill_merged: bool) -> dict[int, Any]:
-    """Columns whose numbers mean something else: fractions for per cent, and dates whose cells have lost their format
-    among dates that kept it. Where all have lost it, the name says too little (`Balance due`): a mapping that takes
-    the column as a date reads the numbers as days.
+def _is_percent(column: str, entity: str) -> bool:
+    return bool(_PERCENT_NAME.search(column)) or (
+        entity == "assignment" and column in ("allocation", "units")
+    )
 
-    Settled per column over all its values, never by guessing cell by cell.
+
+def _dates_without_format(table: Table, kept: tuple[Column, ...]) -> dict[int, _Convert]:
+    """How to read columns of dates among which some cells have lost their format. Where all have lost it, the name
+    says too little (`Balance due`): a mapping that takes the column as a date reads the numbers as days.
     """
     watched = {c.offset: _Numbers() for c in kept}
     for _, row in _data_rows(table, fill_merged=False):
@@ -258,21 +265,13 @@ def _conversions(table: Table, kept: tuple[Column, ...], fill_merged: bool) -> d
             elif isinstance(value, int | float) and not isinstance(value, bool):
                 numbers.see(value)
     date1904 = table.sheet.facts.date1904
-    percents = {column for _, column in table.sheet.facts.percents}
-    result: dict[int, Any] = {}
+    result: dict[int, _Convert] = {}
     for column in kept:
         seen = watched[column.offset]
         if not seen.count:
             continue
         if seen.low >= 20_000 and seen.high <= 80_000 and seen.dates >= seen.count:
             result[column.offset] = lambda value: _as_date(value, date1904=date1904)
-        elif (
-            _PERCENT_NAME.search(column.name)
-            and column.offset + 1 not in percents
-            and seen.low >= 0
-            and seen.fractions
-        ):
-            result[column.offset] = _fraction if seen.high <= 1 else _percent
     return result
 
 
@@ -280,7 +279,7 @@ class _Numbers:
     """What numbers a column holds."""
 
     def __init__(self) -> None:
-        self.count = self.dates = self.fractions = 0
+        self.count = self.dates = 0
         self.low, self.high = float("inf"), float("-inf")
 
     def see(self, value: float) -> None:
@@ -289,7 +288,6 @@ class _Numbers:
             self.low = value
         if value > self.high:
             self.high = value
-        self.fractions += value != int(value)
 
 
 def _as_date(value: Value, *, date1904: bool) -> Value:
@@ -298,9 +296,12 @@ def _as_date(value: Value, *, date1904: bool) -> Value:
     return value
 
 
-def _fraction(value: Value) -> Value:
-    return percent(value * 100) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-def _percent(value: Value) -> Value:
-    return percent(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+def _bare_percent(value: Value) -> Value:
+    """A number in a per-cent column whose cell does not say per cent. Judged for itself: what stands in other rows
+    may change, and what this one means may not."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return value
+    if 0 < abs(value) < 1:
+        return percent(value * 100)
+    # 1 % or 100 %? As text without a sign no mapping takes it for per cent, and a finding asks.
+    return str(value) if abs(value) == 1 else value

@@ -315,15 +315,32 @@ async def test_per_cent_is_what_people_see(tmp_path: Path) -> None:
     book = xlsxwriter.Workbook(str(tmp_path / "b.xlsx"))
     percent = book.add_format({"num_format": "0.0%"})
     sheet = book.add_worksheet("Projects")
-    sheet.write_row(0, 0, ["Code", "Title", "% complete", "Progress"])
-    for r, (shown, bare) in enumerate([(0.45, 0.5), (1, 1), (0.005, 0.25)], 1):
+    sheet.write_row(0, 0, ["Code", "Title", "% complete"])
+    for r, shown in enumerate([0.45, 1, 0.005], 1):
         sheet.write_row(r, 0, [f"P{r}", "x"])
         sheet.write(r, 2, shown, percent)
-        sheet.write(r, 3, bare)
+    book.close()
+    assert [row["% complete"] for row in cells(await rows(tmp_path, "project"))] == [45, 100, "0.5%"]
+
+
+@pytest.mark.parametrize("neighbour", [None, 0, 0.5, 1, 50, 0.25])
+@pytest.mark.parametrize("formatted", [False, True])
+async def test_per_cent_without_a_format_means_the_same_beside_any_neighbour(
+    tmp_path: Path, neighbour: float | None, formatted: bool
+) -> None:
+    book = xlsxwriter.Workbook(str(tmp_path / "b.xlsx"))
+    percent = book.add_format({"num_format": "0%"}) if formatted else None
+    sheet = book.add_worksheet("Projects")
+    sheet.write_row(0, 0, ["Code", "Title", "Progress"])
+    for r, bare in enumerate([0, 0.5, 1, 1.5, 45], 1):
+        sheet.write_row(r, 0, [f"P{r}", "x", bare])
+    sheet.write_row(6, 0, ["P6", "x"])
+    if neighbour is not None:
+        sheet.write(6, 2, neighbour, percent)
     book.close()
     found = cells(await rows(tmp_path, "project"))
-    assert [row["% complete"] for row in found] == [45, 100, "0.5%"]
-    assert [row["progress"] for row in found] == [50, 100, 25]
+    # No mapping takes a bare "1" for per cent: it could be 1 % or 100 %.
+    assert [row["progress"] for row in found[:5]] == [0, 50, "1", 1.5, 45]
 
 
 async def test_a_rag_column_filled_with_colour_alone_gives_the_colour(tmp_path: Path) -> None:

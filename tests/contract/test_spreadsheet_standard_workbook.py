@@ -137,3 +137,14 @@ async def test_a_column_of_days_without_a_format_is_read_by_the_workbooks_calend
     write_xlsx(tmp_path / "b.xlsx", {"Actions": table}, date1904=date1904)
     found = (await mapped(tmp_path, mapping))["action"]
     assert [made.rows[0].values["due_on"] for _, made in found] == ["2025-07-31", "2025-08-01"]
+
+
+async def test_an_allocation_of_one_asks_whether_it_is_all_or_a_hundredth(
+    tmp_path: Path, mapping: MappingSet
+) -> None:
+    table = [["Person", "Project", "Allocation"], ["Mia", "PAY", 0.5], ["Ola", "PAY", 1], ["Kim", "PAY", 80]]
+    write_xlsx(tmp_path / "b.xlsx", {"Assignments": table})
+    half, one, most = [made for _, made in (await mapped(tmp_path, mapping))["assignment"]]
+    assert [made.rows[0].values.get("units_percent") for made in (half, one, most)] == [50, None, 80]
+    ((problem, _, _),) = one.problems
+    assert "1 could be 1 % or 100 %" in f"{problem} {problem.detail}"
