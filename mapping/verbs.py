@@ -63,9 +63,11 @@ def boolean(value: Any, locale: Locale) -> bool:
 
 
 def texts(value: Any, locale: Locale) -> list[str] | None:
-    """A list of text; one text is split at commas, semicolons and line breaks."""
+    """A list of text; one text is split at semicolons, else at line breaks, else at commas."""
     if isinstance(value, str):
-        value = re.split(r"[,;\n]", value)
+        # The strongest sign decides: `Smith, John; Doe, Jane` are two.
+        at = ";" if ";" in value else "\n" if "\n" in value.strip() else ","
+        value = [part.strip().removesuffix(",") for part in re.split(f"[{at}\n]", value)]
     if not isinstance(value, list):
         raise ValueError(f"{kind_of(value)} is not a list")
     if not value:

@@ -262,7 +262,9 @@ def test_what_would_have_to_be_guessed_is_refused(verb: str, written: Any) -> No
         ("key", " R‑012 ", "r-012"), ("key", 12.0, "12"), ("key", "", None),
         ("text", 12.0, "12"), ("text", True, "yes"), ("text", {"value": " Gold "}, "Gold"), ("text", "  ", None),
         ("line", "a\n b\t\tc", "a b c"),
-        ("list", "a, b;c\nd,,", ["a", "b", "c", "d"]), ("list", [{"name": "x"}, None, 5], ["x", "5"]), ("list", [], None),
+        ("list", "Smith, John; Doe, Jane", ["Smith, John", "Doe, Jane"]), ("list", "a, b,,c,", ["a", "b", "c"]),
+        ("list", "Smith, John\nDoe, Jane\n", ["Smith, John", "Doe, Jane"]), ("list", "a,\nb,\n", ["a", "b"]),
+        ("list", "a, b\n", ["a", "b"]), ("list", "a;b\nc", ["a", "b", "c"]), ("list", ";", None), ("list", [{"name": "x"}, None, 5], ["x", "5"]), ("list", [], None),
     ],
 )  # fmt: skip
 def test_words_are_read_as_people_write_them(verb: str, written: Any, result: Any) -> None:
