@@ -94,9 +94,8 @@ def _numeric_date(found: re.Match[str], locale: Locale) -> str:
     if b > 12:
         return _day(year, a, b)
     if locale.day_first is None and a != b:
-        raise ValueError(
-            f"day and month cannot be told apart; declare the source's locale, or write {year}-…"
-        )
+        way = f"in {locale.name}; write" if locale.name else "; declare the source's locale, or write"
+        raise ValueError(f"day and month cannot be told apart {way} {year}-…".replace(" ;", ";"))
     return _day(year, b, a) if locale.day_first else _day(year, a, b)
 
 

@@ -18,10 +18,10 @@ class Locale:
 
     @property
     def day_first(self) -> bool | None:
-        """Whether 03/06 is the third of June; None where nothing was declared."""
-        if not self.name:
+        """Whether 03/06 is the third of June; None where nothing was declared, or where both are usual."""
+        if not self.name or self.name in _BOTH_ORDERS:
             return None
-        return not self.name.endswith("-US") and self.name != "en"
+        return self.name not in _MONTH_FIRST
 
     @property
     def year_first(self) -> bool:
@@ -29,28 +29,31 @@ class Locale:
 
     @property
     def decimal_comma(self) -> bool:
-        return self.name[:2] in {
-            *(
-                "de",
-                "fr",
-                "es",
-                "it",
-                "nl",
-                "pt",
-                "pl",
-                "cs",
-                "sk",
-                "da",
-                "nb",
-                "nn",
-                "no",
-                "sv",
-                "fi",
-                "ru",
-                "uk",
-            ),
-            *("tr", "hu", "ro", "bg", "hr", "sl", "el", "lt", "lv", "et", "id", "vi"),
-        } and self.name not in {"de-CH", "it-CH", "es-MX", "en"}
+        """Whether 1,234 is a little more than one."""
+        if self.name in _COMMA_THERE:
+            return True
+        return self.name.partition("-")[0] in _COMMA and self.name not in _POINT_THERE
+
+
+def _several(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+# As CLDR has it. A language decides unless the region differs: in Mexico and Zurich a point parts the decimals.
+_COMMA = _several(
+    "af az be bg bs ca cs da de el es et eu fi fo fr gl hr hu hy id is it ka kk kl ky lb lt lv mk nb nl nn no pl pt ro "
+    "ru sk sl sq sr sv tg tk tr uk uz vi"
+)
+_POINT_THERE = _several(
+    "de-CH de-LI it-CH fr-RW es-BR es-BZ es-CU es-DO es-GT es-HN es-MX es-NI es-PA es-PE es-PR es-SV es-US"
+)
+_COMMA_THERE = _several(
+    "en-AT en-BE en-CZ en-DE en-DK en-EE en-ES en-FI en-FR en-HU en-ID en-IT en-LT en-LV en-NL en-NO en-PL en-PT en-RO "
+    "en-SE en-SI en-SK en-UA en-ZA ar-DZ ar-LB ar-LY ar-MA ar-MR ar-TN ms-BN ms-ID sw-CD"
+)
+_MONTH_FIRST = _several("en en-US en-AS en-GU en-MH en-MP en-PH en-PR en-UM en-VI es-PA es-PR fil fil-PH")
+_BOTH_ORDERS = _several("en-CA es-US")
+"""CLDR has one order, and many there write the other."""
 
 
 def own_locale(data: Any, usual: Locale) -> Locale:

@@ -61,7 +61,7 @@ async def test_a_work_item_arrives_with_every_field(azure_devops: FakeAzureDevOp
     world = azure_devops.world
     fill(world, {"Alpha": 1, "Beta": 1})
     mia, ana, _ = world.people
-    area = world.add_area("Alpha", "Medium", world.add_area("Alpha", "Power"))
+    area = world.add_area("Alpha", "Medium", world.add_area("Alpha", "Power, heat"))
     sprint = world.add_iteration("Alpha", "Sprint 9", "2025-06-01", "2025-06-14")
     scheduling, common = "Microsoft.VSTS.Scheduling.", "Microsoft.VSTS.Common."
     world.clock = 1_750_000_000_000
@@ -104,7 +104,7 @@ async def test_a_work_item_arrives_with_every_field(azure_devops: FakeAzureDevOp
         "reporter_id": f"user:{ana['id']}",
         "iteration_id": f"iteration:{sprint.identifier}",
         "labels": ["site-a", "long lead"],
-        "components": ["Power\\Medium"],
+        "components": ["Power, heat\\Medium"],
         "start_planned_on": "2025-06-02",
         "start_actual_on": "2025-06-03",
         "due_on": "2025-07-31",

@@ -133,6 +133,36 @@ def test_what_is_no_date_is_refused(written: Any) -> None:
     refused("date", written, GB)
 
 
+@pytest.mark.parametrize(
+    ("locales", "number"),
+    [
+        ("de-DE de-AT fr-FR fr-CH fr-CA es-ES es-AR es-CL es-CO es-EC es-VE pt-BR nl-BE it-IT sr-RS ca-ES en-DE en-ZA", 1.234),
+        ("de-CH de-LI it-CH es-MX es-US es-PE es-GT en-GB en-US en-IE en-CH en-AU ja-JP zh-CN th-TH en es-SV", 1234),
+    ],
+)  # fmt: skip
+def test_a_comma_is_what_it_is_in_the_region_not_only_in_the_language(locales: str, number: float) -> None:
+    assert {name: VERBS["number"]("1,234", Locale(name)) for name in locales.split()} == dict.fromkeys(
+        locales.split(), number
+    )
+
+
+def test_the_month_comes_first_where_people_write_it_first() -> None:
+    found = {
+        name: VERBS["date"]("03/06/2026", Locale(name))
+        for name in ("en-PH", "es-PR", "fr-CA", "es-MX", "en-AU")
+    }
+    june, march = "2026-06-03", "2026-03-06"
+    assert found == {"en-PH": march, "es-PR": march, "fr-CA": june, "es-MX": june, "en-AU": june}
+
+
+def test_where_both_orders_are_usual_a_locale_is_not_enough() -> None:
+    for name in ("en-CA", "es-US"):
+        assert refused("date", "03/06/2026", Locale(name)) == (
+            f"day and month cannot be told apart in {name}; write 2026-…"
+        )
+        assert VERBS["date"]("13/06/2026", Locale(name)) == "2026-06-13"
+
+
 def test_day_and_month_that_cannot_be_told_apart_need_a_locale() -> None:
     assert "declare the source's locale" in refused("date", "03/06/2026")
 
