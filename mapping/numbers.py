@@ -17,6 +17,9 @@ _NO_CENTS = re.compile(r"(?<=\d)[.,]\s?[-–—]$")
 _MAGNITUDE = {"k": 1_000, "m": 1_000_000, "mio": 1_000_000, "bn": 1_000_000_000}
 _SCALED = re.compile(rf"(?P<digits>{_DIGITS})(?P<scale>k|m|mio|bn)", re.I)
 
+_GROUP_OR_PART = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
+"""Numbers of tools may have three decimals, amounts that people write rarely do: 1.250."""
+
 
 def number(value: Any, locale: Locale) -> int | float | None:
     """A number; in text, with the locale's decimal sign and group separators."""
@@ -34,7 +37,7 @@ def number(value: Any, locale: Locale) -> int | float | None:
 
 
 def _written(text: str, locale: Locale, *, scaled: bool) -> int | float | None:
-    """The number that a text is, with its sign; `scaled` allows a k, m or bn behind it."""
+    """The number that a text is, with its sign; `scaled` is for amounts, which may have a k, m or bn behind them."""
     text = text.strip()
     if text in ("", "-", "–", "—"):
         return None
@@ -45,6 +48,8 @@ def _written(text: str, locale: Locale, *, scaled: bool) -> int | float | None:
     factor = 1
     if scaled and (large := _SCALED.fullmatch(digits)):
         digits, factor = large["digits"].strip(), _MAGNITUDE[large["scale"].casefold()]
+    elif scaled and not locale.name and _GROUP_OR_PART.fullmatch(digits):
+        raise ValueError("could be thousands or a decimal; declare the source's locale")
     size = float(_plain_number(digits, locale)) * factor
     if size == float("inf"):
         raise ValueError("too large to be a number")

@@ -113,7 +113,11 @@ def scale5(value: Any, locale: Locale) -> int | None:
     """1 to 5, from a number or from very low … very high."""
     if isinstance(value, str) and (found := _SCALE5.get(normal_key(value))):
         return found
-    level = integer(re.split(r"[\s\-–(:]", value.strip())[0] if isinstance(value, str) else value, locale)
+    if isinstance(value, str):
+        value, *rest = re.split(r"[\s\-–(:]+", value.strip(), maxsplit=1)
+        if rest and rest[0][:1].isdigit():
+            raise ValueError("two levels, not one")
+    level = integer(value, locale)
     if level is not None and not 1 <= level <= 5:
         raise ValueError("not between 1 and 5")
     return level

@@ -186,7 +186,7 @@ class _Shape:
         ]
         if not cells:
             return "outside the table"
-        if len(self._columns) > 2 and number in self._wide and len(cells) <= 2:
+        if len(self._columns) > 2 and len(cells) <= 2 and self._is_heading(number, problem):
             self._totalled.update(header_text(value) for _, value in cells)
             return "section: one merged cell"
         # The first cells decide quickly for the many rows that repeat nothing.
@@ -212,6 +212,13 @@ class _Shape:
         if self._is_template(number, cells, problem):
             return "template row without content"
         return None
+
+    def _is_heading(self, number: int, problem: str | None) -> bool:
+        """Whether a wide merged cell is all that the row says. Beside a key it is a long text of that record."""
+        if number not in self._wide:
+            return False
+        first, last = self._wide[number]
+        return bool(problem) or any(first <= offset + 1 <= last for offset in self._keys)
 
     def _is_total(self, label: str) -> bool:
         """Whether a label says nothing but that the row adds up others: `Total`, `Risks total:`, `Sum of cost`."""

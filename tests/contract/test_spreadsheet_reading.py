@@ -178,6 +178,19 @@ async def test_a_totals_row_holds_the_word_and_what_is_added_up(tmp_path: Path, 
     assert [record.id for record in await rows(tmp_path)] == ["late", "total loss", "average age is 60"]
 
 
+async def test_a_merged_text_beside_a_key_is_no_heading(tmp_path: Path) -> None:
+    book = xlsxwriter.Workbook(str(tmp_path / "a.xlsx"))
+    sheet = book.add_worksheet("Risks")
+    for number, row in enumerate(
+        [["Risk ID", "Title", "Owner", "Cost"], ["R-1", "Late", "Mia", 5], ["R-2"], []]
+    ):
+        sheet.write_row(number, 0, row)
+    sheet.merge_range(2, 1, 2, 3, "A long text across the columns")
+    sheet.merge_range(3, 0, 3, 3, "Closed risks")
+    book.close()
+    assert [record.id for record in await rows(tmp_path)] == ["r-1", "r-2"]
+
+
 async def test_a_row_without_a_key_that_says_more_than_total_is_told(tmp_path: Path) -> None:
     table = [["Risk ID", "Title", "Cost"], ["R-1", "Late", 5], [None, "Total loss of the site", 9]]
     write_xlsx(tmp_path / "a.xlsx", {"Risks": table})
