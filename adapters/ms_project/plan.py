@@ -290,7 +290,7 @@ def _task(plan: str, uid: str, data: Data, found: Survey) -> Data:
         "finish_actual_on": last_day(actual_start, actual_finish),
         "start_baseline_on": day(first.get("Start")),
         "finish_baseline_on": last_day(first.get("Start"), first.get("Finish")),
-        "deadline_on": last_day(start, data.get("Deadline")),
+        "deadline_on": day(data.get("Deadline")),
         "critical": yes(data["Critical"]) if data.get("Critical") else None,
         "float_days": scaled(data.get("TotalSlack"), 10 * found.minutes_per_day),
         "level": _level(data.get("OutlineLevel") or "", data.get("OutlineNumber") or ""),

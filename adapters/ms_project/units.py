@@ -79,7 +79,8 @@ def day(text: str | None) -> str | None:
 
 
 def last_day(start: str | None, finish: str | None) -> str | None:
-    """The day a finish falls on. Midnight is the end of the day before, unless nothing lies before it."""
+    """The day a finish falls on that Project worked out. Midnight is the end of the day before, unless nothing lies
+    before it. A day that somebody types (a deadline, say) is that `day` also at midnight."""
     if not finish:
         return None
     found = _DATE.match(finish.strip())

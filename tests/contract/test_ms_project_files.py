@@ -236,6 +236,14 @@ async def test_tasks_of_plans_made_from_one_template_stay_apart(tmp_path: Path) 
     assert len((await read(tmp_path))["mspdi_task"]) == 2
 
 
+def test_a_deadline_at_midnight_is_that_day_and_a_finish_the_end_of_the_day_before(tmp_path: Path) -> None:
+    """Project works out a finish; a deadline is typed."""
+    plan = Plan("Harbour")
+    plan.add_task("Dig", finish=datetime(2026, 4, 1), more={"Deadline": datetime(2026, 4, 1)})
+    item = parsed(tmp_path, plan.xml())["Dig"]
+    assert (item["finish_on"], item["deadline_on"]) == ("2026-03-31", "2026-04-01")
+
+
 async def test_a_record_that_cannot_be_told_apart_is_set_aside_and_its_neighbours_go_on(
     tmp_path: Path,
 ) -> None:

@@ -194,6 +194,21 @@ async def test_plan_dates_never_shift_and_instants_are_left_to_the_sites_zone() 
         assert "finish_on" not in tasks["Unset"]
 
 
+async def test_days_that_people_type_are_these_days_at_midnight_too() -> None:
+    world = World()
+    project = world.add_project("Harbour")
+    dig = world.add_task(project, "Dig", start=datetime(2026, 3, 2, 8), finish=datetime(2026, 4, 1))
+    dig["TaskDeadline"] = datetime(2026, 4, 1)
+    typed = {"StartDate": datetime(2026, 3, 2), "FinishDate": datetime(2026, 4, 1)}
+    world.log("Deliverables", project, "Drawings", **typed)
+    with FakeProjectServer(world) as fake:
+        found = await everything(fake)
+    (task,) = (r.data["portbook"] for r in found["pwa_task"].values() if r.data["TaskName"] == "Dig")
+    assert (task["finish_on"], task["deadline_on"]) == ("2026-03-31", "2026-04-01")
+    (drawings,) = found["pwa_deliverable"].values()
+    assert drawings.data["portbook"]["finish_on"] == "2026-04-01"
+
+
 async def test_baselines_give_each_task_its_first_and_the_project_all_of_them() -> None:
     world = generated(1, 12)
     project = next(iter(world.sets["Projects"].values()))
