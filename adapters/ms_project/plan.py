@@ -49,7 +49,9 @@ class Made(NamedTuple):
 
 class _Task(NamedTuple):
     id: str
+    """Its GUID, if it has one, until the whole plan is known."""
     parent: str | None
+    """The UID of the task above, until the whole plan is known; then its id."""
     kind: str
     """`task`, `summary`, `milestone`, or empty for what becomes no row."""
     hours: float | None
@@ -57,6 +59,7 @@ class _Task(NamedTuple):
 
 class _Resource(NamedTuple):
     id: str
+    """Its GUID, if it has one, until the whole plan is known."""
     kind: str
     """`person`, `role` (generic), or empty for material and cost."""
     name: str
@@ -72,7 +75,9 @@ class Survey:
     """By UID."""
     resources: dict[str, _Resource] = field(default_factory=dict)
     assignees: dict[str, str | None] = field(default_factory=dict)
-    """Task UID → the one person assigned; None where there are several."""
+    """Task UID → the one person assigned (by UID, until the whole plan is known); None where there are several."""
+    holders: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Kind of element and GUID → the UID of the one that is known by it."""
     summary: Data | None = None
     """The project summary task."""
     records: int = 1
@@ -83,6 +88,31 @@ class Survey:
     def minutes_per_day(self) -> float:
         found = decimal(self.header.get("MinutesPerDay"))
         return found if isinstance(found, int | float) and found > 0 else 480
+
+    def hold(self, tag: str, uid: str, written: object) -> str:
+        """Note who has a GUID and return it. Some programs copy it along with the task: then the one with the lowest
+        UID, which was there first, keeps it, wherever their rows stand, and the others are known by their UIDs."""
+        own = guid(written if isinstance(written, str) else None)
+        if own:
+            held = self.holders.setdefault((tag, own), uid)
+            if _age(uid) < _age(held):
+                self.holders[tag, own] = uid
+        return own or ""
+
+    def own_id(self, plan: str, tag: str, uid: str, own: str) -> str:
+        """What an element is known by among all plans: its GUID, which outlives a save under another name, else its
+        UID."""
+        return f"{plan}:{own if own and self.holders.get((tag, own)) == uid else uid}"
+
+    def settle(self, plan: str) -> None:
+        """Once everybody is known: ids in place of GUIDs and UIDs."""
+        for uid, resource in self.resources.items():
+            self.resources[uid] = resource._replace(id=self.own_id(plan, "Resource", uid, resource.id))
+        ids = {uid: self.own_id(plan, "Task", uid, task.id) for uid, task in self.tasks.items()}
+        for uid, task in self.tasks.items():
+            self.tasks[uid] = task._replace(id=ids[uid], parent=ids[task.parent] if task.parent else None)
+        for uid, who in self.assignees.items():
+            self.assignees[uid] = None if who is None else self.resources[who].id
 
 
 def plan_guid(data: Data) -> str | None:
@@ -99,6 +129,7 @@ def survey(path: Path, name: str, plan: str, most: int) -> Survey:
         if tag == "Project":
             found.header = header(element)
             found.definitions = definitions(found.header)
+            found.settle(plan)
             return found
         found.records += 1
         if found.records > most:
@@ -109,22 +140,21 @@ def survey(path: Path, name: str, plan: str, most: int) -> Survey:
         data = leaves(element)
         uid = data.get("UID") or ""
         if tag == "Task":
-            _survey_task(found, uid, data, element, outline, plan)
-        elif tag == "Resource" and uid:
-            own = guid(data.get("GUID")) or uid
-            found.resources[uid] = _Resource(
-                f"{plan}:{own}", _resource_kind(data, uid), data.get("Name") or ""
-            )
+            _survey_task(found, uid, data, element, outline)
+        elif tag == "Resource" and uid and uid not in found.resources:
+            own = found.hold(tag, uid, data.get("GUID"))
+            found.resources[uid] = _Resource(own, _resource_kind(data, uid), data.get("Name") or "")
         elif tag == "Assignment":
-            who = found.resources.get(data.get("ResourceUID") or "")
-            if who is not None and who.kind == "person":
+            found.hold(tag, uid, data.get("GUID"))
+            who = data.get("ResourceUID") or ""
+            if who in found.resources and found.resources[who].kind == "person":
                 task = data.get("TaskUID") or ""
-                found.assignees[task] = None if task in found.assignees else who.id
+                found.assignees[task] = None if task in found.assignees else who
     raise AssertionError("unreachable: the project comes last")
 
 
 def _survey_task(
-    found: Survey, uid: str, data: dict[str, str], element: Any, outline: list[tuple[int, str]], plan: str
+    found: Survey, uid: str, data: dict[str, str], element: Any, outline: list[tuple[int, str]]
 ) -> None:
     if not uid or yes(data.get("IsNull")):
         return
@@ -134,18 +164,23 @@ def _survey_task(
         return
     while outline and outline[-1][0] >= level:
         outline.pop()
-    own = f"{plan}:{guid(data.get('GUID')) or uid}"
     length = hours(data.get("Duration"))
     kind = _task_kind(data, length)
     parent = outline[-1][1] if outline else None
-    outline.append((level, own))
+    outline.append((level, uid))
     if uid in found.tasks:
         return
+    own = found.hold("Task", uid, data.get("GUID"))
     found.tasks[uid] = _Task(own, parent, kind, length if isinstance(length, int | float) else None)
     if kind and kind != "summary" and yes(data.get("Active") or "1"):
         cost, actual = scaled(data.get("Cost"), 100), scaled(data.get("ActualCost"), 100)
         found.cost += cost if isinstance(cost, int | float) else 0
         found.actual_cost += actual if isinstance(actual, int | float) else 0
+
+
+def _age(uid: str) -> tuple[int, str]:
+    """Project counts UIDs up: the lower, the older."""
+    return len(uid), uid
 
 
 def _level(level: str, number: str) -> int:
@@ -198,7 +233,7 @@ def records(path: Path, name: str, plan: str, found: Survey) -> Iterator[Made]:
         if problem:
             yield Made(stream, f"{plan}:{uid}", data, problem)
             continue
-        own = f"{plan}:{guid(data.get('GUID')) or uid}"
+        own = found.own_id(plan, tag, uid, guid(data.get("GUID")) or "")
         match tag:
             case "Task":
                 own = found.tasks[uid].id

@@ -244,6 +244,41 @@ def test_a_deadline_at_midnight_is_that_day_and_a_finish_the_end_of_the_day_befo
     assert (item["finish_on"], item["deadline_on"]) == ("2026-03-31", "2026-04-01")
 
 
+@pytest.mark.parametrize("order", [1, -1])
+async def test_a_copied_guid_stays_with_whoever_had_it_first_wherever_the_rows_stand(
+    tmp_path: Path, order: int
+) -> None:
+    shared = "11111111-6b1d-4e11-8f6d-00155d0a1b2c"
+    plan = Plan("Harbour")
+    dig, fill = plan.add_task("Dig"), plan.add_task("Fill")
+    part = plan.add_task("Part of Fill", level=2)
+    mia, ola = plan.add_person("Mia"), plan.add_person("Ola")
+    plan.assign(dig, mia, 8)
+    plan.assign(fill, ola, 8)
+    plan.link(dig, part)
+    for copied in (dig, fill, mia, ola, *plan.assignments):
+        copied.guid = shared
+    plan.tasks = {1: dig, 2: fill, 3: part} if order == 1 else {2: fill, 3: part, 1: dig}
+    plan.resources = {r.uid: r for r in (mia, ola)[::order]}
+    plan.assignments = plan.assignments[::order]
+    plan.save(tmp_path / "a.xml")
+    found = await read(tmp_path)
+    (home,) = found["mspdi_project"]
+    assert not [record for records in found.values() for record in records.values() if record.error]
+    ids = {r.data["Name"]: r.id for s in ("mspdi_task", "mspdi_resource") for r in found[s].values()}
+    assert ids == {
+        "Dig": f"{home}:{shared}", "Fill": f"{home}:2", "Part of Fill": f"{home}:{part.guid.lower()}",
+        "Mia": f"{home}:{shared}", "Ola": f"{home}:2",
+    }  # fmt: skip
+    tasks = by_name(found["mspdi_task"])
+    assert tasks["Part of Fill"]["parent"] == ids["Fill"]
+    assert tasks["Part of Fill"]["links"][0]["from_work_item"] == ids["Dig"]
+    assert (tasks["Dig"]["assignee"], tasks["Fill"]["assignee"]) == (ids["Mia"], ids["Ola"])
+    assignments = {own: record.data["portbook"] for own, record in found["mspdi_assignment"].items()}
+    assert assignments[f"{home}:{shared}"]["work_item"] == ids["Dig"]
+    assert assignments[f"{home}:2"]["person"] == ids["Ola"]
+
+
 async def test_a_record_that_cannot_be_told_apart_is_set_aside_and_its_neighbours_go_on(
     tmp_path: Path,
 ) -> None:

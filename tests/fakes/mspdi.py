@@ -254,7 +254,8 @@ class Plan:
             yield "<Assignment>"
             yield from _members(
                 {
-                    "UID": a.uid, "TaskUID": a.task, "ResourceUID": a.resource, "ActualWork": duration(a.actual),
+                    "UID": a.uid} | ({"GUID": a.guid} if a.guid else {}) | {
+                    "TaskUID": a.task, "ResourceUID": a.resource, "ActualWork": duration(a.actual),
                     "Finish": self.tasks[a.task].finish, "RemainingWork": duration(a.hours - a.actual),
                     "Start": self.tasks[a.task].start, "Units": a.units, "Work": duration(a.hours),
                 }
