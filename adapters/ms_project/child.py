@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from adapters.ms_project import mspdi, plan
+from adapters.ms_project import mspdi
+from adapters.ms_project.plan import records
+from adapters.ms_project.survey import plan_guid, survey
 from adapters.spreadsheet.child import serve
 from adapters.spreadsheet.grid import Refused
 
@@ -24,12 +26,12 @@ def _answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         head = mspdi.head(path, name)
         fields = {item.name: item.kind for item in mspdi.definitions(head).values()}
         head.pop("ExtendedAttributes", None)
-        yield {"kind": "head", "guid": plan.plan_guid(head), "head": head, "fields": fields}
+        yield {"kind": "head", "guid": plan_guid(head), "head": head, "fields": fields}
         return
-    found = plan.survey(path, name, request["plan"], request["limits"]["records"])
+    found = survey(path, name, request["plan"], request["limits"]["records"])
     yield {"kind": "survey", "records": found.records}
     batch: list[Any] = []
-    for made in plan.records(path, name, request["plan"], found):
+    for made in records(path, name, request["plan"], found):
         batch.append(made)
         if len(batch) >= PER_FRAME:
             yield {"kind": "records", "records": batch}

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from adapters.base import Page, Presence, RawRecord
 from adapters.ms_project import MsProjectAdapter, MsProjectOptions, mspdi
 from adapters.ms_project import plan as plans
+from adapters.ms_project.survey import survey
 from tests.fakes.mspdi import START, Plan, Task, baseline, large
 
 
@@ -40,7 +41,7 @@ def parsed(folder: Path, text: str | bytes) -> dict[str, dict[str, Any]]:
     """Tasks by name, read in this process: for tables of cases that need no limits."""
     path = folder / "plan.xml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    found = plans.survey(path, "plan.xml", "P", 10**6)
+    found = survey(path, "plan.xml", "P", 10**6)
     made = [item for item in plans.records(path, "plan.xml", "P", found) if item.stream == "mspdi_task"]
     return {item.data["Name"]: item.data["portbook"] for item in made if not item.problem}
 
@@ -105,7 +106,7 @@ async def test_parents_follow_the_outline_and_rows_that_stand_for_nothing_are_le
 
 def _in_order(plan: Plan, folder: Path) -> list[Any]:
     path = plan.save(folder / "order.xml")
-    found = plans.survey(path, "order.xml", "P", 10**6)
+    found = survey(path, "order.xml", "P", 10**6)
     return [made for made in plans.records(path, "order.xml", "P", found) if made.stream == "mspdi_task"]
 
 
@@ -409,7 +410,7 @@ def test_a_large_plan_is_read_in_little_memory(tmp_path: Path) -> None:
     size = path.stat().st_size
     tracemalloc.start()
     try:
-        found = plans.survey(path, "large.xml", "P", 10**6)
+        found = survey(path, "large.xml", "P", 10**6)
         count = sum(1 for _ in plans.records(path, "large.xml", "P", found))
         most = tracemalloc.get_traced_memory()[1]
     finally:

@@ -1,0 +1,169 @@
+"""What a plan file holds, before its records are made: who is whose parent, and what each is known by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from adapters.ms_project.mspdi import Data, Definition, as_data, definitions, elements, header, leaves
+from adapters.ms_project.units import decimal, guid, hours, scaled, yes
+from adapters.spreadsheet.grid import Refused
+
+
+class Task(NamedTuple):
+    id: str
+    """Its GUID, if it has one, until the whole plan is known."""
+    parent: str | None
+    """The UID of the task above, until the whole plan is known; then its id."""
+    kind: str
+    """`task`, `summary`, `milestone`, or empty for what becomes no row."""
+    hours: float | None
+
+
+class Resource(NamedTuple):
+    id: str
+    """Its GUID, if it has one, until the whole plan is known."""
+    kind: str
+    """`person`, `role` (generic), or empty for material and cost."""
+    name: str
+
+
+@dataclass
+class Survey:
+    """What the first reading found."""
+
+    header: Data
+    definitions: dict[str, Definition]
+    tasks: dict[str, Task] = field(default_factory=dict)
+    """By UID."""
+    resources: dict[str, Resource] = field(default_factory=dict)
+    assignees: dict[str, str | None] = field(default_factory=dict)
+    """Task UID → the one person assigned (by UID, until the whole plan is known); None where there are several."""
+    holders: dict[tuple[str, str], str] = field(default_factory=dict)
+    """Kind of element and GUID → the UID of the one that is known by it."""
+    summary: Data | None = None
+    """The project summary task."""
+    records: int = 1
+    cost: float = 0.0
+    actual_cost: float = 0.0
+
+    @property
+    def minutes_per_day(self) -> float:
+        found = decimal(self.header.get("MinutesPerDay"))
+        return found if isinstance(found, int | float) and found > 0 else 480
+
+    def hold(self, tag: str, uid: str, written: object) -> str:
+        """Note who has a GUID and return it. Some programs copy it along with the task: then the one with the lowest
+        UID, which was there first, keeps it, wherever their rows stand, and the others are known by their UIDs."""
+        own = guid(written if isinstance(written, str) else None)
+        if own:
+            held = self.holders.setdefault((tag, own), uid)
+            if _age(uid) < _age(held):
+                self.holders[tag, own] = uid
+        return own or ""
+
+    def own_id(self, plan: str, tag: str, uid: str, own: str) -> str:
+        """What an element is known by among all plans: its GUID, which outlives a save under another name, else its
+        UID."""
+        return f"{plan}:{own if own and self.holders.get((tag, own)) == uid else uid}"
+
+    def settle(self, plan: str) -> None:
+        """Once everybody is known: ids in place of GUIDs and UIDs."""
+        for uid, resource in self.resources.items():
+            self.resources[uid] = resource._replace(id=self.own_id(plan, "Resource", uid, resource.id))
+        ids = {uid: self.own_id(plan, "Task", uid, task.id) for uid, task in self.tasks.items()}
+        for uid, task in self.tasks.items():
+            self.tasks[uid] = task._replace(id=ids[uid], parent=ids[task.parent] if task.parent else None)
+        for uid, who in self.assignees.items():
+            self.assignees[uid] = None if who is None else self.resources[who].id
+
+
+def plan_guid(data: Data) -> str | None:
+    """What stays the same in every version of a plan; None where its program wrote nothing of the kind."""
+    own = guid(data.get("GUID")) or guid(data.get("UID"))
+    return own if own and len(own) >= 16 else None
+
+
+def survey(path: Path, name: str, plan: str, most: int) -> Survey:
+    """First reading: who is whose parent, and who is who. Raises Refused beyond `most` records."""
+    found = Survey({}, {})
+    outline: list[tuple[int, str]] = []
+    for tag, element in elements(path, name):
+        if tag == "Project":
+            found.header = header(element)
+            found.definitions = definitions(found.header)
+            found.settle(plan)
+            return found
+        found.records += 1
+        if found.records > most:
+            raise Refused(
+                f"{name} has more than the {most:,} records that a plan may have",
+                hint="If the file is honest, raise `limits.records` of this source.",
+            )
+        data = leaves(element)
+        uid = data.get("UID") or ""
+        if tag == "Task":
+            _survey_task(found, uid, data, element, outline)
+        elif tag == "Resource" and uid and uid not in found.resources:
+            own = found.hold(tag, uid, data.get("GUID"))
+            found.resources[uid] = Resource(own, _resource_kind(data, uid), data.get("Name") or "")
+        elif tag == "Assignment":
+            found.hold(tag, uid, data.get("GUID"))
+            who = data.get("ResourceUID") or ""
+            if who in found.resources and found.resources[who].kind == "person":
+                task = data.get("TaskUID") or ""
+                found.assignees[task] = None if task in found.assignees else who
+    raise AssertionError("unreachable: the project comes last")
+
+
+def _survey_task(
+    found: Survey, uid: str, data: dict[str, str], element: Any, outline: list[tuple[int, str]]
+) -> None:
+    if not uid or yes(data.get("IsNull")):
+        return
+    level = level_of(data.get("OutlineLevel") or "", data.get("OutlineNumber") or "")
+    if uid == "0" or level == 0:
+        found.summary = found.summary or as_data(element)
+        return
+    while outline and outline[-1][0] >= level:
+        outline.pop()
+    length = hours(data.get("Duration"))
+    kind = _task_kind(data, length)
+    parent = outline[-1][1] if outline else None
+    outline.append((level, uid))
+    if uid in found.tasks:
+        return
+    own = found.hold("Task", uid, data.get("GUID"))
+    found.tasks[uid] = Task(own, parent, kind, length if isinstance(length, int | float) else None)
+    if kind and kind != "summary" and yes(data.get("Active") or "1"):
+        cost, actual = scaled(data.get("Cost"), 100), scaled(data.get("ActualCost"), 100)
+        found.cost += cost if isinstance(cost, int | float) else 0
+        found.actual_cost += actual if isinstance(actual, int | float) else 0
+
+
+def _age(uid: str) -> tuple[int, str]:
+    """Project counts UIDs up: the lower, the older."""
+    return len(uid), uid
+
+
+def level_of(level: str, number: str) -> int:
+    if level.strip().isdigit():
+        return int(level)
+    return number.count(".") + 1 if number else 1
+
+
+def _task_kind(data: dict[str, str], length: Any) -> str:
+    if yes(data.get("ExternalTask")):
+        return ""
+    if yes(data.get("Summary")):
+        return "summary"
+    flag = data.get("Milestone")
+    return "milestone" if yes(flag) or (not flag and length == 0) else "task"
+
+
+def _resource_kind(data: dict[str, str], uid: str) -> str:
+    kind = (data.get("Type") or "1").strip()
+    if uid == "0" or yes(data.get("IsNull")) or kind != "1" or yes(data.get("IsCostResource")):
+        return ""
+    return "role" if yes(data.get("IsGeneric")) or yes(data.get("IsBudget")) else "person"
