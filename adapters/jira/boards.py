@@ -22,7 +22,7 @@ class Boards:
         self.all = Once(self._boards)
 
     async def points_fields(self, project: Project) -> list[str]:
-        """Fields that may hold story points in this project, best first: its scrum boards' choice, then what
+        """Fields that may hold story points in this project, best first: its boards' choice, then what
         the site has by kind and by name. A site often has both, with values in only one of them."""
         chosen = []
         for board in await self.all():
@@ -45,7 +45,7 @@ class Boards:
         return [*chosen, *(await self._site.fields()).points]
 
     async def sprint_pages(self) -> AsyncGenerator[Page, None]:
-        """Every sprint of the selected projects' scrum boards. Boards share sprints; each comes once."""
+        """Every sprint of the selected projects' boards. Boards share sprints; each comes once."""
         met: set[str] = set()
         server = await self._site.server()
         for board in await self.all():
@@ -94,8 +94,11 @@ class Boards:
     async def _list(self, project: str | None = None) -> list[dict[str, Any]]:
         boards: list[dict[str, Any]] = []
         narrow = {"projectKeyOrId": project} if project else {}
-        async for page in self._pages("rest/agile/1.0/board", type="scrum", **narrow, also=(400, 404)):
-            boards += [b for raw in page.values if isinstance(b := loads(bytes(raw)), dict) and b.get("id")]
+        async for page in self._pages("rest/agile/1.0/board", **narrow, also=(400, 404)):
+            found = [loads(bytes(raw)) for raw in page.values]
+            # A team-managed project's board is `simple`, and has sprints where the team wants them; a kanban board
+            # has none.
+            boards += [b for b in found if isinstance(b, dict) and b.get("id") and b.get("type") != "kanban"]
         return boards
 
     async def _pages(self, path: str, also: tuple[int, ...], **params: str) -> AsyncIterator[ValuesPage]:

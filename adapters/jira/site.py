@@ -221,7 +221,7 @@ class Site:
         answer, _ = await self.http.send(
             "GET",
             "rest/agile/1.0/board",
-            params={"type": "scrum", "maxResults": 1},
+            params={"maxResults": 1},
             decode=loads,
             also=(400, 401, 403, 404),
             stream="sprint",

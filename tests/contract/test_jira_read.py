@@ -302,6 +302,27 @@ async def test_discover_shows_fields_with_samples_and_the_sites_own_lists(jira: 
     assert set(streams) == {"issue", "project", "user", "version", "sprint", "worklog"}
 
 
+async def test_sprints_of_a_team_managed_projects_board_are_read(jira: FakeJira) -> None:
+    fill(jira, {"PAY": 1, "WEB": 1})
+    world = jira.world
+    board = world.add_board("PAY", "PAY board", points=OLD_POINTS, kind="simple")
+    world.add_board("WEB", "No sprints there", kind="simple")
+    kanban = world.add_board("WEB", "Flow", kind="kanban")
+    sprint = world.add_sprint(board, "PAY Sprint 1")
+    jira.edit("PAY-1", **{OLD_POINTS: 3.0})
+    for options in ({}, {"select": {"projects": ["PAY", "WEB"]}}):
+        async with jira_adapter(jira, **options) as adapter:
+            sprints = records_of(await read_pages(adapter, "sprints"), "sprint")
+            issues = records_of(await read_pages(adapter, "issues:10001"), "issue")
+        assert {name: found.data["portbook"]["team"] for name, found in sprints.items()} == {
+            str(sprint["id"]): "PAY board"
+        }
+        assert [found.data["portbook"]["points"] for found in issues.values()] == [3.0]
+    assert not [call for call in jira.log if f"/board/{kanban}/" in call.path], (
+        "a kanban board has no sprints"
+    )
+
+
 async def test_a_site_without_boards_has_no_partition_of_sprints(jira: FakeJira) -> None:
     fill(jira, {"PAY": 1})
     jira.faults.no_boards = True

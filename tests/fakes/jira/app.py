@@ -619,13 +619,14 @@ def board_configuration(state: State, request: Request, body: Any) -> Any:
 
 def board_sprints(state: State, request: Request, body: Any) -> Any:
     board = _board(state, request)
-    if board["type"] != "scrum":
-        raise Refusal(400, "The board does not support sprints")
     found = [
         s
         for s in state.world.sprints.values()
         if s["originBoardId"] == board["id"] or "location" not in board
     ]
+    # A team-managed project's team decides whether its board has sprints.
+    if board["type"] == "kanban" or (board["type"] == "simple" and not found):
+        raise Refusal(400, "The board does not support sprints")
     return _agile_page(request.query_params, found)
 
 
