@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -126,6 +127,25 @@ async def test_a_role_sees_the_rows_that_the_api_shows_a_key_of_the_same_scope(
             assert found == wanted, view.name
     finally:
         await reader.close()
+
+
+async def test_findings_that_are_not_closed_are_those_that_the_api_lists(owner: asyncpg.Connection) -> None:
+    waiver = await owner.fetchval(
+        "INSERT INTO waiver (id, code, reason, actor, expires_at) "
+        "VALUES (gen_random_uuid(), 'WAIVED', 'later', 'Petra', now() + interval '9 days') RETURNING id"
+    )
+    await owner.executemany(
+        "INSERT INTO finding (id, code, severity, message, closed_at, waiver_id) "
+        "VALUES (gen_random_uuid(), $1, 'info', 'wrong', $2, $3)",
+        [("OPEN", None, None), ("WAIVED", None, waiver), ("GONE", datetime.now(UTC), None)],
+    )
+    statement = compile_page(check(Query("findings", fields=parse_fields("code"), limit=10)))
+    listed = {
+        row["code"] for row in json.loads(await owner.fetchval(statement.sql, *statement.arguments(None)))
+    }
+    kept = {row["code"]: row["state"] for row in await owner.fetch("SELECT code, state FROM bi.fact_finding")}
+    assert kept == {"OPEN": "open", "WAIVED": "waived", "GONE": "closed"}
+    assert listed == {code for code, state in kept.items() if state != "closed"}
 
 
 async def test_a_role_reads_the_schema_and_nothing_else(database: str, owner: asyncpg.Connection) -> None:
