@@ -129,37 +129,52 @@ def fraction(value: Any, locale: Locale) -> int | float | None:
     return int(shown) if float(shown).is_integer() else shown
 
 
-_CODES = (
-    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF "
-    "CHF CLF CLP CNH CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ "
-    "GYD HKD HNL HRK HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR "
-    "LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK "
-    "PHP PKR PLN PYG QAR RMB RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS "
-    "TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG"
-)
-"""ISO 4217, with RMB and two that have ended since plans may still hold them. Not any three letters: `TBC 500`."""
+_CURRENCIES = """
+    AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF
+    CHF CLF CLP CNH CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ
+    GYD HKD HNL HRK HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR
+    LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK
+    PHP PKR PLN PYG QAR RMB RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS
+    TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG SFR
+"""
+_CODES = frozenset(_CURRENCIES.split())
+"""ISO 4217, with RMB, SFR and some that have ended since plans may still hold them."""
 _CURRENCY = re.compile(
-    rf"(?<![^\W\d_])(?:{_CODES.replace(' ', '|')}|(?i:eur|usd|gbp|chf|kr|s?fr|kč)\b\.?)(?![^\W\d_])"
+    r"(?<![^\W\d_])(?:[A-Z]{3}|(?i:eur|usd|gbp|chf|kr|s?fr|kč)\b\.?)(?![^\W\d_])"
     r"|zł|(?<![^\W\d_])[A-Z]{0,2}\$|[€£¥₹₽₩₺₴₪₦₫฿]"
 )
-_SAME = {"$": "D", "€": "EUR", "£": "GBP", "¥": "Y"}
-"""Sign → how the code ends that may stand beside it: `$500 USD`."""
+_SAME = {
+    "$": ("D", "MXN", "CLP", "COP", "ARS", "UYU", "DOP"), "€": ("EUR",), "£": ("GBP", "EGP"), "¥": ("JPY", "CNY")
+}  # fmt: skip
+"""Sign → how the code ends that may stand beside it."""
 
 
 def money(value: Any, locale: Locale) -> int | float | None:
     """A number with or without one currency; brackets mean negative; k, m and bn multiply."""
     if type(value) is not str:
         return number(value, locale)
-    currencies = list(_CURRENCY.finditer(value))
-    if len(currencies) > 1:
-        sign, code = sorted((found[0].upper() for found in currencies), key=len)[:2]
-        if len(currencies) > 2 or sign[-1:] not in _SAME or not code.endswith(_SAME[sign[-1:]]):
-            raise ValueError("more than one currency")
-    # Cut at its currency, an amount has digits in one part.
-    parts = [part for part in _CURRENCY.split(value) if any(map(str.isdigit, part))]
-    if len(parts) > 1:
+    currencies: list[str] = []
+    parts: list[str] = []
+    end = 0
+    for found in _CURRENCY.finditer(value):
+        if len(found[0]) == 3 and found[0].isalpha() and found[0].isupper() and found[0] not in _CODES:
+            continue  # any three letters: `TBC 500`
+        currencies.append(found[0])
+        parts.append(value[end : found.start()])
+        end = found.end()
+    parts.append(value[end:])
+    if len(currencies) > 1 and not _are_one(currencies):
+        raise ValueError("more than one currency")
+    if sum(any(map(str.isdigit, part)) for part in parts) > 1:
         raise ValueError("more than one amount")
-    return _written(_CURRENCY.sub("", value), locale, scaled=True)
+    return _written("".join(parts), locale, scaled=True)
+
+
+def _are_one(currencies: list[str]) -> bool:
+    """Whether a sign stands beside its own code: `$500 USD`."""
+    sign, code = sorted(currencies, key=len)[:2]
+    own = _SAME.get(sign[-1:])
+    return len(currencies) == 2 and own is not None and code.upper().endswith(own)
 
 
 _HOURS_AND_MINUTES = re.compile(
