@@ -37,6 +37,8 @@ class Facts:
     row_formula_columns: set[int] = field(default_factory=set)
     """Columns whose formulas use ROW(): their values change when the sheet is sorted."""
     percents: set[tuple[int, int]] = field(default_factory=set)
+    formats_known: bool = True
+    """Whether a cell that is not in `percents` is really not shown as per cent."""
     fills: dict[tuple[int, int], str] = field(default_factory=dict)
     """Colour words of cells that say something by their fill alone."""
     merges: list[Merge] = field(default_factory=list)
@@ -164,6 +166,7 @@ def transposed(sheet: Sheet, cap: int) -> Sheet:
         errors={(column, row): text for (row, column), text in facts.errors.items()},
         formulas=flip(facts.formulas),
         percents=flip(facts.percents),
+        formats_known=facts.formats_known,
         fills={(column, row): colour for (row, column), colour in facts.fills.items()},
         merges=[(c1, r1, c2, r2) for r1, c1, r2, c2 in facts.merges],
         date1904=facts.date1904,

@@ -93,7 +93,8 @@ def read_table(
         keys = {column.offset for column in identity.columns}
         kept = tuple(c for c in kept if c.offset + 1 not in facts.hidden_columns or c.offset in keys)
     shape = _Shape(table, kept)
-    conversions = {c.offset: _bare_percent for c in kept if _is_percent(c.name, entry["into"])}
+    bare = _bare_percent if facts.formats_known else _percent_of_unknown_format
+    conversions = {c.offset: bare for c in kept if _is_percent(c.name, entry["into"])}
     conversions |= _dates_without_format(table, kept)
     titles = {column.name: column.title for column in kept}
     letters = {column.name: column_name(column.offset + 1) for column in kept}
@@ -312,3 +313,10 @@ def _bare_percent(value: Value) -> Value:
         return percent(value * 100)
     # 1 % or 100 %? As text without a sign no mapping takes it for per cent, and a finding asks.
     return str(value) if abs(value) == 1 else value
+
+
+def _percent_of_unknown_format(value: Value) -> Value:
+    """The same where no file says which cells are shown as per cent: 1.5 is as likely to be 150 %."""
+    if isinstance(value, float) and 1 < abs(value) < 10 and not value.is_integer():
+        return {"error": f"{value:g} % or {value * 100:g} %?"}
+    return _bare_percent(value)

@@ -55,7 +55,9 @@ def open_sheet(path: Path, info: SheetInfo, facts: Facts | None, limits: Limited
         sheet = book.get_sheet_by_name(info.name)
     if facts is None:
         ranges = sheet.merged_cell_ranges or []
-        facts = Facts(merges=[(r1 + 1, c1 + 1, r2 + 1, c2 + 1) for (r1, c1), (r2, c2) in ranges])
+        facts = Facts(
+            merges=[(r1 + 1, c1 + 1, r2 + 1, c2 + 1) for (r1, c1), (r2, c2) in ranges], formats_known=False
+        )
     known = facts
     return Sheet(info.name, info.visible, known, lambda: calamine_rows(sheet, known, limits))
 

@@ -14,6 +14,10 @@ import xlsxwriter
 from adapters.base import Page, RawRecord
 from adapters.errors import SourceMisbehaved, SourceRefused
 from adapters.spreadsheet import SpreadsheetAdapter, SpreadsheetOptions
+from adapters.spreadsheet.grid import Limited
+from adapters.spreadsheet.options import SheetOptions
+from adapters.spreadsheet.rows import Found, find_table, read_table
+from adapters.spreadsheet.xlsx import open_sheet, sheet_list
 from tests.fakes.workbooks import (
     RISK_HEADER,
     ods_cell,
@@ -354,6 +358,24 @@ async def test_per_cent_without_a_format_means_the_same_beside_any_neighbour(
     found = cells(await rows(tmp_path, "project"))
     # No mapping takes a bare "1" for per cent: it could be 1 % or 100 %.
     assert [row["progress"] for row in found[:5]] == [0, 50, "1", 1.5, 45]
+
+
+@pytest.mark.parametrize(
+    ("held", "given"),
+    [(0, 0), (0.5, 50), (0.005, "0.5%"), (1, "1"), (1.5, {"error": "1.5 % or 150 %?"}), (2, 2), (45.5, 45.5)],
+)
+def test_per_cent_of_a_file_that_tells_no_formats_is_asked_for_where_it_could_be_either(
+    tmp_path: Path, held: float, given: object
+) -> None:
+    """As of xls and xlsb, which no library at hand can write: the same reading, of an xlsx without its formats."""
+    table = [["ID", "Title", "% complete"], ["1", "a", held], ["2", "b", 0.25]]
+    write_xlsx(tmp_path / "a.xlsx", {"Tasks": table})
+    (info,) = sheet_list(tmp_path / "a.xlsx")
+    sheet = open_sheet(tmp_path / "a.xlsx", info, None, Limited())
+    entry = SheetOptions(sheet="Tasks", into="work_item").model_dump(mode="json")
+    first, _ = read_table(find_table(sheet, entry, "a", {"cells": 1_000}), entry, "a", None)
+    assert isinstance(first, Found)
+    assert first.data["cells"]["% complete"] == given
 
 
 async def test_a_rag_column_filled_with_colour_alone_gives_the_colour(tmp_path: Path) -> None:
