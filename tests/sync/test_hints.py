@@ -66,6 +66,28 @@ async def test_what_is_gone_leaves_with_its_reason(engine: Engine, jira: FakeJir
     assert await engine.count("hint") == 0
 
 
+@pytest.mark.parametrize("way", ["told", "complete"])
+async def test_a_link_goes_when_neither_of_its_ends_says_so_any_more(
+    engine: Engine, jira: FakeJira, way: str
+) -> None:
+    """Where Jira moves `updated` on at one end alone, or at none, the changes that a poll asks for do not tell all."""
+    fill(jira, 4)
+    # Long ago, beyond what a poll asks for again.
+    one, other = (jira.add_issue("PAY", title, created=1_700_000_000_000) for title in ("One", "Other"))
+    name = jira.world.link(one, other)
+    await engine.add_jira(jira)
+    await engine.sync()
+    jira.world.unlink(name, jira.edit(one), other)
+    await engine.sync()
+    assert [row["presence"] for row in (await engine.rows("dependency")).values()] == ["present"]
+    if way == "told":  # by `issuelink_deleted`, which names both ends
+        await tell(engine, one, other)
+        await engine.sync(mode="hints")
+    else:
+        await engine.sync(mode="full")
+    assert [row["presence"] for row in (await engine.rows("dependency")).values()] == ["deleted"]
+
+
 async def test_logged_work_is_read_again_too(engine: Engine, jira: FakeJira) -> None:
     issue = fill(jira, 1)[0]
     await engine.add_jira(jira)
