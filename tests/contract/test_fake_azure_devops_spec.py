@@ -132,6 +132,9 @@ def calls() -> list[Call]:
             await adapter.locate("project", [project, "77"], {})
             await adapter.locate("iteration", [node.identifier], known)
             await adapter.locate("link", [f"System.LinkTypes.Related:{some}:2"], {})
+            team = world.projects[project].teams[0]
+            hours = {f"{team.id}:{sprint.identifier}": lost for sprint in team.iterations}
+            await adapter.locate("capacity", [*hours, "gone:1"], {**hours, "gone:1": lost})
 
     with FakeAzureDevOps(world) as fake:
         fake.state.wire.keep_answers = True

@@ -118,6 +118,8 @@ def calls() -> list[Call]:
         async with jira_adapter(fake, select={"projects": ["PAY"]}) as adapter:
             async for _ in adapter.read((await adapter.partitions())[3], None, full=True):
                 pass
+            world.hide_issue(some)
+            await adapter.locate("issue", [str(some)], {str(some): known})
 
     with FakeJira(world) as fake:
         fake.state.keep_answers = True
