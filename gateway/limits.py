@@ -37,7 +37,9 @@ class Limits:
         """Count a request until `leave`. Raises TooMany."""
         if self._at_once is None and self._per_second is None:
             return
-        use = self._uses.setdefault(caller.key_id, _Use())
+        use = self._uses.get(caller.key_id)
+        if use is None:
+            use = self._uses[caller.key_id] = _Use()
         if self._at_once is not None and use.at_once >= self._at_once and _LEAVE not in request:
             raise TooMany(
                 f"{caller.called} has {self._at_once} requests under way, which is as many as it may",

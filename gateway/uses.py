@@ -81,16 +81,19 @@ class Uses:
         address = client[0] if client else ""
         now = time.time()
         place: tuple[Any, ...]
+        actor = NOBODY
         if caller is not None:
             method = request["method"]
             method = method if method in _METHODS else ELSEWHERE
-            place, actor = (caller.key_id, method, _what(request["path"]), address, status), caller.actor
+            place = (caller.key_id, method, _what(request["path"]), address, status)
         elif _REFUSAL in request:
             reason, actor = request[_REFUSAL]
             place = (None, "", reason, address, _known(actor))
         else:
             return
-        count = self._counts.get(place) or self._count(place, caller, actor, now)
+        count = self._counts.get(place)
+        if count is None:
+            count = self._count(place, caller, actor if caller is None else caller.actor, now)
         count.times += 1
         count.last_at = now
 

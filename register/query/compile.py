@@ -43,12 +43,16 @@ class Statement:
         """What to bind, for this caller."""
         return bound(scope, self.parameters)
 
-    def data(self, data: bytes | str | None, more: bool | None) -> bytes | str | None:
+    def data(self, data: bytes | str | None, more: bool | None) -> bytes | None:
         """The rows of the page, from these columns."""
-        if not self.beyond or not more or data is None:
-            return data
+        return None if data is None else b"".join(self.pieces(data, more))
+
+    def pieces(self, data: bytes | str, more: bool | None) -> tuple[bytes | memoryview, ...]:
+        """The same before it is joined: a page is long, and need be copied once alone."""
         found = data if isinstance(data, bytes) else data.encode()
-        return found[: found.rindex(_BETWEEN)] + b"]"
+        if not self.beyond or not more:
+            return (found,)
+        return memoryview(found)[: found.rindex(_BETWEEN)], b"]"
 
     def place(self, row: Mapping[str, Any]) -> list[str | None]:
         """The order values of a page's last row, for a cursor."""

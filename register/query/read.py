@@ -96,8 +96,8 @@ async def read_page(
 
     A cursor keeps the instant of the page it comes from: pages of the past are all of one moment.
     """
-    row, place = await fetch_page(lanes, secret, prepared, cursor, scope)
-    return Answer(page_of(row, place), place)
+    row, place = await _page(lanes, secret, prepared, cursor, scope)
+    return Answer(_body(row, prepared.first, place), place)
 
 
 async def fetch_page(
@@ -107,7 +107,19 @@ async def fetch_page(
     cursor: str | None = None,
     scope: RowScope | None = None,
 ) -> tuple[Mapping[str, Any], str | None]:
-    """A page as the statement gave it, and the cursor to the next, where there is one."""
+    """A page as the statement gave it, without the row behind it, and the cursor to the next, where there is one."""
+    row, place = await _page(lanes, secret, prepared, cursor, scope)
+    beyond = prepared.first.beyond and row["more"]
+    return {**row, "data": prepared.first.data(row["data"], more=True)} if beyond else row, place
+
+
+async def _page(
+    lanes: Lanes,
+    secret: bytes,
+    prepared: Prepared | PreparedGroups,
+    cursor: str | None,
+    scope: RowScope | None,
+) -> tuple[Mapping[str, Any], str | None]:
     if prepared.scoped is not (scope is not None):
         raise ValueError("what is prepared for a scope is asked with one")
     instant, after = place_of(secret, prepared, cursor, datetime.now(UTC))
@@ -120,8 +132,7 @@ async def fetch_page(
         row = await ask(lanes, statement, instant, scope, plan)
     if not row["more"]:
         return row, None
-    found = {**row, "data": prepared.first.data(row["data"], more=True)} if prepared.first.beyond else row
-    return found, write_cursor(secret, prepared.shape, prepared.first.place(row), instant)
+    return row, write_cursor(secret, prepared.shape, prepared.first.place(row), instant)
 
 
 def place_of(
@@ -136,12 +147,12 @@ def place_of(
     return instant, after
 
 
-def page_of(row: Mapping[str, Any], cursor: str | None) -> bytes:
-    """The body of a page."""
+def _body(row: Mapping[str, Any], statement: Statement, cursor: str | None) -> bytes:
+    data, totals = row["data"], row.get("totals")
+    rows = (b"[]",) if data is None else statement.pieces(data, row["more"])
     shown = b"null" if cursor is None else b'"' + cursor.encode() + b'"'
-    totals = row.get("totals")
     extra = b"" if totals is None else b'"totals":%b,' % bytes_of(totals, b"{}")
-    return b'{"data":%b,"next":%b,%b%b' % (bytes_of(row["data"], b"[]"), shown, extra, meta_of(row))
+    return b"".join((b'{"data":', *rows, b',"next":', shown, b",", extra, meta_of(row)))
 
 
 async def read_row(
