@@ -92,7 +92,15 @@ def fill_tools(jira: FakeJira, boards: FakeAzureDevOps, folder: Path) -> None:
         Projects=[
             ["Code", "Title", "Project manager", "Budget", "Currency", "Phase", "Start"],
             ["PAY", "Payments", "jonas.weber@acme.example", "1.000,50", "EUR", "Delivery", "03/06/2026"],
-            ["P-0815", "The website", "mia.krystof@acme.example", "2.000", "EUR", "Whatever", "04/07/2026"],
+            [
+                "P-0815",
+                "The website",
+                "mia.krystof@acme.example",
+                "2.000,00",
+                "EUR",
+                "Whatever",
+                "04/07/2026",
+            ],
         ],
         People=[["E-mail", "Name"], ["mia.krystof@acme.example", "Mia Krystof"], ["x@acme.example", "Xu"]],
         Risks=[
