@@ -18,9 +18,9 @@ from portbook.terminal import err, out, show_problem, table
 from portbook.wiring import build_mapper, open_adapter
 from register.db import Pool, open_pool
 from register.errors import RowNotFound
-from register.keys import keys_with_rows_gone
 from register.query.errors import RowAmbiguous
 from register.query.scope import keys_in, name_scope
+from register.restricted import restricted_to_rows_gone
 from register.schema import require_current
 
 FINE, NOT_FINE = "[green]fine[/]", "[red]not fine[/]"
@@ -40,7 +40,8 @@ def check_command(
     context: typer.Context, source: Annotated[str | None, typer.Argument(help="Default: all.")] = None
 ) -> None:
     """Sign in at each source, say who we are there and what is missing, and check its mapping; whether the keys of
-    those whose tokens are taken can be read; and whether the rows that grants name are there."""
+    those whose tokens are taken can be read; and whether the rows that grants, keys, database roles and webhooks
+    name are there."""
     config = read_config(context.obj)
     chosen = [config.source(source)] if source else list(config.sources)
     lines = asyncio.run(_all(config, chosen, sign_in=source is None))
@@ -86,8 +87,8 @@ async def _source(item: Source) -> _Line:
 
 
 def _register(config: Config) -> list[_Line]:
-    """Whether rows that grants and keys name are there. What is not there yet is neither made nor brought to this
-    version for that."""
+    """Whether the rows that somebody is restricted to are there. A register that is not there yet is neither made for that
+    nor brought to this version."""
     if embedded(config) and not (config.register.data_dir / "stores").is_dir():
         return [_Line("register", "not there yet")] if config.named_rows else []
     try:
@@ -109,16 +110,13 @@ async def _rows(config: Config, database_url: str) -> list[_Line]:
         missing = [problem for row in config.named_rows if (problem := await _missing(pool, config, row))]
         for problem in missing:
             show_problem(problem)
-        gone = await keys_with_rows_gone(pool)
+        gone = await restricted_to_rows_gone(pool)
     finally:
         await pool.close()
     notes = []
     if missing and unread:
         notes.append(f"{len(missing)} rows that grants name; {', '.join(unread)} was never read to its end")
-    notes += [
-        f"the key {key.name!r} ({key.prefix}…) names {key.gone} of {key.all} rows that are gone"
-        for key in gone
-    ]
+    notes += [f"the {one.who} names {one.gone} of {one.all} rows that are gone" for one in gone]
     state = NOT_FINE if missing and not unread else FINE
     return [_Line("register", state, note=f"[yellow]{escape('; '.join(notes))}[/]")]
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b, sha256
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
@@ -16,7 +16,7 @@ import orjson
 from register.audit import UNNAMED, Actor, note
 from register.db import Pool
 from register.errors import RegisterError
-from register.query.scope import ABOVE, Reader, RowScope, name_scope, resolve_scope
+from register.query.scope import Reader, RowScope, name_scope, resolve_scope
 from register.single_flight import SingleFlight
 
 SCOPES = ("read", "webhooks", "admin")
@@ -79,15 +79,6 @@ class KeyInfo:
     """To the minute."""
 
 
-class RowsGone(NamedTuple):
-    """A key in force that names rows which the register no longer shows."""
-
-    name: str
-    prefix: str
-    gone: int
-    all: int
-
-
 @dataclass(frozen=True, slots=True)
 class Refused:
     """Why a key lets nobody in, and whose it was."""
@@ -143,23 +134,6 @@ async def list_keys(pool: Pool) -> list[KeyInfo]:
     """Every key there ever was, newest last."""
     rows = await pool.fetch(f"SELECT {_INFO} FROM api_key ORDER BY created_at, id")
     return [_info(row) for row in rows]
-
-
-async def keys_with_rows_gone(pool: Pool) -> list[RowsGone]:
-    """Keys in force of which rows are gone that they are restricted to: of these they show nothing."""
-    there = " UNION ALL ".join(f"SELECT id FROM {name} WHERE presence = 'present'" for name in ABOVE)
-    rows = await pool.fetch(
-        f"""
-        SELECT k.name, k.prefix, count(*) FILTER (WHERE NOT EXISTS (
-                 SELECT FROM ({there}) t WHERE t.id = coalesce(a.entity_id, v.id::uuid))) AS gone, count(*) AS all
-        FROM api_key k CROSS JOIN LATERAL jsonb_each(k.row_scope) c
-        CROSS JOIN LATERAL jsonb_array_elements_text(c.value) v (id)
-        LEFT JOIN absorbed a ON a.id = v.id::uuid
-        WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
-        GROUP BY k.id ORDER BY k.created_at, k.id
-        """
-    )
-    return [found for row in rows if (found := RowsGone(*row)).gone]
 
 
 async def revoke_key(pool: Pool, which: str, *, actor: Actor = UNNAMED) -> list[KeyInfo]:

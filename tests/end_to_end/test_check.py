@@ -7,12 +7,17 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from orjson import dumps
 
 from portbook.cli import app
+from register.audit import Actor
+from register.db import Pool
 from register.keys import create_key, revoke_key
+from register.webhooks import Maker, Wanted, create_webhook
 from tests.fakes.issuer import CLIENT_ID, FakeIssuer
 from tests.fix_gateway import execute, insert, with_pool
 from tests.fix_postgres import run_apart
+from tests.fix_webhooks import SEALER
 
 EXTERNAL = "{database: {env: DATABASE_URL}, redis: {env: REDIS_URL}}"
 
@@ -92,6 +97,34 @@ def test_keys_that_name_rows_which_are_gone_are_told(check: Check, register_url:
     assert "names 1 of 2 rows that are gone" in out
     assert "'one'" not in out
     assert "'old'" not in out
+
+
+def test_database_roles_and_webhooks_that_name_rows_which_are_gone_are_told(
+    check: Check, register_url: str
+) -> None:
+    insert(register_url, "project", [{"id": UUID(int=n), "key": f"P{n}", "title": "P"} for n in (1, 2)])
+    for name, rows in (("finance", [1]), ("board", [2])):
+        scope = dumps({"projects": [str(UUID(int=n)) for n in rows]}).decode()
+        execute(register_url, f"INSERT INTO bi_login (name, row_scope) VALUES ('{name}', '{scope}')")
+        run_apart(with_pool(register_url, lambda p, n=name, r=rows: webhook_of(p, n, r)))
+        run_apart(with_pool(register_url, lambda p, n=name: revoke_key(p, n)))
+    code, out, _ = check("scopes: [read]")
+    assert "gone" not in out
+    execute(register_url, "UPDATE project SET presence = 'deleted' WHERE key = 'P1'")
+    code, out, _ = check("scopes: [read]")
+    assert code == 0
+    assert "the bi login 'finance' names 1 of 1 rows that are gone" in out
+    assert "the webhook 'finance' names 1 of 1 rows that are gone" in out
+    assert "'board'" not in out
+
+
+async def webhook_of(pool: Pool, name: str, projects: list[int]) -> None:
+    """One that is restricted to these projects, as the key was that it was made with."""
+    await create_key(pool, name, rows={"projects": [f"P{n}" for n in projects]})
+    key = await pool.fetchval("SELECT id FROM api_key WHERE name = $1", name)
+    wanted, maker = Wanted(name, "https://example.com/hook", ("*",)), Maker(Actor("tests"), key_id=key)
+    async with pool.acquire() as connection, connection.transaction():
+        await create_webhook(connection, wanted, sealer=SEALER, allowed=(), maker=maker)
 
 
 def test_a_register_that_is_not_there_is_not_made_for_it(
