@@ -87,8 +87,8 @@ async def _source(item: Source) -> _Line:
 
 
 def _register(config: Config) -> list[_Line]:
-    """Whether the rows that somebody is restricted to are there. A register that is not there yet is neither made for that
-    nor brought to this version."""
+    """Whether the rows that somebody is restricted to are there. A register that is not there yet is neither made nor
+    brought to this version for that."""
     if embedded(config) and not (config.register.data_dir / "stores").is_dir():
         return [_Line("register", "not there yet")] if config.named_rows else []
     try:
