@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from adapters.address import is_loopback
+from adapters.answers import retry_after
 from adapters.errors import FileRefused, SourceMisbehaved, SourceUnavailable
-from adapters.http import retry_after
 
 _CHUNK = 1 << 20
 

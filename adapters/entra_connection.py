@@ -9,8 +9,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
+from adapters.answers import retry_after
 from adapters.entra_options import EntraAuth, ManagedIdentity
-from adapters.http import retry_after
 
 
 class Failed(Exception):

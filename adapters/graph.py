@@ -15,9 +15,10 @@ from urllib.parse import quote, unquote, urlsplit
 import httpx
 
 from adapters.address import is_loopback, own_path
+from adapters.answers import Answer
 from adapters.download import Downloads, Fetched
 from adapters.errors import CursorExpired, FileRefused, SourceMisbehaved, SourceUnavailable
-from adapters.http import Answer, Credentials, Http, Patience
+from adapters.http import Credentials, Http, Patience
 from adapters.json_body import loads
 
 PUBLIC_CLOUD = "https://graph.microsoft.com/v1.0"

@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -28,11 +27,14 @@ from tenacity import (
 )
 
 from adapters.address import is_loopback
+from adapters.answers import Answer, http_date, retry_after
 from adapters.errors import SourceError, SourceMisbehaved, SourceRefused, SourceUnavailable
 
 T = TypeVar("T")
 
 _TRANSIENT = frozenset({429, 500, 502, 503, 504})
+_CLOCK_OFF = timedelta(days=366)
+"""A clock that is further off is no clock but a header gone wrong: cursors would lie beyond every change."""
 _SPENT = httpx.ByteStream(b"")
 
 
@@ -64,16 +66,6 @@ class Patience(NamedTuple):
     longest: float = 120.0
     """A wait asked for beyond this many seconds ends the read instead: the scheduler can wait more
     cheaply."""
-
-
-class Answer(NamedTuple):
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def said(self) -> str:
-        """The tool's own words about an error, on one line."""
-        return " ".join(error_text(self.body).split())[:400]
 
 
 class _Again(Exception):
@@ -115,7 +107,7 @@ class Http:
         self._renewing = asyncio.Lock()
         self._not_before = 0.0
         self._pace = 0.0
-        self._ahead_s = 0.0
+        self._ahead = timedelta()
         self._under_way: set[asyncio.Task[Any]] = set()
         self.requests = 0
 
@@ -145,7 +137,7 @@ class Http:
 
     def tool_now(self) -> datetime:
         """The tool's clock, from its last answer: places in its feeds must not depend on ours."""
-        return datetime.fromtimestamp(datetime.now(UTC).timestamp() + self._ahead_s, UTC)
+        return datetime.now(UTC) + self._ahead
 
     async def json(
         self,
@@ -306,9 +298,9 @@ class Http:
 
     def _watch(self, response: httpx.Response) -> None:
         """Learn from every answer: the tool's clock, and whether it wants us slower."""
-        sent = _http_date(response.headers.get("date"))
-        if sent is not None:
-            self._ahead_s = sent.timestamp() - datetime.now(UTC).timestamp()
+        sent = http_date(response.headers.get("date"))
+        if sent is not None and abs(ahead := sent - datetime.now(UTC)) < _CLOCK_OFF:
+            self._ahead = ahead
         if response.headers.get("x-ratelimit-nearlimit", "").lower() == "true":
             self._pace = min(max(self._pace * 2, 0.25), 4.0) if self._patience.base else 0.001
         elif self._pace:
@@ -393,62 +385,3 @@ class Http:
             if secret:
                 text = text.replace(secret, "***")
         return text
-
-
-def error_text(body: bytes) -> str:
-    """What an error body says, in the shapes that Jira, Azure DevOps, OData and gateways use; empty for HTML."""
-    try:
-        data = orjson.loads(body)
-    except ValueError:
-        return ""
-    if not isinstance(data, dict):
-        return ""
-    parts: list[str] = [str(text) for text in data.get("errorMessages") or ()]
-    errors = data.get("errors")
-    if isinstance(errors, dict):
-        parts += [f"{name}: {text}" for name, text in errors.items()]
-    elif isinstance(errors, list):
-        parts += [text for text in errors if isinstance(text, str)]
-    error = data.get("error") or data.get("odata.error")
-    if isinstance(error, dict) and not parts:
-        # OData: {"error": {"code", "message"}}, where the older versions wrap the message once more.
-        message = error.get("message")
-        text = message.get("value") if isinstance(message, dict) else message
-        parts += [str(part) for part in (error.get("code"), text) if part]
-        parts = [": ".join(parts)] if parts else []
-    for name in ("message", "error_description", "error"):
-        if not parts and isinstance(data.get(name), str):
-            parts.append(data[name])
-    return "; ".join(parts)
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds the tool asks us to wait: Retry-After as seconds or date, else X-RateLimit-Reset as ISO 8601 or
-    epoch seconds."""
-    now = datetime.now(UTC)
-    told = headers.get("retry-after", "")
-    try:
-        return max(0.0, float(told))
-    except ValueError:
-        moment = _http_date(told)
-    if moment is None and (reset := headers.get("x-ratelimit-reset", "")):
-        try:
-            seconds = float(reset)
-            moment = datetime.fromtimestamp(seconds, UTC) if seconds > 1e8 else None
-            if moment is None:
-                return max(0.0, seconds)
-        except ValueError:
-            try:
-                moment = datetime.fromisoformat(reset)
-            except ValueError:
-                return None
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds()) if moment else None
-
-
-def _http_date(text: str | None) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(text or "")
-    except (ValueError, TypeError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

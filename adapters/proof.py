@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
+from adapters.answers import Answer
 from adapters.errors import HookRefused, SourceRefused
-from adapters.http import Answer
 
 ADDRESS_KEY = "key"
 """Name of the parameter that makes an address unguessable, for tools that can sign nothing."""

@@ -13,12 +13,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 import asyncpg
 import httpcore
 import structlog
 
+from adapters.answers import http_date
 from portbook.errors import Problem
 from register.addresses import AddressForbidden, Network, Target, usable_target
 from register.db import DATABASE_AWAY, Pool
@@ -292,13 +292,8 @@ def retry_after(text: str) -> timedelta | None:
     text = text.strip()
     if text.isascii() and text.isdecimal() and len(text) < 10:
         return timedelta(seconds=int(text))
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(moment - datetime.now(UTC), timedelta())
+    moment = http_date(text)
+    return None if moment is None else max(moment - datetime.now(UTC), timedelta())
 
 
 def _no_secret() -> Sequence[bytes]:

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from adapters.answers import Answer
 from adapters.azure_devops.options import AzureDevOpsOptions
 from adapters.azure_devops.process import Process, read_process
 from adapters.errors import SourceMisbehaved, SourceRefused
-from adapters.http import Answer, Http
+from adapters.http import Http
 from adapters.json_body import loads, page_decoder
 from adapters.once import Once
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.address import usable_base_url
-from adapters.http import error_text, retry_after
+from adapters.answers import error_text, retry_after
 from adapters.json_body import list_decoder, loads, page_decoder, split_array
 
 JSON = st.recursive(
@@ -85,6 +85,18 @@ def test_retry_after_is_read_in_every_spelling() -> None:
     assert 55 < (retry_after({"x-ratelimit-reset": str(soon.timestamp())}) or 0) < 61
     assert retry_after({"x-ratelimit-reset": "soon"}) is None
     assert retry_after({}) is None
+
+
+@pytest.mark.parametrize(
+    "moment", ["Fri, 31 Dec 99999999999999999999 00:00:00 GMT", "Fri, 31 Dec 2020 00:00:00 +99999999999"]
+)
+def test_a_moment_that_no_calendar_has_is_none(moment: str) -> None:
+    assert retry_after({"retry-after": moment}) is None
+
+
+@pytest.mark.parametrize("seconds", ["1e300", "99999999999999999999"])
+def test_a_reset_beyond_every_calendar_is_none(seconds: str) -> None:
+    assert retry_after({"x-ratelimit-reset": seconds}) is None
 
 
 def test_the_tools_words_are_found_in_every_shape_of_error() -> None:

@@ -148,6 +148,7 @@ def test_the_schedule_goes_from_five_seconds_to_a_day_and_outlasts_disabling() -
         ("9999999", 86_400, 86_400),
         ("soon", 5.5, 5.5),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 5.5, 5.5),
+        ("Wed, 21 Oct 99999999999999999999 07:28:00 GMT", 5.5, 5.5),
         ("in an hour", 3_590, 3_600),
     ],
 )
