@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,7 +24,9 @@ BATCH = 2_000
 SHEET_ROWS = 1_048_576
 """What a sheet of Excel holds, its heading included (Microsoft: Excel specifications and limits)."""
 CELL = 32_767
-"""Characters that a cell holds (the same page)."""
+"""Characters that a cell holds (the same page), one beyond U+FFFF counting twice, as in UTF-16."""
+_MARK = " … [cut: {:,} of {:,} characters are not here]"
+_MARK_ROOM = 64
 _WIDTHS = {Kind.DATE: 12, Kind.INSTANT: 18, Kind.NUMBER: 12, Kind.INTEGER: 10, Kind.BOOLEAN: 8, Kind.ID: 38}
 
 
@@ -69,7 +72,8 @@ def _open(format_name: str, path: Path, columns: Sequence[Column], title: str) -
 class Workbook:
     """An xlsx file: a heading that stays, filters, dates as dates. What does not fit one sheet goes on in the next.
 
-    Text is written as text: nothing in it becomes a formula or a link. Excel knows no zones: instants are UTC.
+    Text is written as text: nothing in it becomes a formula or a link. Excel knows no zones: instants are UTC; and no
+    time before 1900: that is text. A text that no cell holds ends in a mark, and a last sheet counts such texts.
     """
 
     def __init__(self, path: Path, columns: Sequence[Column], title: str) -> None:
@@ -89,6 +93,7 @@ class Workbook:
         forms = {Kind.DATE: "yyyy-mm-dd", Kind.INSTANT: "yyyy-mm-dd hh:mm:ss"}
         known = {kind: self._book.add_format({"num_format": form}) for kind, form in forms.items()}
         self._forms = [known.get(column.kind) for column in columns]
+        self._cut: Counter[int] = Counter()
         self._sheets = 0
         self._sheet: Any = None
         self._row = 0
@@ -106,6 +111,8 @@ class Workbook:
 
     def close(self) -> None:
         self._end()
+        if self._cut.total():
+            self._tell_cut()
         self._book.close()
 
     def _begin(self) -> None:
@@ -133,12 +140,26 @@ class Workbook:
                     self._sheet.write_number(row, at, float(value))
                 else:
                     self._sheet.write_string(row, at, str(value))
-            case datetime():
-                self._sheet.write_datetime(row, at, value.astimezone(UTC), form)
-            case _ if form is not None and value.year >= 1900:
+            case date() if value.year >= 1900:
                 self._sheet.write_datetime(row, at, value, form)
             case _:
-                self._sheet.write_string(row, at, _text(value)[:CELL])
+                text = _text(value)
+                held = _held(text)
+                self._cut[at] += held is not text
+                self._sheet.write_string(row, at, held)
+
+    def _tell_cut(self) -> None:
+        sheet = self._book.add_worksheet("Cut")
+        sheet.set_column(0, 0, 24)
+        sheet.write_string(0, 0, "Column", self._heading)
+        sheet.write_string(
+            0, 1,
+            f"Texts that are cut: a cell of Excel holds {CELL:,} characters. csv, ndjson and parquet have them whole.",
+            self._heading,
+        )  # fmt: skip
+        for row, (at, cells) in enumerate(sorted((+self._cut).items()), 1):
+            sheet.write_string(row, 0, self._columns[at].name)
+            sheet.write_number(row, 1, cells)
 
 
 class ParquetFile:
@@ -189,9 +210,19 @@ def _plain(kind: Kind, value: Any) -> Any:
     return [_text(item) for item in value] if kind in (Kind.TEXTS, Kind.IDS) else _text(value)
 
 
+def _held(text: str) -> str:
+    """The text itself where a cell holds it, else its beginning and a mark."""
+    if 2 * len(text) <= CELL or len(units := text.encode("utf-16-le")) <= 2 * CELL:
+        return text
+    begun = units[: 2 * (CELL - _MARK_ROOM)].decode("utf-16-le", "ignore")  # without half a pair
+    return begun + _MARK.format(len(text) - len(begun), len(text))
+
+
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, bytes):
         return value.decode()
     if isinstance(value, UUID):

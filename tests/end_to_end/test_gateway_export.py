@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -82,8 +82,47 @@ def test_a_workbook_has_dates_numbers_and_texts_as_such(api: httpx.Client) -> No
     assert sheet.auto_filter.ref == "A1:I11"
     rows = list(sheet.iter_rows(min_row=2, values_only=True))
     assert [row[1] for row in rows] == TITLES
-    assert rows[5][4:9] == (10, __import__("datetime").datetime(2026, 1, 6), True, "a, =b", 5)
+    assert rows[5][4:9] == (10, datetime(2026, 1, 6), True, "a, =b", 5)
     assert {cell.data_type for cell in sheet["B"] if cell.value} == {"s"}
+
+
+def test_a_workbook_has_days_and_instants_before_1900_as_text(
+    api: httpx.Client, gateway: RunningGateway
+) -> None:
+    """A serial number of Excel counts from 1900: one below zero is shown as an error."""
+    execute(
+        gateway.database_url,
+        "UPDATE work_item SET due_on = '1899-12-31', resolved_at = '1899-12-31 23:30+00' WHERE key = 'W-1'",
+    )
+    execute(
+        gateway.database_url, "UPDATE work_item SET resolved_at = '1900-03-01 00:30+01:30' WHERE key = 'W-2'"
+    )
+    response = fetched(api, format="xlsx", fields="key,due_on,resolved_at")
+    rows = list(openpyxl.load_workbook(io.BytesIO(response.content))["work_items"].values)
+    assert rows[2] == ("W-1", "1899-12-31", "1899-12-31T23:30:00+00:00")
+    assert rows[3] == ("W-2", datetime(2026, 1, 3), datetime(1900, 2, 28, 23))
+
+
+@pytest.mark.parametrize("text", ["x" * 32_768, "😀" * 16_384], ids=["letters", "pairs"])
+def test_a_workbook_says_what_no_cell_holds(api: httpx.Client, gateway: RunningGateway, text: str) -> None:
+    """Excel counts a character beyond the first 65,536 twice, and refuses a file whose cells hold too much."""
+    url = gateway.database_url
+    for key, title in (("W-3", text), ("W-4", text), ("W-5", text[:-1])):
+        execute(url, f"UPDATE work_item SET title = '{title}' WHERE key = '{key}'")
+    response = fetched(api, format="xlsx", fields="key,title")
+    book = openpyxl.load_workbook(io.BytesIO(response.content))
+    rows = list(book["work_items"].values)
+    assert rows[6] == ("W-5", text[:-1])
+    begun, mark, told = str(rows[4][1]).rpartition(" … [cut: ")
+    assert mark
+    assert text.startswith(begun)
+    assert told == f"{len(text) - len(begun):,} of {len(text):,} characters are not here]"
+    assert 32_700 < len(str(rows[4][1]).encode("utf-16-le")) // 2 <= 32_767
+    assert book.sheetnames == ["work_items", "Cut"]
+    assert [row[:2] for row in book["Cut"].values] == [
+        ("Column", "Texts that are cut: a cell of Excel holds 32,767 characters. csv, ndjson and parquet have them whole."),
+        ("title", 2),
+    ]  # fmt: skip
 
 
 def test_parquet_keeps_kinds(api: httpx.Client) -> None:
