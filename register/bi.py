@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from register.catalog import Entity, FieldDef, Kind, catalog, mapping_name
-from register.query.past import every_version, shown_at
+from register.query.past import end_of, every_version, shown_at
 from register.query.scope import RESOLVED, Part, permitted
 
 DIMENSIONS = ("portfolio", "programme", "project", "person", "iteration", "objective", "source")
@@ -42,7 +42,7 @@ class View:
         ]
         # The barrier keeps functions of a reader's own from seeing rows before the condition has.
         return (
-            f"CREATE VIEW bi.{self.name} WITH (security_barrier) AS\n{self.select};\n"
+            f"CREATE OR REPLACE VIEW bi.{self.name} WITH (security_barrier) AS\n{self.select};\n"
             + "\n".join(comments)
             + "\n"
         )
@@ -120,8 +120,8 @@ def _bridge(entity: Entity, field: FieldDef) -> View:
 
 def _daily(entity: Entity) -> View:
     fields = list(_flat(entity))
-    end = "((d.day + 1)::timestamp AT TIME ZONE 'UTC')"
-    where = " AND ".join([*shown_at("e", end), "e.presence = 'present'", *_seen(entity, past=True)])
+    shown = shown_at("e", end_of("d.day"))
+    where = " AND ".join([*shown, "e.presence = 'present'", *_seen(entity, past=True)])
     return View(
         f"fact_{entity.name}_daily",
         f"Every {entity.name} as the register showed it at the end of each day (UTC), since its first event.",

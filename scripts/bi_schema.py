@@ -1,20 +1,16 @@
-"""The schema `bi` as SQL, from the catalog: `python -m scripts.bi_schema` [--write, for the migration that makes it].
+"""Views of the schema `bi` as SQL, from the catalog, for a migration: `python -m scripts.bi_schema [VIEW…]`.
 
-A migration that is released stays as it is. Where a field was added since, the next migration drops the views it
-changes and makes them anew; its script takes the place of the one named here.
+A migration that is released stays as it is: where a view is to become another, the next migration replaces it by what
+this prints. A column that goes or moves needs the view to be dropped first, and its grants given again. Without names
+it prints the whole schema. A test holds what the migrations made against it.
 """
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-from register.bi import script
-
-SCRIPT = Path(__file__).parent.parent / "register" / "migrations" / "versions" / "0005_bi.sql"
+from register.bi import script, views
 
 if __name__ == "__main__":
-    if "--write" in sys.argv:
-        SCRIPT.write_text(script(), "utf-8")
-    else:
-        print(script(), end="")
+    asked = sys.argv[1:]
+    print("\n".join(view.sql() for view in views() if view.name in asked) if asked else script(), end="")

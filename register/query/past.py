@@ -119,6 +119,11 @@ def shown_at(alias: str, instant: str) -> list[str]:
     return [f"{alias}.valid_from <= {instant}", f"{alias}.valid_to > {instant}"]
 
 
+def end_of(day: str) -> str:
+    """The last instant of a day in UTC, which `as_of` means by that day: what changes at midnight is the next day's."""
+    return f"(({day} + 1)::timestamp AT TIME ZONE 'UTC' - interval '1 microsecond')"
+
+
 def placed(sql: str, instant: datetime) -> str:
     """A statement about the past, for this instant of it.
 

@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from register.catalog import Entity, FieldDef, Kind, Relation, catalog
+from register.query.past import end_of, every_version, shown_at
 
 if TYPE_CHECKING:
     from register.query.compile import Builder
@@ -107,23 +108,23 @@ def _milestone_variance(builder: Builder) -> str:
 
 def _project_snapshots(builder: Builder) -> str:
     entity = catalog()["project"]
-    columns = ", ".join(f'"{column.name}"' for column in entity.table.columns)
-    versions = (
-        f"(SELECT 'infinity'::timestamptz AS valid_to, {columns} FROM project "
-        f"UNION ALL SELECT valid_to, {columns} FROM project_history)"
-    )
-    permitted = "".join(
-        f" AND {condition}" for condition in builder.permitted(entity, "v", looking_back=True)
-    )
+    versions = every_version("project")
     now = _now(builder)
     today = f"({now} AT TIME ZONE 'UTC')::date"
+    where = " AND ".join(
+        [
+            *shown_at("v", f"least({end_of('s.day')}, {now})"),
+            "v.presence = 'present'",
+            *builder.permitted(entity, "v", looking_back=True),
+        ]
+    )
     first = f"(SELECT coalesce(min(valid_from), {now}) FROM {versions} b)"
     series = " UNION ALL ".join(
         (
             "SELECT 'day' AS grain, d::date AS day "
             f"FROM generate_series({today} - {DAYS - 1}, {today}, interval '1 day') d",
-            "SELECT 'week', d::date FROM generate_series(date_trunc('week', "
-            f"{today}::timestamp)::date - 1 - {7 * (WEEKS - 1)}, {today}, interval '7 days') d",
+            f"SELECT 'week', d::date FROM generate_series({today} - extract(isodow FROM {today})::int % 7 "
+            f"- {7 * (WEEKS - 1)}, {today}, interval '7 days') d",
             f"SELECT 'month', (d + interval '1 month - 1 day')::date FROM generate_series(date_trunc('month', "
             f"{first} AT TIME ZONE 'UTC'), {today}::timestamp, interval '1 month') d "
             f"WHERE (d + interval '1 month - 1 day')::date <= {today}",
@@ -134,9 +135,7 @@ def _project_snapshots(builder: Builder) -> str:
         "v.key AS project_key, v.title AS project_title, v.programme_id, v.portfolio_id, v.stage, v.rag_reported, "
         "v.rag_computed, v.percent_complete, v.budget, v.forecast_cost, v.actual_cost, v.currency, "
         "v.start_planned_on, v.finish_baseline_on, v.finish_planned_on, v.finish_forecast_on, v.finish_actual_on "
-        f"FROM ({series}) s JOIN {versions} v ON v.valid_from <= least((s.day + 1)::timestamp AT TIME ZONE 'UTC' "
-        f"- interval '1 microsecond', {now}) AND v.valid_to > least((s.day + 1)::timestamp AT TIME ZONE 'UTC' "
-        f"- interval '1 microsecond', {now}) WHERE v.presence = 'present'{permitted}"
+        f"FROM ({series}) s JOIN {versions} v ON true WHERE {where}"
     )
 
 

@@ -144,6 +144,20 @@ def test_views_look_back_and_snapshots_tell_of_every_day(own: Service) -> None:
     assert {row["SnapshotOn"] <= then for row in own.all_pages(f"ProjectSnapshots?asOf={then}")} == {True}
 
 
+@pytest.mark.parametrize("weekday", range(1, 8))
+def test_snapshots_of_weeks_are_as_many_on_every_day(own: Service, weekday: int) -> None:
+    today = datetime.now(UTC).date()
+    then = today - timedelta(days=(today.isoweekday() - weekday) % 7 or 7)
+    row = {"id": UUID(int=28), "key": "OLD", "valid_from": datetime.now(UTC) - timedelta(days=800)}
+    insert(own.gateway.database_url, "project", [row])
+    asked = (
+        f"ProjectSnapshots?asOf={then}&$filter=ProjectKey eq 'OLD' and Grain eq 'week'&$orderby=SnapshotOn"
+    )
+    weeks = [date.fromisoformat(row["SnapshotOn"]) for row in own.all_pages(asked)]
+    last = then - timedelta(days=then.isoweekday() % 7)
+    assert weeks == [last - timedelta(weeks=ago) for ago in reversed(range(53))]
+
+
 def test_quality_and_sources_show_how_they_are(own: Service) -> None:
     url = own.gateway.database_url
     execute(

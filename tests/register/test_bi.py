@@ -12,15 +12,13 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from register.bi import views
+from register.bi import script, views
 from register.bi_logins import LoginInvalid, create_login, list_logins, revoke_login
 from register.catalog import catalog
 from register.errors import RowNotFound
 from register.query import Query, check, parse_fields
 from register.query.compile_page import compile_page
 from register.query.scope import resolve_scope
-from scripts.bi_schema import SCRIPT
-from scripts.bi_schema import script as generated
 
 COLUMNS = Path(__file__).parent / "bi_columns.txt"
 BANK, ERP, CRM = UUID(int=1), UUID(int=11), UUID(int=12)
@@ -60,8 +58,22 @@ async def owner(database: str) -> AsyncIterator[asyncpg.Connection]:
     await connection.close()
 
 
-def test_the_script_of_the_schema_is_what_the_catalog_says() -> None:
-    assert SCRIPT.read_text("utf-8") == generated(), "run: python -m scripts.bi_schema --write"
+SCHEMA = """
+    SELECT c.relname, pg_get_viewdef(c.oid), c.reloptions, c.relacl, a.attname, col_description(c.oid, a.attnum),
+      obj_description(c.oid)
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid WHERE c.relnamespace = 'bi'::regnamespace
+    UNION ALL SELECT proname, prosrc, proconfig, proacl, NULL, NULL, NULL FROM pg_proc
+    WHERE pronamespace = 'bi'::regnamespace ORDER BY 1, 5
+"""
+
+
+async def test_migrations_make_the_schema_that_the_catalog_says(owner: asyncpg.Connection) -> None:
+    migrated = await owner.fetch(SCHEMA)
+    await owner.execute("DROP SCHEMA bi CASCADE")
+    await owner.execute(script())
+    assert migrated == await owner.fetch(SCHEMA), (
+        "a migration is to be written with `python -m scripts.bi_schema`"
+    )
 
 
 async def test_columns_and_types_are_those_that_tools_rely_on(owner: asyncpg.Connection) -> None:
@@ -199,6 +211,21 @@ async def test_facts_by_the_day_show_what_the_register_showed_at_its_end(owner: 
         INSERT INTO project_history (id, key, presence, version, valid_from, valid_to, stage)
         VALUES ('{PAY}', 'PAY', 'present', 1, now() - interval '3 days', now() - interval '1 day', 'delivery');
         UPDATE project SET stage = 'closing', version = 2, valid_from = now() - interval '1 day' WHERE id = '{PAY}';
+        """
+    )
+    rows = await owner.fetch(
+        "SELECT current_date - snapshot_on AS ago, stage FROM bi.fact_project_daily WHERE key = 'PAY' ORDER BY ago"
+    )
+    assert [tuple(row) for row in rows] == [(0, "closing"), (1, "closing"), (2, "delivery"), (3, "delivery")]
+
+
+async def test_what_changed_at_midnight_is_of_the_day_that_begins(owner: asyncpg.Connection) -> None:
+    await owner.execute(
+        f"""
+        ALTER TABLE project DISABLE TRIGGER USER;
+        INSERT INTO project_history (id, key, presence, version, valid_from, valid_to, stage)
+        VALUES ('{PAY}', 'PAY', 'present', 1, current_date - 3, current_date - 1, 'delivery');
+        UPDATE project SET stage = 'closing', version = 2, valid_from = current_date - 1 WHERE id = '{PAY}';
         """
     )
     rows = await owner.fetch(
