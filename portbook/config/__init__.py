@@ -2,22 +2,18 @@
 
 from portbook.config.errors import ConfigInvalid, ConfigMissing, Mistake, SecretMissing
 from portbook.config.load import DEFAULT_PATH, config_path, load_config, read_rules
-from portbook.config.model import (
-    Config,
+from portbook.config.model import Config, NamedRow, Source, WrittenRule, WrittenWebhook
+from portbook.config.schema import config_schema
+from portbook.config.secrets import SecretReference, read_secrets
+from portbook.config.settings import (
     Gateway,
     Identity,
     IdentityRule,
-    NamedRow,
     Register,
     RuleSettings,
-    Source,
     TrustedUnlessSilent,
     WebhookSettings,
-    WrittenRule,
-    WrittenWebhook,
 )
-from portbook.config.schema import config_schema
-from portbook.config.secrets import SecretReference, read_secrets
 
 __all__ = [
     "DEFAULT_PATH",

@@ -13,15 +13,12 @@ from pydantic import BaseModel, ValidationError
 from portbook.config.errors import ConfigInvalid, ConfigMissing, Mistake, refused
 from portbook.config.model import (
     Config,
-    ConfigFile,
     NamedRow,
-    RuleSettings,
     Source,
-    SourceSettings,
-    WebhookSettings,
     WrittenRule,
     WrittenWebhook,
 )
+from portbook.config.settings import ConfigFile, RuleSettings, SourceSettings, WebhookSettings
 from portbook.config.shape import BASE_DIR, Shape, absolute
 from portbook.config.sign_in import IssuerSettings
 from portbook.config.suggest import did_you_mean

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
-from portbook.config.model import ConfigFile, SourceSettings
+from portbook.config.settings import ConfigFile, SourceSettings
 from portbook.config.shape import BASE_DIR
 
 _SECRET = {

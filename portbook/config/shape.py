@@ -17,7 +17,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from portbook.config.errors import Mistake
-from portbook.config.model import PlainToo
+from portbook.config.scalars import PlainToo
 from portbook.config.secrets import SecretReference
 from portbook.config.suggest import did_you_mean
 from portbook.config.yaml_text import Document

@@ -7,17 +7,15 @@ from ipaddress import ip_address
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from portbook.config.scalars import Strict
 
 _MANY = {"common", "organizations", "consumers"}
 """Where Entra signs in people of any directory; what it issues names the directory they come from."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class GrantSettings(_Strict):
+class GrantSettings(Strict):
     """What the value of a claim gives. All grants that fit a token count together."""
 
     claim: str = Field(
@@ -60,7 +58,7 @@ class GrantSettings(_Strict):
         return self
 
 
-class IssuerSettings(_Strict):
+class IssuerSettings(Strict):
     """Who issues tokens, and what they give."""
 
     issuer: str = Field(

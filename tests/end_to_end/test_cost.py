@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from gateway.app import HIGHEST_COST, create_app
-from portbook.config.model import Gateway
+from portbook.config.settings import Gateway
 from register.db import open_read_pool
 from register.query import Lanes, RowScope
 from register.query.compile import Statement

@@ -28,7 +28,7 @@ from portbook.config import (
     read_secrets,
 )
 from portbook.config.load import parse_config
-from portbook.config.model import ConfigFile, SourceSettings
+from portbook.config.settings import ConfigFile, SourceSettings
 from portbook.config.yaml_text import read_yaml
 from portbook.wiring import KINDS
 
