@@ -89,12 +89,7 @@ class Uniter:
         for candidate in told:
             await self._unite_row(candidate, pointed.get(candidate.id, ()))
         await self._settle_references(rows, {candidate.id for candidate in told})
-        fresh = [candidate for candidate in told if candidate.id not in self._memory.known]
-        if fresh and await self._connection.fetchval(
-            "SELECT EXISTS (SELECT FROM finding WHERE code = $1 AND closed_at IS NULL)", UNKNOWN_REFERENCE
-        ):
-            for candidate in fresh:
-                await self._answer_waiting(candidate)
+        await self._answer_waiting(told)
         await self._links.write_events(self._cause)
         self._memory.known.update(candidate.id for candidate in told)
         return self.settled
@@ -328,31 +323,72 @@ class Uniter:
                 findings.append(_unknown(self._source, entity, ref_id, word, row, column))
         await open_findings(self._connection, findings, run_id=self._run_id)
 
-    async def _answer_waiting(self, candidate: _Candidate) -> None:
-        """A row has come that earlier references may have been waiting for."""
-        matches = {
-            normal_key(str(candidate.values[c]))
-            for c in self._policy.match.get(candidate.entity, ())
-            if candidate.values.get(c) and c != SAME_AS
-        }
-        waiting = await self._connection.fetch(
-            """
-            SELECT id, entity_id::text, source, value FROM finding
-            WHERE code = $1 AND entity = $2 AND closed_at IS NULL
-              AND (entity_id = $3::uuid OR lower(value) = ANY($4::text[]))
-            """,
-            UNKNOWN_REFERENCE,
-            candidate.entity,
-            candidate.id,
-            sorted(matches),
-        )
-        for finding_id, ref_id, source, word in waiting:
-            if ref_id != candidate.id:
-                if not self._may_write:
-                    raise NeedsIdentity
-                self._links.called.setdefault(ref_id, f"{source}:{word}")
-                await self._links.join(candidate.entity, candidate.id, ref_id, "match on reference", word)
-            await self._connection.execute("UPDATE finding SET closed_at = now() WHERE id = $1", finding_id)
+    async def _answer_waiting(self, told: Sequence[_Candidate]) -> None:
+        """Rows have come, or go by a new name, that earlier references may have been waiting for."""
+        for entity in sorted({candidate.entity for candidate in told}):
+            mine = {candidate.id: candidate for candidate in told if candidate.entity == entity}
+            named: dict[str, list[_Candidate]] = {}
+            for candidate in mine.values():
+                for word in self._matched_words(candidate):
+                    named.setdefault(word, []).append(candidate)
+            waiting = await self._connection.fetch(
+                """
+                SELECT id, entity_id::text, source, value FROM finding
+                WHERE code = $1 AND entity = $2 AND closed_at IS NULL
+                  AND (entity_id = ANY($3::uuid[]) OR lower(value) = ANY($4::text[]))
+                """,
+                UNKNOWN_REFERENCE,
+                entity,
+                sorted(mine),
+                sorted(named),
+            )
+            answered = [
+                finding_id
+                for finding_id, ref_id, source, word in waiting
+                if ref_id in mine
+                or await self._answer(ref_id, f"{source}:{word}", word, named.get(normal_key(word), ()), mine)
+            ]
+            if answered:
+                await self._connection.execute(
+                    "UPDATE finding SET closed_at = now() WHERE id = ANY($1::uuid[])", answered
+                )
+
+    def _matched_words(self, candidate: _Candidate) -> set[str]:
+        """What a reference to the candidate may call it by a match rule, normalised."""
+        columns = self._policy.match.get(candidate.entity, ())
+        values = [values_at(candidate.values, column) for column in columns if column != SAME_AS]
+        return {normal_key(str(value)) for value in values if value}
+
+    async def _answer(
+        self, ref_id: str, called: str, word: str, named: Sequence[_Candidate], told: Collection[str]
+    ) -> bool:
+        """Let the reference lead to the row of these candidates, unless others go by the same name. Returns whether it
+        does."""
+        if not named:
+            return False
+        entity = named[0].entity
+        rows = {self.settled.row(candidate.id) for candidate in named}
+        for column in self._policy.match.get(entity, ()):
+            if column != SAME_AS:
+                others = await self._connection.fetch(
+                    f"""
+                    SELECT DISTINCT own_id::text FROM claim
+                    WHERE entity = $1 AND lower(values{value_path(column)}) = lower($2) AND own_id <> ALL($3::uuid[])
+                    """,
+                    entity, word.strip(), sorted(told),
+                )  # fmt: skip
+                rows |= {self.settled.row(row[0]) for row in others}
+        if len(rows) > 1:
+            return False
+        (row,), waits = rows, self.settled.row(ref_id)
+        if waits == row:
+            return True
+        if self.settled.apart(waits, row):
+            return False
+        if not self._may_write:
+            raise NeedsIdentity
+        self._links.called.setdefault(ref_id, called)
+        return await self._links.join(entity, named[0].id, ref_id, "match on reference", word)
 
 
 def _against(value: str, name: str | None, title: str | None, doubt: str) -> tuple[str, float] | None:

@@ -1,0 +1,74 @@
+"""References to a project that another tool tells of, in whatever order they come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from register import runs
+from register.ids import derive_id
+from tests.fix_engine import Engine
+from tests.sync.test_identity import write_book
+from workers.sync import Syncer
+
+PROJECT = derive_id("two", "project", "p1")
+
+
+async def both(engine: Engine, code: str = "PAY") -> None:
+    """Two sources: the risk R-1 of `one` names the project PAY, and `two` has a project of this code."""
+    write_book(engine.folder / "one.xlsx", Risks=[["Risk ID", "Project", "Title"], ["R-1", "PAY", "Late"]])
+    await engine.add_files("one.xlsx", "one", sheets=[{"sheet": "Risks", "into": "risk", "key": "Risk ID"}])
+    write_project(engine, code)
+    await engine.add_files("two.xlsx", "two", sheets=[{"sheet": "Projects", "into": "project", "key": "No"}])
+
+
+def write_project(engine: Engine, code: str, title: str = "Payments") -> None:
+    write_book(engine.folder / "two.xlsx", Projects=[["No", "Code", "Title"], ["p1", code, title]])
+
+
+async def read(engine: Engine, *names: str, by: Syncer | None = None) -> None:
+    """Read these sources whole, one after the other, in one worker."""
+    syncer = by or Syncer(engine.pool, engine.specs, engine.policy, holder="test")
+    for name in names:
+        await runs.request_run(engine.pool, name, "full", requested_by="test")
+        for job in await runs.waiting_runs(engine.pool):
+            assert await syncer.work(job)
+
+
+async def led_to(engine: Engine) -> Any:
+    """The project that the risk leads to; None where it leads to none."""
+    return await engine.pool.fetchval(
+        "SELECT p.id::text FROM risk r JOIN project p ON p.id = r.project_id WHERE p.presence = 'present'"
+    )
+
+
+async def unknown(engine: Engine) -> list[Any]:
+    return [f["value"] for f in await engine.findings() if f["code"] == "REF001"]
+
+
+async def test_a_project_that_gets_the_code_later_answers_who_waits_for_it(engine: Engine) -> None:
+    """Also in a worker that has known the project for as long as it runs."""
+    await both(engine, "OLD")
+    worker = Syncer(engine.pool, engine.specs, engine.policy, holder="test")
+    await read(engine, "one", "two", by=worker)
+    assert (await led_to(engine), await unknown(engine)) == (None, ["pay"])
+    write_project(engine, "PAY")
+    await read(engine, "two", by=worker)
+    assert (await led_to(engine), await unknown(engine)) == (PROJECT, [])
+
+
+async def test_two_projects_of_one_code_answer_nobody(engine: Engine) -> None:
+    """Which of them was meant is for a person to say, also when one of them is written again."""
+    await both(engine)
+    rows = [["No", "Code", "Title"], ["p1", "PAY", "Payments"], ["p2", "PAY", "Salaries"]]
+    write_book(engine.folder / "two.xlsx", Projects=rows)
+    await read(engine, "one", "two")
+    assert (await led_to(engine), await unknown(engine)) == (None, ["pay"])
+    write_book(engine.folder / "two.xlsx", Projects=[*rows[:2], ["p2", "PAY", "Wages"]])
+    await read(engine, "two")
+    assert (await led_to(engine), await unknown(engine)) == (None, ["pay"])
+    write_book(
+        engine.folder / "two.xlsx",
+        Projects=[rows[0], ["p1", "PAY", "Payment services"], ["p2", "HR", "Wages"]],
+    )
+    await read(engine, "two")
+    assert (await led_to(engine), await unknown(engine)) == (PROJECT, [])
