@@ -83,6 +83,7 @@ class Uniter:
         if not self._may_write and await self._unheard_of(told):
             # Another page may be bringing the same thing this very moment, and neither would see the other's.
             raise NeedsIdentity
+        self._links.told |= {candidate.id for candidate in told}
         for candidate in told:
             self._links.called[candidate.id] = f"{self._source}:{_name(candidate)}"
         pointed = await self._pointed(told)

@@ -49,6 +49,8 @@ class Links:
         self._run_id = run_id
         self.called: dict[str, str] = {}
         """Own id → `source:key`, of rows that are not written yet."""
+        self.told: set[str] = set()
+        """Own ids that records tell of whose claims are not written yet."""
         self.changes: list[Change] = []
 
     async def join(
@@ -265,13 +267,14 @@ class Links:
         return rows[0][0] if rows else await self._told_first(entity, ids)
 
     async def _told_first(self, entity: str, ids: Collection[str]) -> str:
-        """Of ids that no row has yet: one that a record tells of, else the least."""
-        told = await self._connection.fetchval(
-            "SELECT min(own_id::text) FROM claim WHERE entity = $1 AND own_id = ANY($2::uuid[])",
+        """Of ids that no row has yet: one that a record tells of, not one that others only refer to; else the least."""
+        written = await self._connection.fetch(
+            "SELECT DISTINCT own_id::text FROM claim WHERE entity = $1 AND own_id = ANY($2::uuid[])",
             entity,
             sorted(ids),
         )
-        return told or min(ids)
+        told = {row[0] for row in written} | self.told.intersection(ids)
+        return min(told or ids)
 
     async def _called(self, entity: str, own_id: str) -> str | None:
         if own_id in self.called:

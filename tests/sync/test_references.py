@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from register import runs
 from register.ids import derive_id
 from tests.fix_engine import Engine
@@ -11,6 +13,8 @@ from tests.sync.test_identity import write_book
 from workers.sync import Syncer
 
 PROJECT = derive_id("two", "project", "p1")
+NAMED = derive_id("one", "project", "pay")
+"""What the project would be if `one` told of it: nothing but the risk refers to it."""
 
 
 async def both(engine: Engine, code: str = "PAY") -> None:
@@ -72,3 +76,14 @@ async def test_two_projects_of_one_code_answer_nobody(engine: Engine) -> None:
     )
     await read(engine, "two")
     assert (await led_to(engine), await unknown(engine)) == (PROJECT, [])
+
+
+@pytest.mark.parametrize("order", [("one", "two"), ("two", "one")])
+async def test_a_project_has_its_own_id_whichever_source_is_read_first(
+    engine: Engine, order: tuple[str, str]
+) -> None:
+    await both(engine)
+    await read(engine, *order)
+    assert await led_to(engine) == PROJECT
+    assert await engine.pool.fetch("SELECT id::text, entity_id::text FROM absorbed") == [(NAMED, PROJECT)]
+    assert await engine.count("project") == 1
