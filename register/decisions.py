@@ -22,6 +22,7 @@ from register.links import DECISION, Links
 from register.merge import merge_rows, write_events
 from register.pinned import pin_value
 from register.policy import Policy
+from register.references import UNKNOWN_REFERENCE
 from register.relink import ClaimedRow
 from register.settled import IDENTITY_LOCK, Memory, read_settled
 
@@ -213,15 +214,19 @@ class Decisions:
         return _reason(reason)
 
     async def _known(self, entity: str, own_id: str) -> None:
-        """Raises RowNotFound for an id that is none of this entity: in a link it would spoil what it belongs to."""
+        """Raises RowNotFound for an id that is none of this entity, not even of a reference to one: in a link it would
+        spoil what it belongs to."""
         if not await self._connection.fetchval(
             f"""
             SELECT EXISTS (SELECT FROM {_entity(entity).name} WHERE id = $2)
                 OR EXISTS (SELECT FROM claim WHERE entity = $1 AND own_id = $2)
                 OR EXISTS (SELECT FROM absorbed WHERE entity = $1 AND id = $2)
+                OR EXISTS (SELECT FROM link WHERE entity = $1 AND $2 IN (first_id, second_id))
+                OR EXISTS (SELECT FROM finding WHERE entity = $1 AND entity_id = $2 AND code = $3)
             """,
             entity,
             own_id,
+            UNKNOWN_REFERENCE,
         ):
             raise RowNotFound(f"there is no {entity} {own_id}", hint="Is it the id of something else?")
 

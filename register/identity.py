@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 from portbook.text import normal_key
 from register.alike import may_be_one, shared_mailbox, written_in_haste
 from register.db import Connection
-from register.findings import FindingDraft, open_findings
+from register.findings import close_findings_about, open_findings
 from register.links import Links
 from register.policy import Policy
+from register.references import UNKNOWN_REFERENCE, unknown_reference
 from register.settled import Memory, Settled
 
-UNKNOWN_REFERENCE = "REF001"
 SAME_AS = "same_as"
 """A match rule: what a row says it is called in other tools is another row's address or key."""
 
@@ -317,11 +317,13 @@ class Uniter:
             entity, word, row, column = wanted[ref_id]
             candidate = _Candidate(entity, ref_id, word, frozenset({normal_key(word)}), {})
             found = await self._find(candidate)
-            if len({self.settled.row(each.id) for each in found}) == 1:
+            targets = {self.settled.row(each.id) for each in found}
+            if len(targets) == 1 and not self.settled.apart(ref_id, *targets):
                 self._links.called.setdefault(ref_id, f"{self._source}:{word}")
                 await self._act(candidate, found[0])
             else:
-                findings.append(_unknown(self._source, entity, ref_id, word, row, column))
+                by = f"{row.entity} {row.values.get('key') or row.source_id}"
+                findings.append(unknown_reference(self._source, entity, ref_id, word, by=by, column=column))
         await open_findings(self._connection, findings, run_id=self._run_id)
 
     async def _answer_waiting(self, told: Sequence[_Candidate]) -> None:
@@ -334,7 +336,7 @@ class Uniter:
                     named.setdefault(word, []).append(candidate)
             waiting = await self._connection.fetch(
                 """
-                SELECT id, entity_id::text, source, value FROM finding
+                SELECT entity_id::text, source, value FROM finding
                 WHERE code = $1 AND entity = $2 AND closed_at IS NULL
                   AND (entity_id = ANY($3::uuid[]) OR lower(value) = ANY($4::text[]))
                 """,
@@ -343,16 +345,13 @@ class Uniter:
                 sorted(mine),
                 sorted(named),
             )
-            answered = [
-                finding_id
-                for finding_id, ref_id, source, word in waiting
-                if ref_id in mine
-                or await self._answer(ref_id, f"{source}:{word}", word, named.get(normal_key(word), ()), mine)
-            ]
-            if answered:
-                await self._connection.execute(
-                    "UPDATE finding SET closed_at = now() WHERE id = ANY($1::uuid[])", answered
-                )
+            for ref_id, source, word in waiting:
+                if ref_id not in mine:
+                    await self._answer(
+                        ref_id, f"{source}:{word}", word, named.get(normal_key(word), ()), mine
+                    )
+            came = [ref_id for ref_id, _, _ in waiting if ref_id in mine]
+            await close_findings_about(self._connection, UNKNOWN_REFERENCE, came)
 
     def _matched_words(self, candidate: _Candidate) -> set[str]:
         """What a reference to the candidate may call it by a match rule, normalised."""
@@ -362,11 +361,11 @@ class Uniter:
 
     async def _answer(
         self, ref_id: str, called: str, word: str, named: Sequence[_Candidate], told: Collection[str]
-    ) -> bool:
-        """Let the reference lead to the row of these candidates, unless others go by the same name. Returns whether it
-        does."""
+    ) -> None:
+        """Let the reference lead to the row of these candidates, unless others go by the same name or a person decided
+        that it is another."""
         if not named:
-            return False
+            return
         entity = named[0].entity
         rows = {self.settled.row(candidate.id) for candidate in named}
         for column in self._policy.match.get(entity, ()):
@@ -379,17 +378,12 @@ class Uniter:
                     entity, word.strip(), sorted(told),
                 )  # fmt: skip
                 rows |= {self.settled.row(row[0]) for row in others}
-        if len(rows) > 1:
-            return False
-        (row,), waits = rows, self.settled.row(ref_id)
-        if waits == row:
-            return True
-        if self.settled.apart(waits, row):
-            return False
+        if len(rows) > 1 or self.settled.apart(ref_id, *rows):
+            return
         if not self._may_write:
             raise NeedsIdentity
         self._links.called.setdefault(ref_id, called)
-        return await self._links.join(entity, named[0].id, ref_id, "match on reference", word)
+        await self._links.join(entity, named[0].id, ref_id, "match on reference", word)
 
 
 def _against(value: str, name: str | None, title: str | None, doubt: str) -> tuple[str, float] | None:
@@ -430,20 +424,3 @@ def value_path(column: str) -> str:
 
 def _address(word: str) -> str:
     return word.strip().casefold().rstrip("/")
-
-
-def _unknown(source: str, entity: str, ref_id: str, word: str, row: Any, column: str) -> FindingDraft:
-    name = column.removesuffix("_id").removesuffix("_ids")
-    return FindingDraft(
-        code=UNKNOWN_REFERENCE,
-        severity="warning",
-        source=source,
-        entity=entity,
-        entity_id=ref_id,
-        field=name,
-        value=word,
-        message=f"{row.entity} {row.values.get('key') or row.source_id}: "
-        f"{name} {word!r} is no {entity} in the register",
-        hint=f"Add the {entity} to a source, use its {'e-mail address' if entity == 'person' else 'key'}, "
-        "or link the two under `identity:` in the configuration.",
-    )

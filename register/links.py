@@ -6,16 +6,18 @@ own ids a row is shown under is chosen once, the one that was shown longest, and
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import orjson
 
-from register.catalog import FieldDef, Kind, catalog
+from register.catalog import FieldDef, Kind
 from register.db import Connection
+from register.findings import close_findings_about
 from register.ids import derive_id
 from register.merge import NEXT_VERSION, Change, merge_rows, write_events
 from register.policy import Policy
+from register.references import UNKNOWN_REFERENCE, referring, refers, tell_unknown
 from register.settled import Settled
 
 DECISION = "decision"
@@ -72,6 +74,7 @@ class Links:
         await self.note(entity, one, other, "applied", rule, evidence, actor=actor, reason=reason)
         moving = self.settled.members(gone)
         await self._show(entity, moving, kept)
+        await close_findings_about(self._connection, UNKNOWN_REFERENCE, moving)
         moved = await self._connection.fetch(
             "UPDATE claim SET entity_id = $3, since = now() WHERE entity = $1 AND entity_id = $2 RETURNING 1",
             entity,
@@ -122,6 +125,7 @@ class Links:
             rows.append(shown)
         await self._merge(entity, rows)
         await self._repoint(entity, row)
+        await tell_unknown(self._connection, entity, {i for g in apart for i in g}, run_id=self._run_id)
 
     async def edges_of(self, entity: str) -> list[Edge]:
         """Every applied link of an entity."""
@@ -209,8 +213,8 @@ class Links:
 
     async def _repoint(self, entity: str, row: str) -> None:
         """Recompute every row that refers to this one."""
-        for other, columns in _referring(entity):
-            test = " OR ".join(_refers(column) for column in columns)
+        for other, columns in referring(entity):
+            test = " OR ".join(refers(column) for column in columns)
             found = await self._connection.fetch(f"SELECT id::text FROM {other} e WHERE {test}", row)
             ids = [r[0] for r in found]
             for at in range(0, len(ids), _REPOINT_ROWS):
@@ -222,11 +226,11 @@ class Links:
         """Let rows that refer to the one refer to the other, as merging them would: tens of thousands may, while
         every page waits. That holds where one source tells of a row: its value stays the same claim's. Where several
         do, their conflict may end, and where none does, nothing changes: those are left to `_repoint`."""
-        for other, columns in _referring(entity):
-            hit = " OR ".join(_refers(column) for column in columns)
+        for other, columns in referring(entity):
+            hit = " OR ".join(refers(column) for column in columns)
             news = ", ".join(f"{c.name} = {_redirected(c)}" for c in columns)
             differs = " || ".join(
-                f"CASE WHEN {_refers(c, 'was')} "
+                f"CASE WHEN {refers(c, 'was')} "
                 f"THEN jsonb_build_object('{c.name}', jsonb_build_array(was.{c.name}, e.{c.name})) ELSE '{{}}' END"
                 for c in columns
             )
@@ -290,26 +294,11 @@ class Links:
         return found
 
 
-def _referring(entity: str) -> Iterator[tuple[str, list[FieldDef]]]:
-    """Entities whose rows refer to those of this one, with the columns that do."""
-    for other in catalog().values():
-        columns = [field for field in other.fields.values() if field.ref == entity]
-        if columns and other.enveloped:
-            yield other.name, columns
-
-
-def _refers(column: FieldDef, row: str = "e") -> str:
-    """Whether the column refers to $1."""
-    if column.kind is Kind.IDS:
-        return f"{row}.{column.name} @> ARRAY[$1::uuid]"
-    return f"{row}.{column.name} = $1::uuid"
-
-
 def _redirected(column: FieldDef) -> str:
     """The column's value with $2 for $1; in a list each id once, where it first stood."""
     if column.kind is not Kind.IDS:
-        return f"CASE WHEN {_refers(column)} THEN $2::uuid ELSE e.{column.name} END"
-    return f"""CASE WHEN {_refers(column)} THEN (
+        return f"CASE WHEN {refers(column)} THEN $2::uuid ELSE e.{column.name} END"
+    return f"""CASE WHEN {refers(column)} THEN (
         SELECT array_agg(id ORDER BY place) FROM (
           SELECT id, min(place) AS place
           FROM unnest(array_replace(e.{column.name}, $1::uuid, $2::uuid)) WITH ORDINALITY AS u (id, place) GROUP BY id

@@ -11,12 +11,12 @@ import orjson
 
 from portbook.text import normal_key
 from register import pinned
-from register.catalog import Kind, catalog
 from register.db import Connection
-from register.identity import SAME_AS, UNKNOWN_REFERENCE, Uniter, value_path
+from register.identity import SAME_AS, Uniter, value_path
 from register.links import DECISION, Edge, Links
 from register.merge import merge_rows, write_events
 from register.policy import Policy
+from register.references import UNKNOWN_REFERENCE
 from register.restate import CAUSE
 from register.write import PageWrite
 
@@ -92,8 +92,7 @@ def _holds(policy: Policy, entity: str, rule: str, evidence: str, state: str) ->
 
 
 async def withdraw(write: PageWrite, lapsed: Sequence[Lapsed]) -> None:
-    """Take these links back, and let records that refer to what has no row any more be said anew. Needs the identity
-    lock alone."""
+    """Take these links back. Needs the identity lock alone."""
     settled = write.settled.copy()
     links = Links(write.connection, settled, write.policy, run_id=write.run_id)
     for entity, several in groupby(lapsed, key=lambda link: link.entity):
@@ -104,34 +103,9 @@ async def withdraw(write: PageWrite, lapsed: Sequence[Lapsed]) -> None:
             _WHY,
         )
         applied = [each.edge for each in edges if each.state == "applied"]
-        rows = {settled.row(edge.one) for edge in applied}
-        before = {own_id: row for row in rows for own_id in settled.members(row)}
         await links.withdraw(entity, applied, _WHY)
-        moved = [own_id for own_id, row in before.items() if settled.row(own_id) != row]
-        await _say_anew(write.connection, entity, moved)
     write.settled = settled
     write.counts.rows_changed += len(await links.write_events(CAUSE))
-
-
-async def _say_anew(connection: Connection, entity: str, own_ids: Sequence[str]) -> None:
-    """Mark the records that refer to those of these ids that nothing but references know."""
-    known = await connection.fetch(f"SELECT id::text FROM {entity} WHERE id = ANY($1::uuid[])", own_ids)
-    bare = sorted(set(own_ids) - {row[0] for row in known})
-    if not bare:
-        return
-    for other in catalog().values():
-        for column in other.fields.values() if other.enveloped else ():
-            if column.ref != entity:
-                continue
-            test = "&&" if column.kind is Kind.IDS else "= ANY"
-            await connection.execute(
-                f"""
-                UPDATE claim SET mapping = NULL WHERE entity = $2 AND mapping IS NOT NULL
-                  AND entity_id IN (SELECT id FROM {other.name} WHERE {column.name} {test} ($1::uuid[]))
-                """,
-                bare,
-                other.name,
-            )
 
 
 async def candidates(connection: Connection, policy: Policy) -> list[Waiting]:
@@ -259,11 +233,6 @@ async def unite(write: PageWrite, several: Sequence[Waiting]) -> None:
             reference = _Reference(f"{waiting.field}_id", waiting.entity, waiting.own_id, waiting.word)
             rows.append(ClaimedRow("", "", waiting.word, {}, (reference,)))
     write.settled = await uniter.unite(rows)
-    await write.connection.execute(
-        "UPDATE finding SET closed_at = now() WHERE code = $1 AND closed_at IS NULL AND entity_id = ANY($2::uuid[])",
-        UNKNOWN_REFERENCE,
-        [w.own_id for w in several if w.record_id is None and w.own_id in write.settled.shown],
-    )
 
 
 async def _rows(connection: Connection, several: Sequence[Waiting]) -> list[ClaimedRow]:

@@ -1,4 +1,4 @@
-"""References to a project that another tool tells of, in whatever order they come."""
+"""References to a project that another tool tells of, in whatever order they come, and whatever people decide."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from register import runs
 from register.ids import derive_id
 from tests.fix_engine import Engine
+from tests.sync.test_decisions import decide, present
 from tests.sync.test_identity import write_book
 from workers.sync import Syncer
 
@@ -16,13 +17,19 @@ PROJECT = derive_id("two", "project", "p1")
 NAMED = derive_id("one", "project", "pay")
 """What the project would be if `one` told of it: nothing but the risk refers to it."""
 
+ORDERS = [("one", "two"), ("two", "one")]
+
 
 async def both(engine: Engine, code: str = "PAY") -> None:
     """Two sources: the risk R-1 of `one` names the project PAY, and `two` has a project of this code."""
-    write_book(engine.folder / "one.xlsx", Risks=[["Risk ID", "Project", "Title"], ["R-1", "PAY", "Late"]])
+    write_risk(engine, "Late")
     await engine.add_files("one.xlsx", "one", sheets=[{"sheet": "Risks", "into": "risk", "key": "Risk ID"}])
     write_project(engine, code)
     await engine.add_files("two.xlsx", "two", sheets=[{"sheet": "Projects", "into": "project", "key": "No"}])
+
+
+def write_risk(engine: Engine, title: str) -> None:
+    write_book(engine.folder / "one.xlsx", Risks=[["Risk ID", "Project", "Title"], ["R-1", "PAY", title]])
 
 
 def write_project(engine: Engine, code: str, title: str = "Payments") -> None:
@@ -78,7 +85,7 @@ async def test_two_projects_of_one_code_answer_nobody(engine: Engine) -> None:
     assert (await led_to(engine), await unknown(engine)) == (PROJECT, [])
 
 
-@pytest.mark.parametrize("order", [("one", "two"), ("two", "one")])
+@pytest.mark.parametrize("order", ORDERS)
 async def test_a_project_has_its_own_id_whichever_source_is_read_first(
     engine: Engine, order: tuple[str, str]
 ) -> None:
@@ -87,3 +94,43 @@ async def test_a_project_has_its_own_id_whichever_source_is_read_first(
     assert await led_to(engine) == PROJECT
     assert await engine.pool.fetch("SELECT id::text, entity_id::text FROM absorbed") == [(NAMED, PROJECT)]
     assert await engine.count("project") == 1
+
+
+@pytest.mark.parametrize("order", ORDERS)
+async def test_a_refused_reference_is_unknown_until_the_refusal_is_taken_back(
+    engine: Engine, order: tuple[str, str]
+) -> None:
+    """The project stays what it is; the risk leads nowhere, and a finding says so, whatever is written next."""
+    await both(engine)
+    await read(engine, *order)
+    async with decide(engine) as decisions:
+        link = await decisions.different("project", PROJECT, NAMED, "another PAY is meant")
+    assert (await led_to(engine), await unknown(engine)) == (None, ["pay"])
+    assert [row["id"] for row in await present(engine)] == [PROJECT]
+    write_risk(engine, "Later")
+    write_project(engine, "PAY", "Payment services")
+    await read(engine, *order)
+    assert (await led_to(engine), await unknown(engine)) == (None, ["pay"])
+    async with decide(engine) as decisions:
+        await decisions.undecided(link, "it was meant after all")
+    assert (await led_to(engine), await unknown(engine)) == (PROJECT, [])
+
+
+async def test_a_person_says_what_a_refused_reference_means(engine: Engine) -> None:
+    await both(engine)
+    await read(engine, "two", "one")
+    async with decide(engine) as decisions:
+        await decisions.different("project", PROJECT, NAMED, "another PAY is meant")
+    assert await unknown(engine) == ["pay"]
+    async with decide(engine) as decisions:
+        await decisions.same("project", PROJECT, NAMED, "it was meant after all")
+    assert (await led_to(engine), await unknown(engine)) == (PROJECT, [])
+
+
+async def test_a_person_says_what_an_unknown_reference_means(engine: Engine) -> None:
+    await both(engine, "SAL")
+    await read(engine, "two", "one")
+    ((finding,),) = await engine.pool.fetch("SELECT entity_id::text FROM finding WHERE code = 'REF001'")
+    async with decide(engine) as decisions:
+        await decisions.same("project", PROJECT, finding, "they call it so")
+    assert (await led_to(engine), await unknown(engine)) == (PROJECT, [])
