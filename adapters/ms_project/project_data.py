@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple, Self
 from zoneinfo import ZoneInfo
 
 import httpx
-import orjson
 
 from adapters.base import Counted, Cursor, Identity, Page, Partition, Presence, RawRecord, SourceField, Stream
 from adapters.errors import SourceMisbehaved, SourceRefused
@@ -21,19 +20,14 @@ from adapters.http import Http, Patience
 from adapters.json_body import loads
 from adapters.ms_project import odata, pwa_records
 from adapters.ms_project.options import MsProjectOptions, credentials
-from adapters.ms_project.pwa import DATA, HINTS, Project, Site, resource_kind
-from adapters.ms_project.pwa_links import link_pages, links_of
-from adapters.ms_project.pwa_records import TaskKind
+from adapters.ms_project.pwa import DATA, HINTS, OVERLAP, Site, resource_kind, site_time
+from adapters.ms_project.pwa_links import links_of
+from adapters.ms_project.pwa_plan import PLAN_STREAMS, plan_pages
 from adapters.ms_project.units import guid
 from adapters.sign_in import Refresh
 
-OVERLAP = timedelta(hours=2)
-"""The feed is filled by a queue after publishing, and dates of the hour that a clock change repeats are ambiguous."""
-
 _IDS_AT_ONCE = 12
 """Keys in one filter: an address longer than some 2,000 characters is refused."""
-_NUMBER_OF_BASELINES = range(11)
-_MOST_SHIFTS = 4
 
 
 class Log(NamedTuple):
@@ -49,7 +43,6 @@ LOGS = {
     "issues": Log("Issues", "pwa_issue", "IssueId"),
     "deliverables": Log("Deliverables", "pwa_deliverable", "DeliverableId"),
 }
-_PLAN_STREAMS = ("pwa_task", "pwa_assignment", "pwa_link", "pwa_baseline")
 _SETS = {
     "pwa_project": "Projects",
     "pwa_task": "Tasks",
@@ -145,7 +138,7 @@ class ProjectDataReader:
             Partition("projects", ("pwa_project",), "projects", first=True),
         ]
         found += [
-            Partition(f"plan:{project.id}", _PLAN_STREAMS, f"plan of {project.name}")
+            Partition(f"plan:{project.id}", PLAN_STREAMS, f"plan of {project.name}")
             for project in await self._site.projects()
         ]
         if self._options.risks:
@@ -170,7 +163,7 @@ class ProjectDataReader:
                     stream="pwa_task",
                     hint="The next run notices by itself.",
                 )
-            pages = self._plan_pages(project, cursor, full=full)
+            pages = plan_pages(self._site, project, cursor, full=full)
         else:
             raise SourceMisbehaved(f"Project Server has no partition {partition.name!r}")
         async with aclosing(pages):
@@ -185,7 +178,7 @@ class ProjectDataReader:
     async def census(self) -> AsyncGenerator[list[Counted], None]:
         projects = await self._site.projects()
         yield [Counted("pwa_project", project.id, project.id) for project in projects]
-        async for page in self._set(
+        async for page in self._site.entities(
             "Resources", {"$select": "ResourceId", "$orderby": "ResourceId"}, "pwa_resource"
         ):
             yield [
@@ -200,19 +193,21 @@ class ProjectDataReader:
                 ("Assignments", "pwa_assignment", "AssignmentId"),
             ):
                 params = {"$filter": mine, "$select": f"ProjectId,{key}", "$orderby": key}
-                async for page in self._set(name, params, stream):
+                async for page in self._site.entities(name, params, stream):
                     yield _counted(stream, page.raws, key)
         chosen = {project.id for project in projects}
         for log in LOGS.values() if self._options.risks else ():
             params = {"$select": f"ProjectId,{log.key}", "$orderby": log.key}
-            async for page in self._set(log.entity_set, params, log.stream):
+            async for page in self._site.entities(log.entity_set, params, log.stream):
                 yield [found for found in _counted(log.stream, page.raws, log.key) if found.project in chosen]
 
     async def changed(self, stream: str, ids: Sequence[str]) -> Mapping[str, datetime]:
         """The feed lags behind publishing: when the plan was last changed or published counts for all in it."""
         zone = ZoneInfo(self._options.timezone)
         when = {
-            p.id: _time(p.modified).replace(tzinfo=zone) for p in await self._site.projects() if p.modified
+            p.id: site_time(p.modified).replace(tzinfo=zone)
+            for p in await self._site.projects()
+            if p.modified
         }
         return {own: when[home] for own in ids if (home := own.partition(":")[0]) in when}
 
@@ -274,7 +269,7 @@ class ProjectDataReader:
         return found
 
     async def _resource_pages(self) -> AsyncGenerator[Page, None]:
-        async for page in self._set("Resources", {"$orderby": "ResourceId"}, "pwa_resource"):
+        async for page in self._site.entities("Resources", {"$orderby": "ResourceId"}, "pwa_resource"):
             records = []
             for raw in page.raws:
                 data = pwa_records.entity("pwa_resource", raw, "ResourceId")
@@ -290,7 +285,7 @@ class ProjectDataReader:
         if since:
             moment = odata.date_literal(since)
             params["$filter"] = f"ProjectModifiedDate ge {moment} or ProjectLastPublishedDate ge {moment}"
-        async for page in self._set("Projects", params, "pwa_project"):
+        async for page in self._site.entities("Projects", params, "pwa_project"):
             baselines = await self._site.baselines()
             records = [pwa_records.project(raw, self._http.base_url, baselines) for raw in page.raws]
             yield Page([r for r in records if r.id in chosen or r.error is not None], None, page.total)
@@ -303,7 +298,7 @@ class ProjectDataReader:
         params = {"$orderby": log.key}
         if since := _before(high):
             params["$filter"] = f"ModifiedDate ge {odata.date_literal(since)}"
-        async for page in self._set(log.entity_set, params, log.stream):
+        async for page in self._site.entities(log.entity_set, params, log.stream):
             records = []
             for raw in page.raws:
                 data = pwa_records.entity(log.stream, raw, "ProjectId", log.key)
@@ -317,112 +312,6 @@ class ProjectDataReader:
                 records.append(pwa_records.logged(log.stream, raw, log.key, people, chosen))
             yield Page(records, None, page.total)
         yield Page([], {"since": high})
-
-    async def _plan_pages(
-        self, project: Project, cursor: Cursor | None, *, full: bool
-    ) -> AsyncGenerator[Page, None]:
-        """Tasks, assignments, links and baselines of a project; nothing when it was neither changed nor published
-        since, long enough ago for the feed to have caught up."""
-        known = dict(cursor or {})
-        if not full and known.get("modified") == project.modified and known.get("settled"):
-            yield Page([], cursor, expected=0)
-            return
-        now = self._http.tool_now().astimezone(ZoneInfo(self._options.timezone)).replace(tzinfo=None)
-        settled = bool(project.modified) and _time(project.modified) < now - OVERLAP
-        kinds = await self._site.resources()
-        mine = f"ProjectId eq {odata.guid_literal(project.id)}"
-        assignees = await self._assignees(mine)
-        first: dict[str, Any] = {}
-        taken: dict[int, dict[str, Any]] = {}
-        async for page in self._set("TaskBaselines", {"$filter": mine}, "pwa_baseline"):
-            for raw in page.raws:
-                self._take_baseline(loads(raw), first, taken, project.id)
-        tasks: dict[str, TaskKind] = {}
-        async with aclosing(self._task_pages(project, mine, first, assignees, tasks)) as found:
-            async for task_page in found:
-                yield task_page
-        async for page in self._set(
-            "Assignments", {"$filter": mine, "$orderby": "AssignmentId"}, "pwa_assignment"
-        ):
-            yield Page([pwa_records.assignment(raw, tasks, kinds) for raw in page.raws], None)
-        if self._options.links:
-            async for links in link_pages(self._site, project.id, tasks):
-                yield links
-        yield Page(
-            [
-                _baseline(project.id, number, items)
-                for number, items in sorted(taken.items())
-                if number in _NUMBER_OF_BASELINES
-            ],
-            {"modified": project.modified, "settled": settled},
-        )
-
-    async def _task_pages(
-        self,
-        project: Project,
-        mine: str,
-        baseline: Mapping[str, Any],
-        assignees: Mapping[str, str | None],
-        tasks: dict[str, TaskKind],
-    ) -> AsyncGenerator[Page, None]:
-        """The tasks of a project, which are also put into `tasks`. They are read again when rows came or went
-        meanwhile, for a server that counts its pages in rows then leaves others out."""
-        params = {"$filter": mine, "$orderby": "TaskId", "$inlinecount": "allpages"}
-        for _ in range(_MOST_SHIFTS):
-            totals: set[int] = set()
-            seen: set[str] = set()
-            async for page in self._set("Tasks", params, "pwa_task"):
-                totals |= {page.total} if page.total is not None else set()
-                records = []
-                for raw in page.raws:
-                    record, task_id, kind = pwa_records.task(
-                        raw, day_hours=self._options.hours_per_day, baseline=baseline, assignees=assignees
-                    )
-                    records.append(record)
-                    seen.add(record.id)
-                    if task_id:
-                        tasks[task_id] = kind
-                yield Page(records, None, page.total)
-            if len(totals) < 2 and len(seen) >= max(totals, default=0):
-                return
-        raise SourceMisbehaved(
-            f"the feed counts {max(totals)} tasks in {project.name} and lists {len(seen)}",
-            stream="pwa_task",
-            detail=self._http.base_url,
-            hint="The project is being published just now. Nothing was deleted; the next run tries again.",
-        )
-
-    async def _assignees(self, mine: str) -> dict[str, str | None]:
-        """Task → the one person assigned to it; None where there are several."""
-        kinds = await self._site.resources()
-        found: dict[str, str | None] = {}
-        params = {"$filter": mine, "$select": "AssignmentId,TaskId,ResourceId", "$orderby": "AssignmentId"}
-        async for page in self._set("Assignments", params, "pwa_assignment"):
-            for raw in page.raws:
-                data = loads(raw)
-                task, who = guid(data.get("TaskId")), guid(data.get("ResourceId"))
-                if task and who and who in kinds and kinds[who].kind == "person":
-                    found[task] = None if task in found and found[task] != who else who
-        return found
-
-    def _take_baseline(
-        self, data: Any, first: dict[str, Any], taken: dict[int, dict[str, Any]], home: str
-    ) -> None:
-        task_id = guid(data.get("TaskId")) if isinstance(data, dict) else None
-        number = data.get("BaselineNumber") if task_id else None
-        if task_id is None or not isinstance(number, int):
-            return
-        item = pwa_records.baseline_item(data)
-        taken.setdefault(number, {})[f"{home}:{task_id}"] = item
-        if number == 0:
-            first[task_id] = item
-
-    async def _set(
-        self, name: str, params: Mapping[str, str], stream: str
-    ) -> AsyncGenerator[odata.Set, None]:
-        async with aclosing(odata.pages(self._http, f"{DATA}/{name}", params, stream=stream)) as pages:
-            async for page in pages:
-                yield page
 
     async def _sample(self, stream: str) -> list[dict[str, Any]]:
         """The first few entities of a set; none where it may not be read."""
@@ -444,20 +333,6 @@ class ProjectDataReader:
         return self._samples[stream]
 
 
-def _baseline(home: str, number: int, items: dict[str, Any]) -> RawRecord:
-    data = {
-        "BaselineNumber": number,
-        "ProjectId": home,
-        "portbook": {
-            "project": home,
-            "title": "Baseline" if number == 0 else f"Baseline {number}",
-            "kind": "initial" if number == 0 else "snapshot",
-            "items": dict(sorted(items.items())),
-        },
-    }
-    return RawRecord("pwa_baseline", f"{home}:baseline{number}", orjson.dumps(data), data)
-
-
 def _counted(stream: str, raws: Sequence[bytes], key: str) -> list[Counted]:
     found = []
     for raw in raws:
@@ -468,13 +343,9 @@ def _counted(stream: str, raws: Sequence[bytes], key: str) -> list[Counted]:
     return found
 
 
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text[:19])
-
-
 def _before(text: str) -> str | None:
     """A little earlier than the latest change met; None when there is none."""
-    return (_time(text) - OVERLAP).isoformat() if text else None
+    return (site_time(text) - OVERLAP).isoformat() if text else None
 
 
 def _kind(values: Sequence[Any]) -> str:

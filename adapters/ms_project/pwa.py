@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -16,6 +19,8 @@ from adapters.once import Once
 DATA = "_api/ProjectData/[en-US]"
 """The language is fixed, for the names of types and states are translated otherwise."""
 SERVER = "_api/ProjectServer"
+OVERLAP = timedelta(hours=2)
+"""The feed is filled by a queue after publishing, and dates of the hour that a clock change repeats are ambiguous."""
 _INTERNAL = "Timesheet Administrative Work Items"
 _ONLINE = ".sharepoint.com"
 
@@ -80,6 +85,14 @@ class Site:
                     else ""
                 ),
             )
+
+    async def entities(
+        self, name: str, params: Mapping[str, str], stream: str
+    ) -> AsyncGenerator[odata.Set, None]:
+        """The pages of an entity set of the feed."""
+        async with aclosing(odata.pages(self.http, f"{DATA}/{name}", params, stream=stream)) as pages:
+            async for page in pages:
+                yield page
 
     async def projects(self) -> list[Project]:
         """The projects to read."""
@@ -187,3 +200,8 @@ def resource_kind(data: dict[str, Any]) -> str:
         return "person"
     name = str(data.get("TypeName") or "").casefold()
     return "" if data.get("ResourceMaterialLabel") or "material" in name or "cost" in name else "person"
+
+
+def site_time(text: str) -> datetime:
+    """A moment of the feed, which is in the site's time and names no zone."""
+    return datetime.fromisoformat(text[:19])

@@ -1,0 +1,138 @@
+"""A project's plan in the reporting feed: tasks, assignments, links and baselines, read together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from adapters.base import Cursor, Page, RawRecord
+from adapters.errors import SourceMisbehaved
+from adapters.json_body import loads
+from adapters.ms_project import odata, pwa_records
+from adapters.ms_project.pwa import OVERLAP, Project, Site, site_time
+from adapters.ms_project.pwa_links import link_pages
+from adapters.ms_project.pwa_records import TaskKind
+from adapters.ms_project.units import guid
+
+PLAN_STREAMS = ("pwa_task", "pwa_assignment", "pwa_link", "pwa_baseline")
+_NUMBER_OF_BASELINES = range(11)
+_MOST_SHIFTS = 4
+
+
+async def plan_pages(
+    site: Site, project: Project, cursor: Cursor | None, *, full: bool
+) -> AsyncGenerator[Page, None]:
+    """Tasks, assignments, links and baselines of a project; nothing when it was neither changed nor published
+    since, long enough ago for the feed to have caught up."""
+    known = dict(cursor or {})
+    if not full and known.get("modified") == project.modified and known.get("settled"):
+        yield Page([], cursor, expected=0)
+        return
+    now = site.http.tool_now().astimezone(ZoneInfo(site.options.timezone)).replace(tzinfo=None)
+    settled = bool(project.modified) and site_time(project.modified) < now - OVERLAP
+    kinds = await site.resources()
+    mine = f"ProjectId eq {odata.guid_literal(project.id)}"
+    assignees = await _assignees(site, mine)
+    first: dict[str, Any] = {}
+    taken: dict[int, dict[str, Any]] = {}
+    async for page in site.entities("TaskBaselines", {"$filter": mine}, "pwa_baseline"):
+        for raw in page.raws:
+            _take_baseline(loads(raw), first, taken, project.id)
+    tasks: dict[str, TaskKind] = {}
+    async with aclosing(_task_pages(site, project, mine, first, assignees, tasks)) as found:
+        async for task_page in found:
+            yield task_page
+    async for page in site.entities(
+        "Assignments", {"$filter": mine, "$orderby": "AssignmentId"}, "pwa_assignment"
+    ):
+        yield Page([pwa_records.assignment(raw, tasks, kinds) for raw in page.raws], None)
+    if site.options.links:
+        async for links in link_pages(site, project.id, tasks):
+            yield links
+    yield Page(
+        [
+            _baseline(project.id, number, items)
+            for number, items in sorted(taken.items())
+            if number in _NUMBER_OF_BASELINES
+        ],
+        {"modified": project.modified, "settled": settled},
+    )
+
+
+async def _task_pages(
+    site: Site,
+    project: Project,
+    mine: str,
+    baseline: Mapping[str, Any],
+    assignees: Mapping[str, str | None],
+    tasks: dict[str, TaskKind],
+) -> AsyncGenerator[Page, None]:
+    """The tasks of a project, which are also put into `tasks`. They are read again when rows came or went
+    meanwhile, for a server that counts its pages in rows then leaves others out."""
+    params = {"$filter": mine, "$orderby": "TaskId", "$inlinecount": "allpages"}
+    for _ in range(_MOST_SHIFTS):
+        totals: set[int] = set()
+        seen: set[str] = set()
+        async for page in site.entities("Tasks", params, "pwa_task"):
+            totals |= {page.total} if page.total is not None else set()
+            records = []
+            for raw in page.raws:
+                record, task_id, kind = pwa_records.task(
+                    raw, day_hours=site.options.hours_per_day, baseline=baseline, assignees=assignees
+                )
+                records.append(record)
+                seen.add(record.id)
+                if task_id:
+                    tasks[task_id] = kind
+            yield Page(records, None, page.total)
+        if len(totals) < 2 and len(seen) >= max(totals, default=0):
+            return
+    raise SourceMisbehaved(
+        f"the feed counts {max(totals)} tasks in {project.name} and lists {len(seen)}",
+        stream="pwa_task",
+        detail=site.http.base_url,
+        hint="The project is being published just now. Nothing was deleted; the next run tries again.",
+    )
+
+
+async def _assignees(site: Site, mine: str) -> dict[str, str | None]:
+    """Task → the one person assigned to it; None where there are several."""
+    kinds = await site.resources()
+    found: dict[str, str | None] = {}
+    params = {"$filter": mine, "$select": "AssignmentId,TaskId,ResourceId", "$orderby": "AssignmentId"}
+    async for page in site.entities("Assignments", params, "pwa_assignment"):
+        for raw in page.raws:
+            data = loads(raw)
+            task, who = guid(data.get("TaskId")), guid(data.get("ResourceId"))
+            if task and who and who in kinds and kinds[who].kind == "person":
+                found[task] = None if task in found and found[task] != who else who
+    return found
+
+
+def _take_baseline(data: Any, first: dict[str, Any], taken: dict[int, dict[str, Any]], home: str) -> None:
+    task_id = guid(data.get("TaskId")) if isinstance(data, dict) else None
+    number = data.get("BaselineNumber") if task_id else None
+    if task_id is None or not isinstance(number, int):
+        return
+    item = pwa_records.baseline_item(data)
+    taken.setdefault(number, {})[f"{home}:{task_id}"] = item
+    if number == 0:
+        first[task_id] = item
+
+
+def _baseline(home: str, number: int, items: dict[str, Any]) -> RawRecord:
+    data = {
+        "BaselineNumber": number,
+        "ProjectId": home,
+        "portbook": {
+            "project": home,
+            "title": "Baseline" if number == 0 else f"Baseline {number}",
+            "kind": "initial" if number == 0 else "snapshot",
+            "items": dict(sorted(items.items())),
+        },
+    }
+    return RawRecord("pwa_baseline", f"{home}:baseline{number}", orjson.dumps(data), data)
