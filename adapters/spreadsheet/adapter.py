@@ -25,12 +25,11 @@ from adapters.base import (
     Partition,
     Presence,
     RawRecord,
-    SourceField,
     Stream,
     Subscribed,
 )
 from adapters.entra import EntraSignIn
-from adapters.errors import FileRefused, RecordRejected, SourceError, SourceRefused
+from adapters.errors import FileRefused, SourceError, SourceRefused
 from adapters.graph import Graph, scope_of
 from adapters.http import Patience
 from adapters.spreadsheet.drive import InDrive
@@ -39,6 +38,7 @@ from adapters.spreadsheet.layout import STANDARD_SHEETS, entity_of
 from adapters.spreadsheet.options import SheetOptions, SpreadsheetOptions
 from adapters.spreadsheet.origin import Disk, Origin
 from adapters.spreadsheet.process import Ahead, frames, problem
+from adapters.spreadsheet.records import described, record, report
 from portbook.text import normal_key
 
 _log = logging.getLogger(__name__)
@@ -196,14 +196,14 @@ class SpreadsheetAdapter:
                 elif frame["kind"] == "error":
                     problems.append(problem(frame))
                 elif frame["kind"] == "sheet":
-                    _report(copy.file.name, frame)
+                    report(copy.file.name, frame)
                 elif frame["kind"] == "rows":
                     prefix = f"{normal_key(copy.file.logical)}:" if frame["scope"] == "file" else ""
                     # A full page waits for more rows: the last page, with the cursor, is not empty.
                     if len(batch) >= _PAGE and frame["rows"]:
                         yield Page(batch, None)
                         batch = []
-                    batch += [_record(stream, prefix, row, seen) for row in frame["rows"]]
+                    batch += [record(stream, prefix, row, seen) for row in frame["rows"]]
         if problems:
             if batch:
                 yield Page(batch, None)
@@ -221,7 +221,7 @@ class SpreadsheetAdapter:
             async with aclosing(self._ask(self._request("discover", copy, entries))) as answers:
                 async for frame in answers:
                     if frame["kind"] == "described":
-                        streams.append(_stream(file.name, frame))
+                        streams.append(described(file.name, frame))
                     elif frame["kind"] == "error":
                         error = problem(frame)
                         streams.append(Stream("", f"{file.name}: {error}", ()))
@@ -387,27 +387,6 @@ def _contents(cursor: Cursor) -> tuple[object, dict[str, object]]:
     return cursor.get("how"), {name: state.get("sha256") for name, state in files.items()}
 
 
-def _record(stream: str, prefix: str, row: list[Any], seen: dict[str, str]) -> RawRecord:
-    """A row as a record; set aside when it has no key, or one that an earlier row has."""
-    key, number, data, trouble = row
-    payload = orjson.dumps(data)
-    where = data["portbook"]["where"]
-    record_id = prefix + key
-    message = f"The row has no key: {trouble}" if trouble else ""
-    hint = "Fill the key, or delete the row. The other rows were read."
-    if not message and record_id in seen:
-        message = f"The key {key!r} is already used in {seen[record_id]}"
-        hint = "Give one of the two rows another key. The first one was read."
-    if not message:
-        seen[record_id] = where
-        return RawRecord(stream, record_id, payload, data)
-    cell = next(iter(data["portbook"]["at"].values()), "")
-    rejected_id = f"{record_id}#{normal_key(data['file'])}#{normal_key(data['sheet'])}#row{number}"
-    detail = where if trouble else f"{where}, cell {cell}"
-    error = RecordRejected(message, record_id=rejected_id, stream=stream, detail=detail, hint=hint)
-    return RawRecord(stream, rejected_id, payload, data, error=error)
-
-
 def _refuse_twins(taken: list[tuple[Snapshot, list[SheetOptions]]]) -> None:
     """Two files with the same bytes are one register copied; every row would be there twice."""
     by_content: dict[str, str] = {}
@@ -420,15 +399,6 @@ def _refuse_twins(taken: list[tuple[Snapshot, list[SheetOptions]]]) -> None:
             )
 
 
-def _report(name: str, frame: dict[str, Any]) -> None:
-    if frame["skips"]:
-        reasons = "; ".join(f"row {row}: {reason}" for row, reason in frame["skipped"][:20])
-        _log.info(
-            "%s, sheet %s: %d rows read, %d passed over (%s)",
-            name, frame["sheet"], frame["records"], frame["skips"], reasons,
-        )  # fmt: skip
-
-
 def _together(problems: list[SourceError], stream: str) -> SourceError:
     """One error for the run: the first, mentioning the others."""
     first = problems[0]
@@ -437,25 +407,3 @@ def _together(problems: list[SourceError], stream: str) -> SourceError:
         others = "; ".join(error.message for error in problems[1:4])
         first.detail = f"{first.detail}; also: {others}" if first.detail else f"also: {others}"
     return first
-
-
-def _stream(name: str, frame: dict[str, Any]) -> Stream:
-    notes = [f"{frame['records']} rows", f"header in row {frame['header_row']}"]
-    notes.append(f"identified by {' + '.join(frame['key'])} ({frame['key_by']})")
-    if not frame["visible"]:
-        notes.append("hidden sheet")
-    if frame["hidden_rows"]:
-        notes.append(f"{frame['hidden_rows']} hidden rows")
-    if frame["not_calculated"]:
-        notes.append(f"{frame['not_calculated']} formulas were never calculated: open and save it in Excel")
-    for reason, count, rows in frame["skipped"]:
-        places = ", ".join(map(str, rows)) + (" …" if count > len(rows) else "")
-        notes.append(f"{count} passed over as {reason} (row {places})")
-    return Stream(
-        frame["into"],
-        f"{name}, sheet {frame['sheet']}: {'; '.join(notes)}",
-        tuple(
-            SourceField(f'cells."{column}"', title, kind, tuple(samples))
-            for column, title, kind, samples in frame["columns"]
-        ),
-    )
