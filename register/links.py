@@ -19,6 +19,7 @@ from register.merge import NEXT_VERSION, Change, merge_rows, write_events
 from register.policy import Policy
 from register.references import UNKNOWN_REFERENCE, referring, refers, tell_unknown
 from register.settled import Settled
+from register.waivers import follow_parts
 
 DECISION = "decision"
 """The rule of a link that a person made."""
@@ -206,6 +207,7 @@ class Links:
         )  # fmt: skip
         for own_id in own_ids:
             self.settled.show(own_id, row)
+        await follow_parts(self._connection, own_ids)
 
     async def _merge(self, entity: str, rows: Iterable[str]) -> None:
         for row in rows:

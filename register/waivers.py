@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -138,6 +139,20 @@ async def end_expired(pool: Pool) -> int:
             )
             await _settle(connection, [row[0] for row in codes])
         return len(codes)
+
+
+async def follow_parts(connection: Connection, own_ids: Collection[str]) -> None:
+    """These ids are shown by other rows than before: let the findings about those stand under the waivers that stand
+    now. Waits only where something of them is waived."""
+    codes = await connection.fetch(
+        """
+        SELECT DISTINCT w.code FROM waiver w LEFT JOIN finding f ON f.id = w.finding_id
+        WHERE w.ended_at IS NULL AND coalesce(w.entity_id, f.entity_id) = ANY($1::uuid[]) ORDER BY 1
+        """,
+        sorted(own_ids),
+    )
+    if codes:
+        await _settle(connection, [row[0] for row in codes])
 
 
 async def _settle(connection: Connection, codes: list[str]) -> None:

@@ -22,7 +22,10 @@ from register.errors import RegisterError, RowNotFound
 from register.ids import derive_id
 from register.pinned import PinInvalid, end_what_is_over
 from register.policy import Trusted
+from register.quality import Expected, Quality
+from register.rules import Rule
 from register.settled import IDENTITY_LOCK
+from register.waivers import waive, waive_finding
 from tests.fix_engine import Engine
 from tests.fix_gateway import execute
 from tests.sync.test_identity import write_book
@@ -199,6 +202,37 @@ async def test_a_pin_on_a_part_stays_with_the_part(engine: Engine) -> None:
     async with decide(engine) as decisions:
         await decisions.undecided(link, "two")
     assert {row["id"]: row["priority"] for row in await present(engine)} == {one: None, two: "High"}
+
+
+@pytest.mark.parametrize("alone", [True, False])
+async def test_what_is_waived_of_a_part_is_waived_of_the_whole(engine: Engine, alone: bool) -> None:
+    """Whether the finding was waived alone, or the rule for the row; and only for as long as it is a part."""
+    one, two = await two_books(engine)
+    rule = Rule("DQ-T", "project", "sponsor_id IS NULL", "warning", "no sponsor")
+
+    async def waived() -> dict[str, str]:
+        await Quality(engine.pool, Expected((rule,))).look(now=True)
+        return {str(f["entity_id"]): f["state"] for f in await engine.findings()}
+
+    assert await waived() == {one: "open", two: "open"}
+    about = {str(f["entity_id"]): str(f["id"]) for f in await engine.findings()}
+    how: Any = {
+        "reason": "is being named",
+        "actor": Actor("ana"),
+        "until": datetime.now(UTC) + timedelta(days=9),
+    }
+    async with engine.pool.acquire() as connection, connection.transaction():
+        if alone:
+            await waive_finding(connection, about[two], **how)
+        else:
+            await waive(connection, "DQ-T", entity="project", row=two, **how)
+    assert await waived() == {one: "open", two: "waived"}
+    async with decide(engine) as decisions:
+        link = await decisions.same("project", one, two, "one")
+    assert await waived() == {one: "waived"}
+    async with decide(engine) as decisions:
+        await decisions.undecided(link, "two")
+    assert await waived() == {one: "open", two: "waived"}
 
 
 async def test_a_pin_ends_by_itself(engine: Engine) -> None:
