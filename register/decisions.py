@@ -3,7 +3,7 @@ why, in the register and in the audit, and can be taken back."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -162,8 +162,8 @@ class Decisions:
     async def pin(
         self, entity: str, row: str, field: str, value: Any, reason: str, expires_at: datetime | None
     ) -> str:
-        """From now on the field has this value, whatever sources say. Replaces an earlier pin; returns the pin's id.
-        Raises DecisionInvalid for a field or value that cannot be."""
+        """From now on the field has this value, whatever sources say. Replaces earlier pins on the row and its parts;
+        returns the pin's id. Raises DecisionInvalid for a field or value that cannot be."""
         reason = _reason(reason)
         if expires_at is not None and expires_at <= datetime.now(UTC):
             raise DecisionInvalid("the pin would have ended already", detail=expires_at.isoformat())
@@ -179,7 +179,8 @@ class Decisions:
             )
         if stored == shown:
             raise DecisionInvalid(f"a {entity} cannot be its own {field}", detail=shown)
-        await self._release("entity_id = $2 AND field = $3", shown, column)
+        parts = sorted(links.settled.members(shown))
+        replaced = await self._release("entity_id = ANY($2::uuid[]) AND field = $3", parts, column)
         pin_id = str(uuid4())
         await self._connection.execute(
             """
@@ -190,18 +191,30 @@ class Decisions:
         )  # fmt: skip
         detail = {"field": column, "value": stored, "reason": reason}
         await self._note("value pinned", f"{entity} {shown}", detail)
-        await self._merge(entity, shown)
+        await self._merge(entity, {shown, *replaced})
         return pin_id
 
     async def release(self, pin_id: str, reason: str) -> str:
-        """Take a pin back, by its id or by how only that id begins: sources are believed again. Returns its id."""
+        """Take a pin back, by its id or by how only that id begins: sources are believed again. Earlier pins of the
+        field on what is the same row now go with it. Returns its id."""
         reason = _reason(reason)
-        pin = await find_by_beginning(self._connection, "pin", pin_id, "released_at IS NULL", "id")
+        pin = await find_by_beginning(
+            self._connection,
+            "pin",
+            pin_id,
+            "released_at IS NULL",
+            "id, entity, entity_id::text, field, pinned_at",
+        )
         if pin is None:
             raise RowNotFound(f"there is no pin {pin_id} in force", hint="`portbook pins list` shows them.")
-        entity, row_id, field = (await self._release("id = $2", pin["id"]))[0]
+        entity, row_id, field = pin["entity"], pin["entity_id"], pin["field"]
+        settled = await read_settled(self._connection, Memory())
+        released = await self._release(
+            "(id = $2 OR (entity_id = ANY($3::uuid[]) AND field = $4 AND pinned_at < $5))",
+            pin["id"], sorted(settled.members(settled.row(row_id))), field, pin["pinned_at"],
+        )  # fmt: skip
         await self._note("pin released", f"{entity} {row_id}", {"field": field, "reason": reason})
-        await self._merge(entity, row_id)
+        await self._merge(entity, released)
         return str(pin["id"])
 
     async def _two(self, entity: str, one: str, other: str, reason: str) -> str:
@@ -248,21 +261,22 @@ class Decisions:
             uniter = Uniter(self._connection, source, None, self._policy, Memory(), settled, may_write=True)
             await uniter.unite([row])
 
-    async def _release(self, where: str, *parameters: Any) -> list[Any]:
-        found: list[Any] = await self._connection.fetch(
+    async def _release(self, where: str, *parameters: Any) -> set[str]:
+        """Returns the rows that were pinned."""
+        found = await self._connection.fetch(
             f"""
             UPDATE pin SET released_at = clock_timestamp(), released_by = $1 WHERE released_at IS NULL AND {where}
-            RETURNING entity, entity_id::text, field
+            RETURNING entity_id::text
             """,
             self._actor.name,
             *parameters,
         )
-        return found
+        return {row[0] for row in found}
 
-    async def _merge(self, entity: str, row_id: str) -> None:
-        """Merge anew the row of a pin, and the one it has become part of."""
+    async def _merge(self, entity: str, pinned: Collection[str]) -> None:
+        """Merge anew the rows of pins, and those they have become part of."""
         settled = await read_settled(self._connection, Memory())
-        rows = {row_id, settled.row(row_id)}
+        rows = {*pinned, *(settled.row(row_id) for row_id in pinned)}
         changes = await merge_rows(self._connection, entity, rows, self._policy, settled)
         await write_events(self._connection, changes, cause="pin", run_id=None)
         self.changed += len(changes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
@@ -22,6 +23,7 @@ class Pinned(NamedTuple):
 
     id: str
     value: Any
+    at: datetime
 
 
 @dataclass
@@ -52,12 +54,14 @@ class Settled:
         return own_id in self.shown or own_id in self.parts
 
     def pinned(self, row_id: str) -> Mapping[str, Pinned]:
-        """Field → what is pinned on the row or on one of its parts; the row's own pins go first."""
+        """Field → the newest pin on the row or on one of its parts."""
         if not self.pins:
             return {}
         found: dict[str, Pinned] = {}
-        for member in (*sorted(self.parts.get(row_id, ()), reverse=True), row_id):
-            found.update(self.pins.get(member, {}))
+        for member in self.members(row_id):
+            for name, pin in self.pins.get(member, {}).items():
+                if name not in found or (pin.at, pin.id) > (found[name].at, found[name].id):
+                    found[name] = pin
         return found
 
     def apart(self, one: str, other: str) -> bool:
@@ -116,10 +120,10 @@ async def _read(connection: Connection, stamp: int) -> Settled:
         refused.setdefault(second, set()).add(first)
     found.refused = refused
     pins: dict[str, dict[str, Pinned]] = {}
-    for pin_id, row_id, name, value in await connection.fetch(
-        "SELECT id::text, entity_id::text, field, value FROM pin WHERE released_at IS NULL"
+    for pin_id, row_id, name, value, at in await connection.fetch(
+        "SELECT id::text, entity_id::text, field, value, pinned_at FROM pin WHERE released_at IS NULL"
     ):
-        pins.setdefault(row_id, {})[name] = Pinned(pin_id, None if value is None else orjson.loads(value))
+        pins.setdefault(row_id, {})[name] = Pinned(pin_id, None if value is None else orjson.loads(value), at)
     found.pins = pins
     found.lapsed = frozenset(
         tuple(row) for row in await connection.fetch("SELECT source, after_s FROM lapse")

@@ -41,7 +41,7 @@ class Naive:
     edges: dict[str, Edge] = field(default_factory=dict)
     refused: set[frozenset[str]] = field(default_factory=set)
     pins: dict[str, tuple[str, str, Any]] = field(default_factory=dict)
-    """Pin → (row, field, value)."""
+    """Pin → (row, field, value), the newest last."""
     shown: dict[str, str] = field(default_factory=dict)
     born: dict[str, tuple[int, str]] = field(default_factory=dict)
     """Row → when it was first written."""
@@ -198,10 +198,28 @@ class Naive:
                         found.add((row, name))
         return found
 
+    def pin(self, pin: str, own: str, name: str, value: Any) -> None:
+        """Whatever was pinned of the same thing before is replaced."""
+        row = self.row(own)
+        for earlier, (_, field_name, _) in self._pinned(row):
+            if field_name == name:
+                del self.pins[earlier]
+        self.pins[pin] = (row, name, value)
+        self.work_out()
+
+    def release(self, pin: str) -> None:
+        """And what it was newer than."""
+        row, name, _ = self.pins[pin]
+        for earlier, (_, field_name, _) in self._pinned(self.row(row)):
+            if field_name == name:
+                del self.pins[earlier]
+            if earlier == pin:
+                break
+        self.work_out()
+
     def _pinned(self, row: str) -> list[tuple[str, tuple[str, str, Any]]]:
-        """The pins of a row, those that win last."""
-        mine = [(pin, what) for pin, what in self.pins.items() if what[0] in self.members(row)]
-        return sorted(mine, key=lambda pin: (pin[1][0] == row, [-ord(c) for c in pin[1][0]]))
+        """The pins of a row, those that win last: the newest."""
+        return [(pin, what) for pin, what in self.pins.items() if what[0] in self.members(row)]
 
     def _matches(self, own: str, source: str, values: dict[str, Any]) -> list[tuple[str, bool]]:
         code = values.get("code")

@@ -226,10 +226,7 @@ class History:
         name, value = what
         async with deciding(self.engine.pool, self.policy, Actor("ana")) as decisions:
             pin = await decisions.pin("project", own, name, value, "why", None)
-        row = self.naive.row(own)
-        self.naive.pins = {known: what for known, what in self.naive.pins.items() if what[:2] != (row, name)}
-        self.naive.pins[pin] = (row, name, value)
-        self.naive.work_out()
+        self.naive.pin(pin, own, name, value)
 
     async def _release(self, which: int) -> None:
         if not self.naive.pins:
@@ -237,8 +234,7 @@ class History:
         pin = sorted(self.naive.pins)[which % len(self.naive.pins)]
         async with deciding(self.engine.pool, self.policy, Actor("ana")) as decisions:
             await decisions.release(pin, "why")
-        del self.naive.pins[pin]
-        self.naive.work_out()
+        self.naive.release(pin)
 
     async def _order(self, which: int) -> None:
         """Another precedence, applied as a remap does: every row that several tell of is merged anew."""

@@ -204,6 +204,43 @@ async def test_a_pin_on_a_part_stays_with_the_part(engine: Engine) -> None:
     assert {row["id"]: row["priority"] for row in await present(engine)} == {one: None, two: "High"}
 
 
+@pytest.mark.parametrize("later", ["one", "two"])
+async def test_the_newest_pin_of_what_has_become_one_holds_until_it_is_taken_back(
+    engine: Engine, later: str
+) -> None:
+    """Whichever part it was set on: the other does not come back with it."""
+    one, two = await two_books(engine)
+    by_name = {"one": one, "two": two}
+    for value, name in ((7, "two" if later == "one" else "one"), (9, later)):
+        async with decide(engine) as decisions:
+            newest = await decisions.pin("project", by_name[name], "budget", value, "board", None)
+    async with decide(engine) as decisions:
+        link = await decisions.same("project", one, two, "one")
+    assert [row["budget"] for row in await present(engine)] == [9]
+    async with decide(engine) as decisions:
+        await decisions.undecided(link, "two")
+        await decisions.same("project", one, two, "one after all")
+    assert [row["budget"] for row in await present(engine)] == [9]
+    async with decide(engine) as decisions:
+        await decisions.release(newest, "over")
+    assert [row["budget"] for row in await present(engine)] == [100]
+    assert await engine.count("pin", "released_at IS NULL") == 0
+
+
+async def test_a_pin_on_the_whole_replaces_those_on_its_parts(engine: Engine) -> None:
+    one, two = await two_books(engine)
+    async with decide(engine) as decisions:
+        await decisions.pin("project", two, "budget", 7, "board", None)
+        link = await decisions.same("project", one, two, "one")
+    async with decide(engine) as decisions:
+        await decisions.pin("project", one, "budget", 9, "the board again", None)
+    assert [row["budget"] for row in await present(engine)] == [9]
+    async with decide(engine) as decisions:
+        await decisions.undecided(link, "two")
+    assert {row["id"]: row["budget"] for row in await present(engine)} == {one: 9, two: 200}
+    assert await engine.count("pin", "released_at IS NULL") == 1
+
+
 @pytest.mark.parametrize("alone", [True, False])
 async def test_what_is_waived_of_a_part_is_waived_of_the_whole(engine: Engine, alone: bool) -> None:
     """Whether the finding was waived alone, or the rule for the row; and only for as long as it is a part."""
