@@ -74,7 +74,7 @@ def main() -> None:
         sys.exit(app(standalone_mode=False))
     except Problem as problem:
         show_problem(problem)
-        sys.exit(2 if isinstance(problem, SettingsInvalid) else 1)
+        sys.exit(problem.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         err.print("stopped")
         sys.exit(130)
@@ -197,7 +197,9 @@ def sync(
 @app.command()
 def status(
     context: typer.Context,
-    most: Annotated[int, typer.Option("--findings", help="How many open findings to show.")] = 10,
+    most: Annotated[
+        int, typer.Option("--findings", min=0, max=100_000, help="How many open findings to show.")
+    ] = 10,
     as_json: AsJson = False,
 ) -> None:
     """Show every source: its last run, how fresh it is, and what waits for a person."""

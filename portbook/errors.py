@@ -17,6 +17,8 @@ class Problem(Exception):
     """
 
     code: ClassVar[str] = "PRB001"
+    exit_code: ClassVar[int] = 1
+    """Of a command that ends with it: 1 something is not fine, 2 wrong usage or configuration."""
 
     def __init__(self, message: str, *, detail: str = "", hint: str = "") -> None:
         super().__init__(message)
@@ -35,3 +37,4 @@ class SettingsInvalid(Problem):
     """The configuration cannot be used as written."""
 
     code = "CFG001"
+    exit_code = 2

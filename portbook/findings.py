@@ -32,7 +32,7 @@ _LIST = """
 SELECT f.id::text, f.code, f.severity, f.state, f.source, f.entity, f.entity_id::text, f.field, f.value, f.message,
        f.detail, f.hint, f.opened_at, coalesce(p.key, p.title) AS project, q.score::float8 AS project_score,
        o.title AS owner, o.team, w.reason AS waived_because, w.actor AS waived_by, w.expires_at AS waived_until,
-       count(*) OVER () AS total
+       count(*) OVER () AS total, count(*) FILTER (WHERE f.severity = 'error') OVER () AS errors
 FROM finding f
 LEFT JOIN project p ON p.id = f.project_id
 LEFT JOIN quality q ON q.id = p.id
@@ -73,11 +73,13 @@ def list_findings(
     found = with_register(read_config(context.obj), look, tell_sources=False)
     total = found[0]["total"] if found else 0
     if as_json:
-        shown = [{key: value for key, value in row.items() if key != "total"} for row in found]
+        shown = [
+            {key: value for key, value in row.items() if key not in ("total", "errors")} for row in found
+        ]
         print(json.dumps({"total": total, "findings": shown}, default=str))
     else:
         _show(found, total)
-    raise typer.Exit(1 if state == "open" and any(row["severity"] == "error" for row in found) else 0)
+    raise typer.Exit(1 if state == "open" and found and found[0]["errors"] else 0)
 
 
 @app.command("waive")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from datetime import date
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -18,6 +20,10 @@ DATABASE_AWAY = (
 """What asyncpg raises when the server does not answer, or will not just now."""
 
 APP_ROLE = "portbook_app"
+
+_INT4 = struct.Struct(">i")
+_DAY_ZERO = date(2000, 1, 1).toordinal()
+"""What PostgreSQL counts dates from."""
 
 # asyncpg ships no types; the names say which of its objects is meant.
 Pool: TypeAlias = Any
@@ -73,13 +79,30 @@ async def _as_it_is(connection: Connection) -> None:
     """Instead of asyncpg's RESET ALL."""
 
 
+async def _plain_dates(connection: Connection) -> None:
+    """asyncpg sends the last day there is, with which many tools say that there is no end, as `infinity`."""
+    await connection.set_type_codec(
+        "date", schema="pg_catalog", encoder=_days, decoder=_date, format="binary"
+    )
+
+
+def _days(value: date) -> bytes:
+    return _INT4.pack(value.toordinal() - _DAY_ZERO)
+
+
+def _date(value: bytes) -> date:
+    return date.fromordinal(min(max(_INT4.unpack(value)[0] + _DAY_ZERO, 1), date.max.toordinal()))
+
+
 async def _bytes_codec(connection: Connection) -> None:
+    await _plain_dates(connection)
     await connection.set_type_codec(
         "json", schema="pg_catalog", encoder=bytes, decoder=bytes, format="binary"
     )
 
 
 async def _codecs(connection: Connection) -> None:
+    await _plain_dates(connection)
     # JSON travels as text both ways: what PostgreSQL builds is passed through, what we build is built once.
     for kind in ("json", "jsonb"):
         await connection.set_type_codec(

@@ -41,6 +41,7 @@ class QueryInvalid(Problem):
     """The query cannot be understood or is not allowed; `position` counts characters from 0 in `text`."""
 
     code = "QRY001"
+    exit_code = 2
 
     def __init__(
         self,

@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
 import asyncpg
 import xlsxwriter
+from xlsxwriter.exceptions import FileCreateError
 
 from register.catalog import Kind
 from register.db import DATABASE_AWAY, Connection
@@ -25,6 +27,8 @@ SHEET_ROWS = 1_048_576
 """What a sheet of Excel holds, its heading included (Microsoft: Excel specifications and limits)."""
 CELL = 32_767
 """Characters that a cell holds (the same page), one beyond U+FFFF counting twice, as in UTF-16."""
+_ROUNDED_FROM = 10**15
+"""Numbers have 15 digits (the same page): with more of them before the point, one is kept whole as text."""
 _MARK = " … [cut: {:,} of {:,} characters are not here]"
 _MARK_ROOM = 64
 _WIDTHS = {Kind.DATE: 12, Kind.INSTANT: 18, Kind.NUMBER: 12, Kind.INTEGER: 10, Kind.BOOLEAN: 8, Kind.ID: 38}
@@ -41,7 +45,7 @@ class Writer(Protocol):
 async def write_file(connection: Connection, export: Export, format_name: str, path: Path, title: str) -> int:
     """Write the list to `path`; returns how many rows it has. Runs inside a transaction of its own.
 
-    Raises QueryInvalid, FormatMissing or ExportFailed.
+    Raises QueryInvalid, FormatMissing or ExportFailed; OSError where the file cannot be written.
     """
     written = 0
     try:
@@ -56,6 +60,8 @@ async def write_file(connection: Connection, export: Export, format_name: str, p
         finally:
             # A workbook is put together and compressed here.
             await asyncio.to_thread(writer.close)
+    except FileCreateError as error:
+        raise error.args[0] from None
     except asyncpg.DataError as error:
         raise QueryInvalid(f"the database refuses a value: {error}") from None
     except (asyncpg.QueryCanceledError, *DATABASE_AWAY) as error:
@@ -135,9 +141,8 @@ class Workbook:
             case bool():
                 self._sheet.write_boolean(row, at, value)
             case int() | float() | Decimal():
-                # Excel holds 15 digits: a longer number is kept whole as text.
-                if len(str(value).lstrip("-").replace(".", "")) <= 15:
-                    self._sheet.write_number(row, at, float(value))
+                if isfinite(number := float(value)) and abs(number) < _ROUNDED_FROM:
+                    self._sheet.write_number(row, at, number)
                 else:
                     self._sheet.write_string(row, at, str(value))
             case date() if value.year >= 1900:

@@ -59,9 +59,9 @@ def test_every_value_of_the_demo_explains_itself(shell: Shell) -> None:
     told = json.loads(shell.run("explain", "projects", "PAY", "--json").stdout)["data"]
     assert told["fields"]["budget"]["winner"]["source"] == "pmo"
     wrong = shell.run("explain", "projects", "PAY", "--field", "budgt")
-    assert wrong.returncode == 1
+    assert wrong.returncode == 2
     assert "`budget`" in wrong.stderr
-    assert shell.run("explain", "project", "PAY").returncode == 1
+    assert shell.run("explain", "project", "PAY").returncode == 2
 
 
 def told_by_several(client: httpx.Client) -> None:

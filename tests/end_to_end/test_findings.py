@@ -166,6 +166,19 @@ def test_the_command_line_lists_by_who_can_mend_and_waives(
     found = json.loads(shown)
     assert (found["total"], {row["code"] for row in found["findings"]}) == (2, {"DQ-WORK-DATES"})
     assert run("--team", "Nobody")[:2] == (0, "")
+    seen = [("drive", "warning", "Slow"), ("wiki", "error", "No answer")]
+    insert(
+        register_url,
+        "finding",
+        [
+            {"id": uuid4(), "code": "SYN001", "source": source, "severity": severity, "message": message}
+            for source, severity, message in seen
+        ],
+    )
+    assert run("--code", "SYN001", "--source", "drive")[0] == 0
+    code, shown, _ = run("--code", "SYN001", "--limit", "1")
+    assert "No answer" not in shown
+    assert code == 1, "an error that is not shown is an error"
     _, waiver, told = run(
         *("waive", "dq-work-dates", "--until", "2099-12-31", "--reason", "re-planning"),
         *("--entity", "work_item", "--key", "PAY-2"),

@@ -122,6 +122,35 @@ def test_a_filter_finds_its_rows(api: httpx.Client) -> None:
         assert found == keys, text
 
 
+def test_the_last_day_there_is_compares_like_any_other(gateway: RunningGateway) -> None:
+    # Many tools write it where there is no end.
+    rows = [{"id": PAY, "key": "PAY"}, {"id": WEB, "key": "WEB", "finish_planned_on": date(2026, 12, 31)}]
+    insert(gateway.database_url, "project", rows)
+    execute(gateway.database_url, "UPDATE project SET finish_planned_on = '9999-12-31' WHERE key = 'PAY'")
+    with gateway.client() as client:
+
+        def keys(address: str, **asked: str | int) -> list[str]:
+            answer = client.get(address, params=asked)
+            assert answer.status_code == 200, answer.text
+            body = answer.json()
+            return [row.get("key") or row["Key"] for row in body.get("data", body.get("value"))]
+
+        field = "finish_planned_on"
+        for text, expected in {
+            f"{field} = '9999-12-31'": ["PAY"],
+            f"{field} >= '9999-12-31'": ["PAY"],
+            f"{field} < '9999-12-31'": ["WEB"],
+            f"{field} != '9999-12-31'": ["WEB"],
+            f"{field} IN ('9999-12-31', '2026-12-31')": ["PAY", "WEB"],
+        }.items():
+            assert keys("/api/v1/projects", filter=text, order="key") == expected, text
+        odata = {"$filter": "FinishPlannedOn eq 9999-12-31", "$select": "Key"}
+        assert keys("/odata/v4/Projects", **odata) == ["PAY"]
+        page = client.get("/api/v1/projects", params={"order": f"-{field}", "limit": 1, "fields": "key"})
+        assert page.json()["data"] == [{"key": "PAY"}]
+        assert client.get(page.links["next"]["url"]).json()["data"] == [{"key": "WEB"}]
+
+
 def test_values_in_the_address_are_shorthand_for_equality(api: httpx.Client) -> None:
     assert len(get(api, "work_items", status="todo,done")["data"]) == 6
     assert len(get(api, "work_items", **{"status": "todo", "project.key": "PAY"})["data"]) == 3

@@ -103,6 +103,17 @@ def test_a_workbook_has_days_and_instants_before_1900_as_text(
     assert rows[3] == ("W-2", datetime(2026, 1, 3), datetime(1900, 2, 28, 23))
 
 
+def test_a_workbook_has_as_numbers_what_excel_can_add_up(api: httpx.Client, gateway: RunningGateway) -> None:
+    """Excel rounds to 15 digits: of a fraction that is nothing, of an order number it is another order."""
+    for key, budget in (("PAY", "100.0/3"), ("WEB", "1234567890123456789")):
+        execute(gateway.database_url, f"UPDATE project SET budget = {budget} WHERE key = '{key}'")
+    response = api.get("/api/v1/projects", params={"format": "xlsx", "fields": "budget", "order": "budget"})
+    cells = openpyxl.load_workbook(io.BytesIO(response.content))["projects"]["A"][1:]
+    assert [cell.data_type for cell in cells] == ["n", "s"]
+    assert cells[0].value == pytest.approx(100 / 3)
+    assert cells[1].value == "1234567890123456789"
+
+
 @pytest.mark.parametrize("text", ["x" * 32_768, "😀" * 16_384], ids=["letters", "pairs"])
 def test_a_workbook_says_what_no_cell_holds(api: httpx.Client, gateway: RunningGateway, text: str) -> None:
     """Excel counts a character beyond the first 65,536 twice, and refuses a file whose cells hold too much."""

@@ -77,13 +77,17 @@ def test_a_table_shows_the_first_rows_and_a_file_all_of_them(portbook: Run, tmp_
 
 def test_a_question_that_is_wrong_says_what_was_meant(portbook: Run, tmp_path: Path) -> None:
     wrong = portbook("query", "projects", "--filter", "titel = 'x'")
-    assert wrong.returncode == 1
+    assert wrong.returncode == 2
     assert "QRY002" in wrong.stderr
     assert "title" in wrong.stderr
     assert portbook("query", "projects", "--format", "pdf").returncode == 2
-    nowhere = portbook("query", "projects", "--format", "csv", "--output", str(tmp_path / "no" / "x.csv"))
-    assert nowhere.returncode == 2
-    assert "cannot be written" in nowhere.stderr
+    for form in ("csv", "json", "xlsx"):
+        output = str(tmp_path / "no" / f"x.{form}")
+        nowhere = portbook("query", "projects", "--format", form, "--output", output)
+        assert nowhere.returncode == 2, form
+        assert f"x.{form} cannot be written: No such file" in nowhere.stderr
+    for most in ("-1", "99999999999999999999"):
+        assert portbook("status", "--findings", most).returncode == 2
 
 
 def test_a_key_may_be_restricted_and_may_end(portbook: Run) -> None:
