@@ -31,6 +31,12 @@ _LINK_KINDS = {0: "FF", 1: "FS", 2: "SF", 3: "SS"}
 _PEOPLE = (2, 3)
 """Resource types that are somebody: contact and user. Others are generic, equipment, accounts, crews, pools."""
 
+_HOURS = {
+    "work_hours": "msdyn_effort",
+    "actual_hours": "msdyn_effortcompleted",
+    "remaining_hours": "msdyn_effortremaining",
+}
+
 
 class Around:
     """What records need to know of rows in other tables."""
@@ -105,12 +111,15 @@ def _task(row: dict[str, Any], around: Around) -> dict[str, Any]:
     top = row.get("msdyn_outlinelevel") == 0 and row.get("_msdyn_parenttask_value") is None
     milestone = row.get("msdyn_ismilestone") is True and not top
     done = finish_on if percent == 100 else None
+    summary = row.get("msdyn_summary") is True
+    # A summary's hours are those of the tasks below it: added up they would count twice.
+    hours = {} if summary else {ours: row.get(theirs) for ours, theirs in _HOURS.items()}
     return {
         # What hangs on that one hangs on the project.
         "parent": row.get("_msdyn_parenttask_value") if row.get("msdyn_outlinelevel") != 1 else None,
         "milestone": milestone,
         "work_item": not milestone and not top,
-        "type": "summary" if row.get("msdyn_summary") is True else "task",
+        "type": "summary" if summary else "task",
         "status": milestone_status(percent, done, active=active)
         if milestone
         else task_status(percent, None, done, active=active),
@@ -119,6 +128,7 @@ def _task(row: dict[str, Any], around: Around) -> dict[str, Any]:
         "finish_on": finish_on,
         "priority": _priority(row.get("msdyn_priority")),
         "bucket": around.buckets.get(str(row.get("_msdyn_projectbucket_value"))),
+        **hours,
     }
 
 

@@ -48,6 +48,7 @@ async def totals(engine: Engine) -> dict[str, Any]:
         "by_status": dict(Counter(item["status"] for item in items)),
         "by_type": dict(Counter(item["type"] for item in items)),
         "hours": sum(item["estimate_hours"] or 0 for item in items),
+        "hours_done": sum(item["spent_hours"] or 0 for item in items),
         "hours_left": sum(item["remaining_hours"] or 0 for item in items),
         "links": dict(Counter(link["kind"] for link in links)),
         "lag_days": round(sum(link["lag_days"] for link in links), 4),
@@ -73,7 +74,7 @@ async def test_full_quiet_changed_and_complete_runs_agree_with_the_tool(
     assert await totals(engine) == fake.world.totals()
 
     tasks = list(fake.world.table("msdyn_projecttask").rows)
-    for task in tasks[::17]:
+    for task in tasks[1::17]:
         fake.world.edit(task, msdyn_progress=1, msdyn_effortremaining=0.0)
     fake.world.delete(tasks[33])
     fake.world.delete(next(iter(fake.world.table("msdyn_projecttaskdependency").rows)))
@@ -142,3 +143,19 @@ async def test_rows_lead_to_one_another(engine: Engine, fake: FakeDataverse) -> 
     roles = {one["role"]: one for one in rows["assignment"].values()}
     assert roles["Electrician"]["work_item_id"] is None
     assert (roles[None]["work_item_id"], roles[None]["planned_hours"]) == (item["id"], 40)
+
+
+async def test_hours_of_a_summary_are_counted_once(engine: Engine, fake: FakeDataverse) -> None:
+    world = fake.world
+    project = world.add_project("Alpha")
+    phase = world.add_task(project, "Phase 1", msdyn_summary=True)
+    for name in "ab":
+        world.add_task(
+            project, name, effort=40, progress=0.25, msdyn_outlinelevel=2, _msdyn_parenttask_value=phase
+        )
+    assert world.find(phase)["msdyn_effort"] == 80
+    await add(engine, fake)
+    assert (await engine.sync("plans", "full"))["state"] == "succeeded"
+    found = await totals(engine)
+    assert (found["hours"], found["hours_done"], found["hours_left"]) == (80, 20, 60)
+    assert (await engine.rows("work_item"))[phase]["estimate_hours"] is None

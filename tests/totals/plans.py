@@ -131,7 +131,8 @@ class _Premium:
 
     def edit(self, rng: random.Random, count: int) -> None:
         world = self.fake.world
-        for task in rng.sample(sorted(world.table("msdyn_projecttask").rows), count):
+        tasks = world.table("msdyn_projecttask").rows
+        for task in rng.sample(sorted(k for k, row in tasks.items() if not row["msdyn_summary"]), count):
             hours, progress = float(rng.randrange(60)), rng.choice((0, 0.5, 1))
             world.edit(
                 task, msdyn_progress=progress, msdyn_effort=hours, msdyn_effortcompleted=hours * progress,
@@ -140,7 +141,7 @@ class _Premium:
         links = sorted(world.table("msdyn_projecttaskdependency").rows)
         world.edit(links[0], msdyn_projecttaskdependencylinktype=2, msdyn_projecttaskdependencylinklag=-3600)
         world.delete(links[1])
-        first, second = list(world.table("msdyn_projecttask").rows)[:2]
+        first, second = list(tasks)[:2]
         world.link(second, first, kind="FF", lag_days=3)
 
     def delete(self, rng: random.Random, count: int) -> None:
@@ -161,7 +162,7 @@ class _Premium:
             "types": {(kind, kind): count for kind, count in found["by_type"].items()},
             "statuses": found["by_status"],
             "milestones": world.milestone_totals(),
-            "hours": [found["hours"], sum(row["msdyn_effortcompleted"] for row in work), found["hours_left"]],
+            "hours": [found["hours"], found["hours_done"], found["hours_left"]],
             "parents": sum(row["_msdyn_parenttask_value"] is not None for row in work),
             "links": {kind: list(held) for kind, held in world.link_totals().items()},
             "assignments": [found["assignments"], found["assigned_hours"]],

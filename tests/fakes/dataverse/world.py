@@ -26,6 +26,7 @@ SETS = {
     "msdyn_projectteam": ("msdyn_projectteams", "msdyn_projectteamid"),
     "msdyn_resourceassignment": ("msdyn_resourceassignments", "msdyn_resourceassignmentid"),
 }
+EFFORTS = ("msdyn_effort", "msdyn_effortcompleted", "msdyn_effortremaining")
 LINKS = {"FF": 0, "FS": 1, "SF": 2, "SS": 3}
 _COMMON: dict[str, str] = {
     "createdon": "DateTime",
@@ -201,6 +202,8 @@ class World:
     def edit(self, key: str, /, **values: Any) -> None:
         with self.lock:
             row = self.find(key)
+            if is_task := "_msdyn_parenttask_value" in row:
+                self._roll_up(row, -1)
             self.version += 1
             self.now += timedelta(seconds=1)
             row |= {
@@ -208,6 +211,8 @@ class World:
                 "versionnumber": self.version,
                 **values,
             }
+            if is_task:
+                self._roll_up(row, 1)
 
     def find(self, key: str) -> Row:
         return next(table.rows[key] for table in self.tables.values() if key in table.rows)
@@ -230,8 +235,10 @@ class World:
                     )
                 ]
                 for child in hanging:
-                    table.rows.pop(child)
+                    row = table.rows.pop(child)
                     self.version += 1
+                    if table.name == "msdyn_projecttask":
+                        self._roll_up(row, -1)
                     table.deleted[child] = self.version
 
     def expire_feeds(self) -> None:
@@ -268,8 +275,11 @@ class World:
         return self.insert("msdyn_project", **{**values, **more})
 
     def add_task(
-        self, project: str, subject: str, *, effort: float = 8, progress: float = 0, **more: Any
+        self, project: str, subject: str, *, effort: float | None = None, progress: float = 0, **more: Any
     ) -> str:
+        """Without a word about it, a task has 8 hours and a summary those of the tasks below it."""
+        if effort is None:
+            effort = 0 if more.get("msdyn_summary") else 8
         values: Row = {
             "msdyn_subject": subject,
             "_msdyn_project_value": project,
@@ -288,7 +298,20 @@ class World:
             "msdyn_ismanual": False,
             "msdyn_summary": False,
         }
-        return self.insert("msdyn_projecttask", **{**values, **more})
+        key = self.insert("msdyn_projecttask", **{**values, **more})
+        self._roll_up(self.find(key), 1)
+        return key
+
+    def _roll_up(self, task: Row, sign: int) -> None:
+        """Add the task's effort to every summary above it, or take it away: theirs is the sum of what is below, as the
+        vendor's service has it."""
+        tasks = self.table("msdyn_projecttask").rows
+        parent = tasks.get(str(task["_msdyn_parenttask_value"]))
+        while parent is not None:
+            for name in EFFORTS:
+                parent[name] = (parent[name] or 0) + sign * (task[name] or 0)
+            parent["versionnumber"] = self.version
+            parent = tasks.get(str(parent["_msdyn_parenttask_value"]))
 
     def link(self, before: str, after: str, *, kind: str = "FS", lag_days: float = 0) -> str:
         project = self.find(before)["_msdyn_project_value"]
@@ -356,7 +379,7 @@ class World:
                 task = self.add_task(
                     project,
                     f"Task {made + number}",
-                    effort=float(number % 40),
+                    effort=None if summary else float(number % 40),
                     progress=(0, 0.25, 1)[number % 3],
                     msdyn_ismilestone=number % 20 == 19,
                     msdyn_summary=summary,
@@ -380,6 +403,8 @@ class World:
             row for row in self.table("msdyn_projecttask").rows.values() if row["msdyn_outlinelevel"] != 0
         ]
         work = [row for row in tasks if not row["msdyn_ismilestone"]]
+        # A summary's effort is that of the tasks below it: added up it would count twice.
+        leaves = [row for row in work if not row["msdyn_summary"]]
 
         def status(row: Row) -> str:
             if row["statecode"] == 1:
@@ -399,8 +424,9 @@ class World:
             "milestones": len(tasks) - len(work),
             "by_status": dict(Counter(status(row) for row in work)),
             "by_type": dict(Counter("summary" if row["msdyn_summary"] else "task" for row in work)),
-            "hours": sum(row["msdyn_effort"] or 0 for row in work),
-            "hours_left": sum(row["msdyn_effortremaining"] or 0 for row in work),
+            "hours": sum(row["msdyn_effort"] or 0 for row in leaves),
+            "hours_done": sum(row["msdyn_effortcompleted"] or 0 for row in leaves),
+            "hours_left": sum(row["msdyn_effortremaining"] or 0 for row in leaves),
             "links": dict(Counter(names[row["msdyn_projecttaskdependencylinktype"]] for row in links)),
             "lag_days": round(
                 sum(
