@@ -56,6 +56,10 @@ def _now(builder: Builder) -> str:
     return builder.instant or "now()"
 
 
+def _today(builder: Builder) -> str:
+    return f"({_now(builder)} AT TIME ZONE 'UTC')::date"
+
+
 def _portfolio_summary(builder: Builder) -> str:
     table, visible = _read(builder, "project", "p")
     programme = _joined(builder, "programme", "g", "g.id = p.programme_id")
@@ -96,13 +100,21 @@ def _milestone_variance(builder: Builder) -> str:
     project = _joined(builder, "project", "p", "p.id = m.project_id")
     programme = _joined(builder, "programme", "g", "g.id = p.programme_id")
     expected = "coalesce(m.actual_on, m.forecast_on, m.planned_on)"
+    # Tools that know no day on which a milestone was reached still say that it was.
+    reached = "(m.actual_on IS NOT NULL OR m.status = 'done')"
+    # What has not come by today cannot come before today, whatever its plan still says.
+    counted = f"CASE WHEN {reached} THEN {expected} ELSE greatest({expected}, {_today(builder)}) END"
+    against = (
+        f"CASE WHEN m.status = 'cancelled' OR {expected} IS NULL THEN NULL ELSE {counted} END - m.baseline_on"
+    )
     return (
         "SELECT m.id, m.key, m.title, m.kind, m.status, m.project_id, p.key AS project_key, p.title AS project_title, "
         "p.programme_id, g.key AS programme_key, m.baseline_on, m.planned_on, m.forecast_on, m.actual_on, "
-        f"{expected} AS expected_on, m.slip_days, ({expected} - m.baseline_on)::int8 AS days_late, "
-        f"CASE WHEN m.baseline_on IS NULL THEN 'no_baseline' WHEN {expected} IS NULL THEN 'no_date' "
-        f"WHEN {expected} > m.baseline_on THEN 'late' WHEN {expected} < m.baseline_on THEN 'early' ELSE 'on_time' "
-        f"END AS variance FROM {table} m {project} {programme} WHERE {visible}"
+        f"{expected} AS expected_on, m.slip_days, d.late::int8 AS days_late, "
+        "CASE WHEN m.status = 'cancelled' THEN 'cancelled' WHEN m.baseline_on IS NULL THEN 'no_baseline' "
+        "WHEN d.late IS NULL THEN 'no_date' WHEN d.late > 0 THEN 'late' WHEN d.late < 0 THEN 'early' ELSE 'on_time' "
+        f"END AS variance FROM {table} m {project} {programme} CROSS JOIN LATERAL (SELECT {against} AS late) d "
+        f"WHERE {visible}"
     )
 
 
@@ -110,7 +122,7 @@ def _project_snapshots(builder: Builder) -> str:
     entity = catalog()["project"]
     versions = every_version("project")
     now = _now(builder)
-    today = f"({now} AT TIME ZONE 'UTC')::date"
+    today = _today(builder)
     where = " AND ".join(
         [
             *shown_at("v", f"least({end_of('s.day')}, {now})"),
@@ -289,8 +301,12 @@ def views() -> Mapping[str, Entity]:
                 "actual_on": (_D, "As it came."),
                 "expected_on": (_D, "As it came, else as forecast, else as planned."),
                 "slip_days": (_I, "Working days against the baseline."),
-                "days_late": (_I, "Calendar days from the baseline to the expected day."),
-                "variance": (_T, "late, early, on_time, no_baseline or no_date."),
+                "days_late": (
+                    _I,
+                    "Calendar days from the baseline to the expected day, or to today (UTC) where that has gone by and "
+                    "the milestone is not reached; empty for cancelled ones.",
+                ),
+                "variance": (_T, "late, early, on_time, cancelled, no_baseline or no_date."),
             },
             ordered=(("project_key", False), ("expected_on", False)),
         ),

@@ -107,7 +107,7 @@ def fill(url: str) -> None:
         "milestone",
         [
             {"id": UUID(int=401), "key": "M-1", "project_id": PAY, "baseline_on": date(2026, 3, 1), "forecast_on": date(2026, 3, 15), "slip_days": 10},
-            {"id": UUID(int=402), "key": "M-2", "project_id": PAY, "baseline_on": date(2026, 4, 1), "planned_on": date(2026, 4, 1), "slip_days": 0},
+            {"id": UUID(int=402), "key": "M-2", "project_id": PAY, "baseline_on": date(2026, 4, 1), "planned_on": date(2026, 4, 1), "actual_on": date(2026, 4, 1), "slip_days": 0},
             {"id": UUID(int=403), "key": "M-3", "project_id": WEB, "planned_on": date(2026, 5, 1)},
         ],
     )  # fmt: skip

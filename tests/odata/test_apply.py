@@ -102,10 +102,44 @@ def test_summaries_are_what_they_say(service: Service) -> None:
         (2, 5, 10, 1, 1000),
         (1, 5, 5, 1, 1000),
     ]
-    variance = service.get("MilestoneVariance?$select=Key,DaysLate,Variance,ExpectedOn&$orderby=Key")["value"]
-    assert [tuple(row.values()) for row in variance] == [
-        ("M-1", 14, "late", "2026-03-15"), ("M-2", 0, "on_time", "2026-04-01"), ("M-3", None, "no_baseline", "2026-05-01"),
-    ]  # fmt: skip
+
+
+def test_a_milestone_is_late_from_its_day_until_it_is_reached(own: Service) -> None:
+    today = datetime.now(UTC).date()
+
+    def day(ahead: int) -> date:
+        return today + timedelta(days=ahead)
+
+    wanted = {
+        # key: (status, baseline, planned, forecast, actual) → (days late, variance, expected)
+        "overdue": (("planned", -9, -9, None, None), (9, "late", -9)),
+        "overdue, was to be early": (("at_risk", 5, -9, None, None), (-5, "early", -9)),
+        "ahead": (("planned", 5, 5, None, None), (0, "on_time", 5)),
+        "slipping": (("planned", 5, 5, 12, None), (7, "late", 12)),
+        "reached early": (("done", -9, -9, None, -12), (-3, "early", -12)),
+        "reached, nobody says when": (("done", -9, -9, None, None), (0, "on_time", -9)),
+        "missed": (("missed", -9, -9, None, None), (9, "late", -9)),
+        "cancelled": (("cancelled", -9, 50, None, None), (None, "cancelled", 50)),
+        "no baseline": (("planned", None, -9, None, None), (None, "no_baseline", -9)),
+        "no date": (("planned", -9, None, None, None), (None, "no_date", None)),
+    }
+    names = ("baseline_on", "planned_on", "forecast_on", "actual_on")
+    insert(
+        own.gateway.database_url,
+        "milestone",
+        [
+            {"id": UUID(int=800 + n), "key": key, "status": status}
+            | {name: day(ahead) for name, ahead in zip(names, days, strict=True) if ahead is not None}
+            for n, (key, ((status, *days), _)) in enumerate(wanted.items())
+        ],
+    )
+    rows = own.get("MilestoneVariance?$select=Key,DaysLate,Variance,ExpectedOn&$filter=ProjectId eq null")[
+        "value"
+    ]
+    assert {row["Key"]: (row["DaysLate"], row["Variance"], row["ExpectedOn"]) for row in rows} == {
+        key: (late, word, None if ahead is None else day(ahead).isoformat())
+        for key, (_, (late, word, ahead)) in wanted.items()
+    }
 
 
 def test_views_look_back_and_snapshots_tell_of_every_day(own: Service) -> None:
