@@ -61,10 +61,12 @@ _WEEKDAY_NAMES = frozenset(_WEEKDAYS.split())
 
 def iso_date(value: Any, locale: Locale) -> str | None:
     """A date as written: a time or zone behind it is left away, never used to shift the day."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 20_000 <= value <= 80_000:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
         # A date cell formatted as a number: Excel's day count. (The 1900 system is correct from 1 March 1900 on.)
         first = date(1904, 1, 1) if locale.date1904 else date(1899, 12, 30)
-        return (first + timedelta(days=int(value))).isoformat()
+        # Beyond, people write but one day, which stands for "no end".
+        if 20_000 <= value <= 80_000 or value == (date.max - first).days:
+            return (first + timedelta(days=int(value))).isoformat()
     if type(value) is not str:
         raise ValueError(f"{kind_of(value)} is not a date")
     if _PLAIN_DATE.fullmatch(value):

@@ -182,19 +182,23 @@ _HOURS_AND_MINUTES = re.compile(
     r"|(?P<only_minutes>[\d.,]+)\s*(?:m|mins?|minutes?)",
     re.I,
 )
+_CLOCK = re.compile(r"(?P<hours>\d+):(?P<minutes>[0-5]\d)(?::(?P<seconds>[0-5]\d))?", re.ASCII)
 
 
 def hours(value: Any, locale: Locale) -> int | float | None:
-    """Hours: a number, or text with units, as `2h 30m`. Days are refused, since how long they are is not said."""
+    """Hours: a number, or text with units as `2h 30m`, or as a clock shows them, `2:30`. Days are refused, since how
+    long they are is not said."""
     if type(value) is not str:
         return number(value, locale)
+    if clock := _CLOCK.fullmatch(value.strip()):
+        seconds = int(clock["seconds"] or 0)
+        return _neat(int(clock["hours"]) + int(clock["minutes"]) / 60 + seconds / 3600)
     found = _HOURS_AND_MINUTES.fullmatch(value.strip())
     if not found:
         return number(value, locale)
     whole = number(found["hours"] or "0", locale) or 0
     minutes = number(found["minutes"] or found["only_minutes"] or "0", locale) or 0
-    total = whole + minutes / 60
-    return int(total) if float(total).is_integer() else round(total, 4)
+    return _neat(whole + minutes / 60)
 
 
 def seconds(value: Any, locale: Locale) -> int | float | None:
@@ -202,5 +206,8 @@ def seconds(value: Any, locale: Locale) -> int | float | None:
     found = number(value, locale)
     if found is None:
         return None
-    hours = found / 3600
-    return int(hours) if hours.is_integer() else round(hours, 4)
+    return _neat(found / 3600)
+
+
+def _neat(hours: float) -> int | float:
+    return int(hours) if float(hours).is_integer() else round(hours, 4)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import xlsxwriter
 
 from adapters.spreadsheet import SpreadsheetAdapter
 from adapters.spreadsheet.layout import STANDARD_SHEETS
@@ -127,6 +128,40 @@ async def test_an_unknown_status_word_leaves_the_field_empty_and_is_a_finding(
 def test_every_standard_sheet_has_a_rule_and_every_rule_a_sheet(mapping: MappingSet) -> None:
     assert {rule.stream for rule in mapping.rules} == set(STANDARD_SHEETS.values())
     assert all(rule.stream == rule.into for rule in mapping.rules)
+
+
+@pytest.mark.parametrize(
+    ("format_", "held", "hours"),
+    [
+        ("h:mm", 7.75 / 24, 7.75), ("hh:mm:ss", 7.5125 / 24, 7.5125), ("h:mm", 0, 0), ("[h]:mm", 30 / 24, 30),
+        ("@", "7:45", 7.75), ("@", "120:30", 120.5), ("@", "7:75", None),
+    ],
+)  # fmt: skip
+async def test_hours_of_a_timesheet_are_read_as_clocks_show_them(
+    tmp_path: Path, mapping: MappingSet, format_: str, held: float | str, hours: float | None
+) -> None:
+    with xlsxwriter.Workbook(str(tmp_path / "b.xlsx")) as book:
+        sheet = book.add_worksheet("Timesheet")
+        sheet.write_row(0, 0, ["Person", "Date", "Hours", "Task"])
+        sheet.write_row(1, 0, ["Ana", "2026-01-05", None, "t1"])
+        sheet.write(1, 2, held, book.add_format({"num_format": format_}))
+    ((_, made),) = (await mapped(tmp_path, mapping))["time_entry"]
+    assert made.rows[0].values.get("hours") == hours
+    assert [rule.name for _, rule, _ in made.problems] == ([] if hours is not None else ["hours"])
+
+
+@pytest.mark.parametrize("date1904", [False, True])
+async def test_the_last_day_there_is_stands_for_no_end_with_and_without_a_format(
+    tmp_path: Path, mapping: MappingSet, date1904: bool
+) -> None:
+    with xlsxwriter.Workbook(str(tmp_path / "b.xlsx"), {"date_1904": date1904}) as book:
+        sheet = book.add_worksheet("Actions")
+        sheet.write_row(0, 0, ["ID", "Title", "Due date"])
+        for row, format_ in enumerate(("yyyy-mm-dd", "General"), 1):
+            sheet.write_row(row, 0, [str(row), "Run"])
+            sheet.write_datetime(row, 2, dt.datetime(9999, 12, 31), book.add_format({"num_format": format_}))
+    found = (await mapped(tmp_path, mapping))["action"]
+    assert [made.rows[0].values["due_on"] for _, made in found] == ["9999-12-31", "9999-12-31"]
 
 
 @pytest.mark.parametrize(("date1904", "serial"), [(False, 45869), (True, 45869 - 1462)])

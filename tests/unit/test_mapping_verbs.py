@@ -282,7 +282,7 @@ def test_numbers_are_read_as_people_write_them(verb: str, written: Any, locale: 
         ("number", "1 234 567 8"), ("number", "."), ("integer", "5k"),
         ("money", "12 EUR 13 EUR"), ("money", "EUR 500 USD 600"), ("money", "12 EUR 13"), ("money", "$5 EUR"),
         ("money", "EUR 5 EUR"), ("money", "12€50"), ("money", "TBC 500"), ("money", "500 - 600 EUR"),
-        ("hours", "1d"), ("hours", "2w 3d"), ("hours", "30k"), ("hours", "1:30"), ("hours", "2h 3h"), ("hours", "h"),
+        ("hours", "1d"), ("hours", "2w 3d"), ("hours", "30k"), ("hours", "1:75"), ("hours", "1:30 pm"), ("hours", "2h 3h"), ("hours", "h"),
         ("money", "€ 1.250"), ("money", "1,250"), ("scale5", "2-3"), ("scale5", "3 4"), ("scale5", "-3"),
         ("money", "about 500"), ("integer", 1.5), ("integer", 2**31), ("integer", "-2147483649"), ("scale5", 6),
         ("scale5", "0"), ("scale5", "extreme"), ("percent", "half"), ("percent", "0.5"), ("percent", "1"), ("percent", "-1"), ("boolean", "maybe"), ("boolean", None),
