@@ -46,6 +46,8 @@ class FieldDef:
     choices: tuple[str, ...] = ()
     ref: str | None = None
     """The entity that an id, or a list of ids, points to."""
+    money: bool = False
+    """Whether it is an amount in the row's `currency`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +202,7 @@ def _fields(model: type[SQLModel]) -> dict[str, FieldDef]:
             description=model.model_fields[column.name].description or "",
             choices=tuple(extra.get("choices", ())),
             ref=extra.get("ref"),
+            money=bool(extra.get("money")),
         )
     return found
 

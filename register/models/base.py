@@ -52,8 +52,13 @@ def at(description: str, **column: Any) -> Any:
 
 
 def number(description: str) -> Any:
-    """A decimal number of any size: money, hours, points, percent."""
+    """A decimal number of any size: hours, points, percent."""
     return _field(Numeric, description)
+
+
+def money(description: str) -> Any:
+    """An amount of money, in the `currency` of the same row."""
+    return _field(Numeric, description, money=True)
 
 
 def whole(description: str, **column: Any) -> Any:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from register.models.base import RAG, Envelope, document, number, on, ref, texts, whole, words
+from register.models.base import RAG, Envelope, document, money, number, on, ref, texts, whole, words
 
 
 class Risk(Envelope, table=True):
@@ -29,7 +29,7 @@ class Risk(Envelope, table=True):
     proximity: str | None = words("How soon it could strike.")
     response: str | None = words("What is done about it.")
     owner_id: UUID | None = ref("person", "Risk owner.", reverse="owned_risks")
-    cost_impact: Decimal | None = number("What it would cost, in `currency`.")
+    cost_impact: Decimal | None = money("What it would cost, in `currency`.")
     currency: str | None = words("ISO 4217 code.")
     parent_id: UUID | None = ref("risk", "The wider risk it is part of.", reverse="children")
     shared_cause: str | None = words("Risks with the same word here share a cause and are counted once.")
@@ -87,7 +87,7 @@ class ChangeRequest(Envelope, table=True):
     project_id: UUID | None = ref("project", "The project concerned.", reverse="change_requests")
     reason: str | None = words("Why it is asked for.")
     impact_text: str | None = words("What it would change in scope, time, cost, quality.")
-    cost_impact: Decimal | None = number("What it would cost, in `currency`.")
+    cost_impact: Decimal | None = money("What it would cost, in `currency`.")
     currency: str | None = words("ISO 4217 code.")
     days_impact: int | None = whole("Working days it would move the finish.")
     requested_by_id: UUID | None = ref("person", "Who asks.")
@@ -222,7 +222,7 @@ class CostLine(Envelope, table=True):
     category: str | None = words("Cost category: staff, licences, capital …")
     period_start_on: date | None = on("First day of the period.")
     period_finish_on: date | None = on("Last day of the period.")
-    amount: Decimal | None = number("Amount, in `currency`.")
+    amount: Decimal | None = money("Amount, in `currency`.")
     currency: str | None = words("ISO 4217 code.")
     supplier: str | None = words("Whom it is paid to.")
 

@@ -6,7 +6,20 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from register.models.base import RAG, Envelope, document, flag, number, on, ref, refs, texts, whole, words
+from register.models.base import (
+    RAG,
+    Envelope,
+    document,
+    flag,
+    money,
+    number,
+    on,
+    ref,
+    refs,
+    texts,
+    whole,
+    words,
+)
 from register.models.base import at as instant
 
 WORK_STATUS = ("todo", "in_progress", "in_review", "done", "cancelled")
@@ -33,7 +46,7 @@ class Programme(Envelope, table=True):
     status: str | None = words("Whether it is running.", "proposed", "active", "closed")
     start_on: date | None = on("Planned start.")
     finish_on: date | None = on("Planned finish.")
-    budget: Decimal | None = number("Approved budget, in `currency`.")
+    budget: Decimal | None = money("Approved budget, in `currency`.")
     currency: str | None = words("ISO 4217 code.")
 
 
@@ -67,9 +80,9 @@ class Project(Envelope, table=True):
     finish_forecast_on: date | None = on("Finish as now expected.")
     finish_actual_on: date | None = on("When it did finish.")
     percent_complete: Decimal | None = number("0 to 100.")
-    budget: Decimal | None = number("Approved budget, in `currency`.")
-    forecast_cost: Decimal | None = number("Cost at completion as now expected.")
-    actual_cost: Decimal | None = number("Spent so far.")
+    budget: Decimal | None = money("Approved budget, in `currency`.")
+    forecast_cost: Decimal | None = money("Cost at completion as now expected.")
+    actual_cost: Decimal | None = money("Spent so far.")
     currency: str | None = words("ISO 4217 code.")
     rag_reported: str | None = words("Red, amber or green as the project reports it.", *RAG)
     rag_assured: str | None = words("As independent assurance sees it.", *RAG)

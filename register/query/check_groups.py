@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from register.catalog import Entity, FieldDef, Kind
+from register.catalog import Entity, FieldDef, Kind, catalog
 from register.query.ast import Aggregate, Measure, Named, Operand, Value
 from register.query.check import COMPARED, ORDERED, Checker, check_limit, entity_of
 from register.query.errors import NameUnknown, QueryTooLarge
 from register.query.functions import MEASURES
 from register.query.lookup import wrong
 from register.query.names import did_you_mean
-from register.query.plan import Expression, Groups, Measured, OrderBy, kind_of
+from register.query.plan import Applied, Expression, Groups, Measured, OrderBy, Other, kind_of
 
 MAX_COLUMNS = 40
 _NUMBERS = frozenset({Kind.NUMBER, Kind.INTEGER})
@@ -34,6 +34,11 @@ def check_groups(aggregate: Aggregate, entity: Entity | None = None, *, counts: 
     measures = []
     for measure in aggregate.measures:
         measured, kind = checker.measure(entity, measure)
+        if measured.function in ("sum", "avg"):
+            # The totals are of all groups together.
+            grouped = [] if aggregate.totals else [expression for _, expression in keys]
+            currencies = tuple(c for c in _currencies(entity, measured.operand) if c not in grouped)
+            measured = replace(measured, currencies=currencies)
         _add(columns, measure, kind)
         measures.append((measure.name, measured))
     if not measures and counts:
@@ -120,6 +125,19 @@ class _GroupChecker(Checker):
                 about.origin, operand.at, "a value is no field", "Write a field, or a function of fields."
             )
         return self.expression(entity, operand)
+
+
+def _currencies(entity: Entity, expression: Expression | None) -> dict[Other, None]:
+    """The currencies of the amounts that a number is made of; a share of two amounts has none."""
+    if isinstance(expression, Other) and expression.field.money:
+        owner = catalog()[expression.hops[-1].target] if expression.hops else entity
+        return {Other(expression.hops, owner.fields["currency"]): None}
+    if not isinstance(expression, Applied):
+        return {}
+    found = [_currencies(entity, argument) for argument in expression.arguments]
+    if expression.function.name.startswith("divide") and all(found):
+        return {}
+    return {currency: None for one in found for currency in one}
 
 
 def _given(function: str, kind: Kind) -> Kind:

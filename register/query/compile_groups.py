@@ -109,7 +109,13 @@ def _rows(builder: Builder, groups: Groups) -> tuple[str, list[str]]:
         operand = _operand(rows, measured)
         if operand is not None:
             columns.append(f"{operand} AS _m{at}")
-        measures.append(_SQL[measured.function].format("*" if operand is None else f"x._m{at}"))
+        measure = _SQL[measured.function].format("*" if operand is None else f"x._m{at}")
+        for nth, currency in enumerate(measured.currencies):
+            columns.append(
+                f"CASE WHEN {operand} IS NOT NULL THEN {rows.expression(currency)} END AS _c{at}_{nth}"
+            )
+            measure = _of_one(measure, f"min(x._c{at}_{nth})", f"max(x._c{at}_{nth})")
+        measures.append(measure)
     return f"SELECT {', '.join(columns)}{_counted(builder, groups, rows)}", measures
 
 
@@ -122,18 +128,31 @@ def _parts(builder: Builder, groups: Groups) -> tuple[str, list[str]] | None:
     rows = FromClause(builder, groups.entity, "e")
     by = [f"e.{quoted(column)}" for column in columns]
     parts: list[str] = []
+    currencies: list[str] = []
     measures = []
     for _, measured in groups.measures:
         spelled, again = _IN_PARTS[measured.function]
         operand = _operand(rows, measured) or "*"
         names = [f"_p{len(parts) + at}" for at in range(len(spelled))]
         parts += [f"{one.format(operand)} AS {name}" for one, name in zip(spelled, names, strict=True)]
-        measures.append(again.format(*(f"x.{name}" for name in names)))
-    below = f"SELECT {', '.join([*by, *parts])}{_counted(builder, groups, rows)} GROUP BY {', '.join(by)}"
+        measure = again.format(*(f"x.{name}" for name in names))
+        for currency in measured.currencies:
+            of_amounts = f"({rows.expression(currency)}) FILTER (WHERE {operand} IS NOT NULL)"
+            low, high = f"_c{len(currencies)}", f"_c{len(currencies) + 1}"
+            currencies += [f"min{of_amounts} AS {low}", f"max{of_amounts} AS {high}"]
+            measure = _of_one(measure, f"min(x.{low})", f"max(x.{high})")
+        measures.append(measure)
+    below = f"SELECT {', '.join([*by, *parts, *currencies])}{_counted(builder, groups, rows)} GROUP BY {', '.join(by)}"
     part = FromClause(builder, groups.entity, "p")
     shown = [f"{part.expression(key)} AS _k{at}" for at, (_, key) in enumerate(groups.keys)]
     shown += [f"p._p{at}" for at in range(len(parts))]
+    shown += [f"p.{currency.rpartition(' ')[2]}" for currency in currencies]
     return f"SELECT {', '.join(shown)} FROM ({below}) p{part.joins}", measures
+
+
+def _of_one(measure: str, lowest: str, highest: str) -> str:
+    """A measure, where all amounts are of one currency; of none where none says so."""
+    return f"CASE WHEN {lowest} IS NOT DISTINCT FROM {highest} THEN {measure} END"
 
 
 def _leading(groups: Groups) -> list[str] | None:

@@ -179,6 +179,8 @@ class Measured:
     function: str
     operand: Expression | None
     rule: Rule | None
+    currencies: tuple[Other, ...] = ()
+    """What the rows that are measured must have in common, or nothing comes of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,7 +202,9 @@ def _view(
     ordered: tuple[tuple[str, bool], ...] = (),
     looks_back: bool = True,
 ) -> Entity:
-    fields = {column: FieldDef(column, kind, says) for column, (kind, says) in columns.items()}
+    fields = {
+        column: FieldDef(column, kind, says, money=says == _MONEY) for column, (kind, says) in columns.items()
+    }
     return Entity(
         name=name,
         collection=name,

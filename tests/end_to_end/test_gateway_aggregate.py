@@ -53,6 +53,36 @@ def get(client: httpx.Client, path: str, **parameters: str) -> Any:
     return response.json()
 
 
+def test_amounts_of_several_currencies_are_never_added_up(api: httpx.Client, gateway: RunningGateway) -> None:
+    url = gateway.database_url
+    execute(
+        url,
+        "UPDATE project SET currency = 'EUR', actual_cost = 20, version = version + 1 WHERE key IN ('PAY', 'WEB')",
+    )
+    execute(url, "UPDATE project SET currency = 'JPY', version = version + 1 WHERE key = 'LAB'")
+
+    def totals(group_by: str = "", measures: str = "b:sum(budget)", **more: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = get(
+            api, "projects/aggregate", group_by=group_by, measures=measures, **more
+        )["data"]
+        return found
+
+    assert totals() == [{"b": 150}], "a project without an amount adds none"
+    execute(url, "UPDATE project SET budget = 9000, version = version + 1 WHERE key = 'LAB'")
+    assert totals() == [{"b": None}]
+    assert totals(filter="currency = 'EUR'") == [{"b": 150}]
+    assert totals("currency") == [{"currency": "EUR", "b": 150}, {"currency": "JPY", "b": 9000}]
+    execute(url, f"UPDATE project SET programme_id = '{ERP}', version = version + 1 WHERE key = 'LAB'")
+    measures = "n:count(),b:avg(budget),left:sum(subtract(budget, actual_cost)),share:avg(divide(actual_cost, budget))"
+    share = {"n": 3, "b": None, "left": 110, "share": 0.3}
+    assert totals("programme.key", measures) == [{"programme.key": "ERP", **share}]
+    assert totals("", measures) == [share]
+    body = get(api, "projects/aggregate", group_by="currency", measures="b:sum(budget)", totals="true")
+    assert body["totals"] == {"b": None}
+    by_item = {"group_by": "status", "measures": "b:sum(project.budget)"}
+    assert {row["b"] for row in get(api, "work_items/aggregate", **by_item)["data"]} == {350}
+
+
 def test_groups_by_a_field_of_a_related_row_carry_their_measures_in_order(api: httpx.Client) -> None:
     body = get(
         api,
