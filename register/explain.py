@@ -33,6 +33,7 @@ _SAME_SOURCE = "of several records of one source, the first"
 _TOGETHER = "all records together"
 _LAST = "the last that a record said of it"
 _SILENT = "no record tells it"
+_ONLY_GONE = "only records that are gone told it"
 
 
 class _Said(NamedTuple):
@@ -136,7 +137,9 @@ class _Explainer:
             found["pin"] = self._pins.get(rule.removeprefix("pin "))
         elif rule is not None:
             winner = next((one for one in telling if one.record["record_id"] == record_id), None)
-        if winner is None and "pin" not in found and telling:
+        if value is None and "pin" not in found and telling:
+            rule = _ONLY_GONE
+        elif winner is None and "pin" not in found and telling:
             winner = next((one for one in telling if self._same(name, one, value)), telling[0])
         if rule is None:
             rule = _LAST if self._gone else _ONLY if len(self._said) == 1 else _SAME_SOURCE

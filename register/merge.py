@@ -38,6 +38,11 @@ _NO_CONFLICT = {
 }
 
 
+_NO_LONGER = ("deleted", "moved", "out_of_scope")
+"""Of a record that stands so, the tool or a person says that it is no longer this source's. One that is archived or
+hidden from our account says what it last said."""
+
+
 class ClaimRow(NamedTuple):
     """A stored claim, with the standing of the record that makes it."""
 
@@ -218,12 +223,13 @@ def _unsaid(entity: str, row_id: str, known: Mapping[str, Any], settled: Settled
 def _merged(
     entity: str, row_id: str, said: list[ClaimRow], policy: Policy, settled: Settled
 ) -> dict[str, Any]:
+    several = len({claim.source for claim in said}) > 1
+    said = _believed(said)
     ranked = _ranked(said, policy.ranking(entity, "default", settled.lapsed))
     first = ranked[0]
     values: dict[str, Any] = {}
     chosen: dict[str, list[str | None]] = {}
-    several = len({claim.source for claim in said}) > 1
-    if len(said) == 1:
+    if len(said) == 1 and not several:
         values.update(first.values)
     else:
         for column in sorted({column for claim in said for column in claim.values}):
@@ -245,6 +251,14 @@ def _merged(
     if chosen:
         values["chosen"] = chosen
     return derive(entity, values)
+
+
+def _believed(said: list[ClaimRow]) -> list[ClaimRow]:
+    """What the row shows: a row that is there nothing that only a record says which is no longer; one that is gone what
+    was last known of it."""
+    if all(claim.presence != "present" for claim in said):
+        return said
+    return [claim for claim in said if claim.presence not in _NO_LONGER]
 
 
 def _ranked(said: list[ClaimRow], ranking: Ranking) -> list[ClaimRow]:

@@ -163,7 +163,7 @@ class Naive:
         for row in sorted({self.row(own) for own in self.said}):
             self.born.setdefault(row, (self.clock, row))
         for row in self.born:
-            said = self.told(row)
+            said = self.believed(self.told(row))
             pinned = {name: value for _, (_, name, value) in self._pinned(row)}
             plain = self.unpinned.setdefault(row, dict.fromkeys(FIELDS))
             for name in FIELDS if said else ():
@@ -178,6 +178,11 @@ class Naive:
                 presence = "moved" if row in self.shown else "deleted"
                 standing = {"presence": presence, "source": self.rows[row]["source"]}
             self.rows[row] = {**plain, **pinned, **standing}
+
+    def believed(self, said: list[Said]) -> list[Said]:
+        """Not what a deleted record says of something that is there."""
+        there = any(s.presence == "present" for s in said)
+        return [s for s in said if not there or s.presence != "deleted"]
 
     def ranked(self, said: list[Said], name: str) -> list[Said]:
         first = self.order.get(name, self.order.get("default", ()))

@@ -193,6 +193,32 @@ async def test_a_record_that_has_gone_since_is_explained_as_it_stood(
         assert said == (presence, presence), instant
 
 
+async def test_what_only_a_deleted_record_says_is_no_longer_shown_of_what_is_there(
+    engine: Engine, lanes: Lanes, jira: FakeJira
+) -> None:
+    """Nobody keeps the budget any more: the PMO took the project out of its workbook."""
+    fill(jira, 2)
+    others = [[f"P{n}", f"Project {n}", "", n, "EUR"] for n in range(11)]
+    write_book(engine.folder / "pmo.xlsx", Projects=[*PROJECTS, *others])
+    await engine.add_jira(jira)
+    await engine.add_files("pmo.xlsx")
+    await engine.sync("delivery")
+    await engine.sync("pmo")
+    budget = (await explained(lanes, "project", "PAY"))["budget"]
+    assert (budget["value"], budget["winner"]["source"]) == (1000, "pmo")
+    write_book(engine.folder / "pmo.xlsx", Projects=[PROJECTS[0], *others])
+    await engine.sync("pmo")
+    fields = await explained(lanes, "project", "PAY")
+    assert (fields["presence"]["value"], fields["title"]["winner"]["source"]) == ("present", "delivery")
+    budget = (await explained(lanes, "project", "PAY", field="budget"))["budget"]
+    assert (budget["value"], budget["winner"]) == (None, None)
+    assert budget["rule"] == "only records that are gone told it"
+    assert [(one["value"], one["presence"]) for one in budget["losers"]] == [(1000, "deleted")]
+    write_book(engine.folder / "pmo.xlsx", Projects=[*PROJECTS, *others])
+    await engine.sync("pmo")
+    assert (await explained(lanes, "project", "PAY"))["budget"]["value"] == 1000
+
+
 async def test_presence_that_was_not_kept_is_not_guessed(
     engine: Engine, lanes: Lanes, jira: FakeJira
 ) -> None:

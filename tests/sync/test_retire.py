@@ -108,13 +108,14 @@ async def test_a_source_that_left_the_configuration_hands_its_fields_over_when_i
 
     await retire(engine, "pmo", config=config)
     assert await engine.count("risk", "presence = 'out_of_scope'") == 1
-    project = await engine.pool.fetchrow("SELECT title, presence, source FROM project")
-    assert tuple(project) == ("Pay", "present", "delivery")
+    project = await engine.pool.fetchrow("SELECT title, presence, source, budget FROM project")
+    assert tuple(project) == ("Pay", "present", "delivery", None)
     assert await changed_sources(engine.pool, ["delivery"]) == []
 
     back = await engine.sync("pmo")
     assert (back["mode"], back["state"]) == ("full", "succeeded")
     assert await engine.count("risk", "presence = 'present'") == 1
+    assert await engine.pool.fetchval("SELECT budget FROM project") == 1000
 
 
 async def test_what_is_still_read_is_not_retired(engine: Engine, cloud: FakeJira) -> None:
