@@ -3,7 +3,7 @@
     score = 100 - 100 × (errors + 0.5 × warnings + 0.1 × infos) / rows        never below 0
 
 Counted are open findings; those that are waived or closed are not. The rows of a project are itself and every present
-row that names it; the rows of a source are its present records.
+row that names it; the rows of a source are its present records. A project that is part of another has no score.
 """
 
 from __future__ import annotations
@@ -67,13 +67,14 @@ async def _count_rows(connection: Connection, projects: list[str] | None, source
         "AND ($1::uuid[] IS NULL OR project_id = ANY($1::uuid[])) GROUP BY project_id"
         for name in _in_projects()
     )
+    await connection.execute("DELETE FROM quality WHERE project_id IN (SELECT id FROM absorbed)")
     await connection.execute(
         f"""
         WITH counted AS (
           SELECT p.id, 'project' AS kind, p.key, p.id AS project_id, NULL::uuid AS source_id,
                  CASE WHEN p.presence = 'present' THEN 1 + coalesce(c.n, 0) ELSE 0 END AS rows
           FROM project p LEFT JOIN (SELECT id, sum(n) AS n FROM ({parts}) t GROUP BY id) c ON c.id = p.id
-          WHERE $1::uuid[] IS NULL OR p.id = ANY($1::uuid[])
+          WHERE ($1::uuid[] IS NULL OR p.id = ANY($1::uuid[])) AND NOT EXISTS (SELECT FROM absorbed a WHERE a.id = p.id)
           UNION ALL
           SELECT s.id, 'source', s.key, NULL, s.id,
                  (SELECT count(*) FROM source_record r WHERE r.source = s.key AND r.presence = 'present')

@@ -241,6 +241,22 @@ async def test_a_pin_on_the_whole_replaces_those_on_its_parts(engine: Engine) ->
     assert await engine.count("pin", "released_at IS NULL") == 1
 
 
+async def test_a_project_that_is_part_of_another_has_no_score(engine: Engine) -> None:
+    one, two = await two_books(engine)
+
+    async def scores() -> dict[str, int]:
+        await Quality(engine.pool, Expected()).look(now=True)
+        return dict(await engine.pool.fetch("SELECT id::text, rows FROM quality WHERE kind = 'project'"))
+
+    assert await scores() == {one: 2, two: 2}
+    async with decide(engine) as decisions:
+        link = await decisions.same("project", one, two, "one")
+    assert await scores() == {one: 3}
+    async with decide(engine) as decisions:
+        await decisions.undecided(link, "two")
+    assert await scores() == {one: 2, two: 2}
+
+
 @pytest.mark.parametrize("alone", [True, False])
 async def test_what_is_waived_of_a_part_is_waived_of_the_whole(engine: Engine, alone: bool) -> None:
     """Whether the finding was waived alone, or the rule for the row; and only for as long as it is a part."""

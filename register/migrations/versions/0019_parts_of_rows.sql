@@ -3,3 +3,7 @@
 
 INSERT INTO merge_due (entity, cause) SELECT DISTINCT entity, 'remap' FROM absorbed
 ON CONFLICT (entity) DO UPDATE SET after = DEFAULT;
+
+-- A project that has become part of another has no rows of its own, and no score.
+GRANT DELETE ON quality TO portbook_app;
+DELETE FROM quality WHERE id IN (SELECT id FROM absorbed);
