@@ -16,8 +16,10 @@ import threading
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
+
+import typer
 
 from adapters.azure_devops import AzureDevOpsOptions
 from adapters.jira import JiraOptions
@@ -91,6 +93,14 @@ rules:
     fields:
       code: {from: Subject, as: line}
 """
+
+
+def demo_command(
+    once: Annotated[bool, typer.Option("--once", help="Stop after the summary.")] = False,
+    folder: Annotated[Path, typer.Option(help="Where the demo lives.")] = Path(".portbook/demo"),
+) -> None:
+    """Fill a register from a pretended Jira and a PMO workbook, and serve it."""
+    run_demo(folder, once=once)
 
 
 def run_demo(folder: Path, *, once: bool) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
+import typer
 from rich.markup import escape
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -18,6 +19,19 @@ from portbook.errors import SettingsInvalid
 from portbook.terminal import out, table
 from portbook.wiring import KINDS, entities
 from register.ids import derive_id
+
+
+def map_command(
+    mapping: Annotated[
+        Path, typer.Argument(help="A mapping file, or the name of a built-in one's kind (jira).")
+    ],
+    record: Annotated[Path, typer.Argument(help="A record as JSON.")],
+    stream: Annotated[
+        str | None, typer.Option(help="The kind of record; default: the mapping's first.")
+    ] = None,
+) -> None:
+    """Show the rows that a record becomes under a mapping, and what could not be understood."""
+    raise typer.Exit(0 if try_mapping(mapping, record, stream) else 1)
 
 
 def try_mapping(mapping: Path, record: Path, stream: str | None) -> bool:

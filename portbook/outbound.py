@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
@@ -20,7 +21,9 @@ from register.errors import QueryInvalid
 from register.query.told import telling
 from register.sealing import Sealer, read_secret
 from register.webhooks import Configured, Wanted
-from workers.deliver import Secrets
+
+if TYPE_CHECKING:
+    from workers.deliver import Secrets
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import contextlib
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
@@ -25,7 +25,9 @@ from rich.table import Table
 
 from portbook.errors import Problem
 from portbook.tasks import stop
-from register.db import Pool
+
+if TYPE_CHECKING:
+    from register.db import Pool
 
 ELSEWHERE = 150
 """Columns of a table that goes to a file or a pipe."""

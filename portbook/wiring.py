@@ -9,14 +9,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
-from adapters.azure_devops import AzureDevOpsAdapter, AzureDevOpsOptions
-from adapters.azure_devops.hooks import AzureDevOpsDoor
+from adapters.azure_devops import AzureDevOpsOptions
 from adapters.base import Adapter, Door, Subscribed, Subscribes
-from adapters.graph_hooks import GraphDoor
-from adapters.jira import JiraAdapter, JiraOptions
-from adapters.jira.hooks import JiraDoor
-from adapters.ms_project import MsProjectAdapter, MsProjectOptions
-from adapters.spreadsheet import SpreadsheetAdapter, SpreadsheetOptions
+from adapters.jira import JiraOptions
+from adapters.ms_project import MsProjectOptions
+from adapters.spreadsheet import SpreadsheetOptions
 from mapping.apply import Mapper
 from mapping.load import Entities, MappingSet, load_mapping
 from mapping.locale import Locale
@@ -38,7 +35,8 @@ KINDS: Mapping[str, type[BaseModel]] = {
     "ms_project": MsProjectOptions,
     "spreadsheet": SpreadsheetOptions,
 }
-"""Kind of tool → what a person fills in. An adapter joins the product by joining this and `open_adapter`."""
+"""Kind of tool → what a person fills in. An adapter joins the product by joining this and `open_adapter`, which imports
+it: most commands read the configuration and ask no tool."""
 
 
 def open_adapter(source: Source) -> Adapter:
@@ -46,12 +44,20 @@ def open_adapter(source: Source) -> Adapter:
     read_secrets(source.options)
     match source.options:
         case AzureDevOpsOptions() as options:
+            from adapters.azure_devops import AzureDevOpsAdapter
+
             return AzureDevOpsAdapter(options, refresh=_secret_of(options.auth))
         case JiraOptions() as options:
+            from adapters.jira import JiraAdapter
+
             return JiraAdapter(options, refresh=_secret_of(options.auth))
         case MsProjectOptions() as options:
+            from adapters.ms_project import MsProjectAdapter
+
             return MsProjectAdapter(options, refresh=_secret_of(options.auth))
         case SpreadsheetOptions() as options:
+            from adapters.spreadsheet import SpreadsheetAdapter
+
             return SpreadsheetAdapter(options)
         case _:
             raise AssertionError(f"no adapter for {source.kind}")
@@ -66,10 +72,16 @@ def open_door(source: Source) -> Door | None:
     secret = source.hooks.secret.get_secret_value()
     match source.options:
         case JiraOptions():
+            from adapters.jira.hooks import JiraDoor
+
             return JiraDoor(secret)
         case AzureDevOpsOptions():
+            from adapters.azure_devops.hooks import AzureDevOpsDoor
+
             return AzureDevOpsDoor(secret)
         case SpreadsheetOptions(drive=drive) if drive is not None:
+            from adapters.graph_hooks import GraphDoor
+
             return GraphDoor(secret)
         case _:
             raise SettingsInvalid(

@@ -7,12 +7,12 @@ import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import Final
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import TYPE_CHECKING, Final
 
 from portbook.errors import Problem
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 PREFIX: Final = "whsec_"
 SHORTEST, LONGEST = 24, 64
@@ -37,6 +37,8 @@ class Sealer:
     @property
     def _cipher(self) -> AESGCM:
         if self._made is None:
+            from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # most commands seal nothing
+
             key = self._key() if callable(self._key) else self._key
             # Whatever length the key was given in.
             self._made = AESGCM(blake2b(key, digest_size=32, person=b"portbook sealing").digest())
@@ -49,6 +51,8 @@ class Sealer:
 
     def open(self, sealed: bytes, place: str) -> bytes:
         """Raises SecretUnreadable."""
+        from cryptography.exceptions import InvalidTag
+
         try:
             return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], place.encode())
         except (InvalidTag, ValueError):

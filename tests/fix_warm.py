@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -140,14 +141,28 @@ def _become(arguments: list[str], cwd: str, env: dict[str, str], out: str, err: 
     sys.modules["__main__"].__package__ = "portbook"
 
 
+LATE = (
+    "adapters.azure_devops.adapter",
+    "adapters.jira.adapter",
+    "adapters.ms_project.adapter",
+    "adapters.spreadsheet.adapter",
+    "gateway.schema",
+    "portbook.serving",
+    "redis",
+    "register.query.selection_set",
+    "xlsxwriter",
+)
+"""What commands import where they need it, beside the modules of the commands."""
+
+
 if __name__ == "__main__":
-    import gateway.schema  # noqa: F401 - these two are read late by their commands
-    import portbook.mapping_trial  # noqa: F401
     from mapping.load import load_mapping
-    from portbook.cli import main
+    from portbook.cli import COMMANDS, main
     from portbook.rules import built_in_rules
     from portbook.wiring import KINDS, entities
 
+    for module in (*LATE, *(place.partition(":")[0] for place, _ in COMMANDS.values())):
+        import_module(module)
     built_in_rules()
     for kind in KINDS:
         load_mapping(kind, entities())

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from adapters.address import usable_base_url
-from adapters.entra import EntraSignIn
 from adapters.entra_options import EntraCertificate, EntraSecret, ManagedIdentity
-from adapters.http import Credentials
 from adapters.sign_in import Refresh, SignIn
+
+if TYPE_CHECKING:
+    from adapters.http import Credentials
 
 SCOPE = "499b84ac-1321-427f-aa17-267ca6975798/.default"
 """Azure DevOps as Entra knows it (Microsoft's "Use service principals & managed identities in Azure DevOps")."""
@@ -114,4 +115,8 @@ class AzureDevOpsOptions(_Strict):
 
 def credentials(auth: AzureDevOpsAuth, refresh: Refresh | None = None) -> Credentials:
     """What signs requests with `auth`. A personal access token is the password of no user."""
-    return SignIn(auth.token, user="", refresh=refresh) if isinstance(auth, Pat) else EntraSignIn(auth, SCOPE)
+    if isinstance(auth, Pat):
+        return SignIn(auth.token, user="", refresh=refresh)
+    from adapters.entra import EntraSignIn
+
+    return EntraSignIn(auth, SCOPE)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from adapters.address import usable_base_url
-from adapters.entra import EntraSignIn
 from adapters.entra_options import EntraCertificate, EntraSecret, ManagedIdentity
-from adapters.http import Credentials
 from adapters.sign_in import Refresh, SignIn
+
+if TYPE_CHECKING:
+    from adapters.http import Credentials
 
 Api = Literal["project_data", "dataverse", "files"]
 _SERVICES = ("project_data", "dataverse")
@@ -187,4 +188,6 @@ def credentials(auth: MsProjectAuth, url: str, refresh: Refresh | None = None) -
         case Bearer():
             return SignIn(auth.token, refresh=refresh)
         case _:
+            from adapters.entra import EntraSignIn
+
             return EntraSignIn(auth, f"https://{urlsplit(url).hostname}/.default")

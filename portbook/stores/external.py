@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
-import redis
 
 from portbook.stores.errors import StoreRefused, StoreUnavailable, StoreVersion
 
@@ -73,6 +72,8 @@ def ask_postgres(url: str, sql: str, *args: object) -> Any:
 
 def check_redis(url: str) -> str:
     """The URL itself, once a server behind it has let us in. Never shows a password."""
+    import redis  # the embedded store is started without it
+
     where = _where(url)
     if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
         raise StoreRefused(

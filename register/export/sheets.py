@@ -13,8 +13,6 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import asyncpg
-import xlsxwriter
-from xlsxwriter.exceptions import FileCreateError
 
 from register.catalog import Kind
 from register.db import DATABASE_AWAY, Connection
@@ -60,8 +58,6 @@ async def write_file(connection: Connection, export: Export, format_name: str, p
         finally:
             # A workbook is put together and compressed here.
             await asyncio.to_thread(writer.close)
-    except FileCreateError as error:
-        raise error.args[0] from None
     except asyncpg.DataError as error:
         raise QueryInvalid(f"the database refuses a value: {error}") from None
     except (asyncpg.QueryCanceledError, *DATABASE_AWAY) as error:
@@ -83,6 +79,8 @@ class Workbook:
     """
 
     def __init__(self, path: Path, columns: Sequence[Column], title: str) -> None:
+        import xlsxwriter  # as pyarrow below: for those who ask for such a file
+
         self._columns = columns
         self._title = title
         self._book = xlsxwriter.Workbook(
@@ -119,7 +117,12 @@ class Workbook:
         self._end()
         if self._cut.total():
             self._tell_cut()
-        self._book.close()
+        from xlsxwriter.exceptions import FileCreateError
+
+        try:
+            self._book.close()
+        except FileCreateError as error:
+            raise error.args[0] from None
 
     def _begin(self) -> None:
         self._sheets += 1

@@ -1,19 +1,9 @@
-"""`key,title,manager{title},open:risks(filter:"…",limit:5){title}` → what to show.
-
-The text is a GraphQL selection set without its outer braces; graphql-core's parser reads it.
-"""
+"""`key,title,manager{title},open:risks(filter:"…",limit:5){title}` → what to show."""
 
 from __future__ import annotations
 
-from graphql import GraphQLSyntaxError, Source, parse
-from graphql.language.ast import DocumentNode, OperationDefinitionNode, SelectionSetNode
-
-from register.errors import QueryInvalid
-from register.query.ast import MAX_DEPTH, Origin, Selected
-from register.query.selections import MAX_TOKENS, Selections, check_nesting
+from register.query.ast import Origin, Selected
 from register.query.tokens import check_text
-
-_HINT = "Write fields with commas between, relations with braces: key,title,manager{title}."
 
 
 def parse_fields(text: str, parameter: str = "fields") -> tuple[Selected, ...]:
@@ -22,28 +12,7 @@ def parse_fields(text: str, parameter: str = "fields") -> tuple[Selected, ...]:
     check_text(text, origin)
     if not text.strip(" \t\r\n,"):
         return ()
-    check_nesting(text, origin, MAX_DEPTH + 2, f"relations are nested deeper than {MAX_DEPTH} levels")
-    try:
-        # One character was put in front: every location is one too large.
-        document = parse(Source("{" + text + "}"), max_tokens=MAX_TOKENS)
-    except GraphQLSyntaxError as error:
-        at = min(max(next(iter(error.positions or ()), 1) - 1, 0), len(text))
-        reason = error.message.removeprefix("Syntax Error: ").rstrip(".")
-        raise QueryInvalid(
-            f"`{parameter}` cannot be read: {reason}", position=at, parameter=parameter, text=text, hint=_HINT
-        ) from None
-    return Selections(origin, shift=1).read(_only_set(document, origin))
+    # graphql-core takes a quarter of a second to import, and most commands name no fields.
+    from register.query.selection_set import read_selection_set
 
-
-def _only_set(document: DocumentNode, origin: Origin) -> SelectionSetNode:
-    first = document.definitions[0]
-    if len(document.definitions) > 1 or not isinstance(first, OperationDefinitionNode):
-        second = document.definitions[-1]
-        raise QueryInvalid(
-            "a brace is closed that was never opened",
-            position=max(0, (second.loc.start if second.loc else 1) - 2),
-            parameter=origin.parameter,
-            text=origin.text,
-            hint=_HINT,
-        )
-    return first.selection_set
+    return read_selection_set(text, origin)

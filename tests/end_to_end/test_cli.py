@@ -31,6 +31,20 @@ TOKEN = "a-secret-nobody-must-see"
 PMO_LINE = CONFIG[: CONFIG.index("- name: pmo")].count("\n") + 1
 
 
+NEEDED_BY_FEW = {
+    "alembic",
+    "arq",
+    "fastapi",
+    "graphql",
+    "msal",
+    "openpyxl",
+    "pyarrow",
+    "starlette",
+    "xlsxwriter",
+}
+OURS = {"adapters", "gateway", "mapping", "register", "workers"}
+
+
 class Shell:
     """Runs `portbook` in the demo's folder."""
 
@@ -55,6 +69,18 @@ class Shell:
         return subprocess.run(
             command, cwd=self.folder, env=self._environment, capture_output=True, text=True, timeout=120
         )
+
+    def imported(self, *arguments: str) -> set[str]:
+        """The packages that a command imports as people start it."""
+        command = [sys.executable, "-X", "importtime", "-m", "portbook", *arguments]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self._environment, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stdout
+        names = [
+            line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "import time:" in line
+        ]
+        return {name.partition(".")[0] for name in names}
 
     def change(self, before: str, after: str) -> int:
         """Edit the configuration; returns the line of the edit, from 1."""
@@ -89,6 +115,20 @@ def shell(database: str, redis_url: str, tmp_path: Path, warm: Warm) -> Iterator
             text.replace(stores, "register: {database: {env: DATABASE_URL}, redis: {env: REDIS_URL}}")
         )
         yield found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unused"),
+    [
+        ("--version", {*NEEDED_BY_FEW, *OURS, "httpx", "pydantic", "sqlalchemy"}),
+        ("--help", {*NEEDED_BY_FEW, *OURS, "httpx", "pydantic", "sqlalchemy"}),
+        ("status", {*NEEDED_BY_FEW, "httpx"}),
+        ("check pmo", NEEDED_BY_FEW),
+    ],
+)
+def test_a_command_imports_what_it_needs_alone(shell: Shell, arguments: str, unused: set[str]) -> None:
+    """A person waits for it: graphql-core and Alembic alone take half a second."""
+    assert shell.imported(*arguments.split()) & unused == set()
 
 
 def test_a_newcomer_adds_a_project_and_a_spreadsheet_with_two_sheets(shell: Shell) -> None:
