@@ -45,19 +45,23 @@ async def write_file(connection: Connection, export: Export, format_name: str, p
 
     Raises QueryInvalid, FormatMissing or ExportFailed; OSError where the file cannot be written.
     """
+    writer = _open(format_name, path, export.columns, title)
+    try:
+        return await _add_rows(connection, export, writer)
+    finally:
+        # A workbook is put together and compressed here.
+        await asyncio.to_thread(writer.close)
+
+
+async def _add_rows(connection: Connection, export: Export, writer: Writer) -> int:
     written = 0
     try:
-        writer = _open(format_name, path, export.columns, title)
-        try:
-            async with connection.transaction(readonly=True):
-                cursor = await connection.cursor(export.sql, *export.parameters)
-                while rows := await cursor.fetch(BATCH):
-                    written += len(rows)
-                    # A batch takes as long to write as to read: others are served meanwhile.
-                    await asyncio.to_thread(writer.add, rows)
-        finally:
-            # A workbook is put together and compressed here.
-            await asyncio.to_thread(writer.close)
+        async with connection.transaction(readonly=True):
+            cursor = await connection.cursor(export.sql, *export.parameters)
+            while rows := await cursor.fetch(BATCH):
+                written += len(rows)
+                # A batch takes as long to write as to read: others are served meanwhile.
+                await asyncio.to_thread(writer.add, rows)
     except asyncpg.DataError as error:
         raise QueryInvalid(f"the database refuses a value: {error}") from None
     except (asyncpg.QueryCanceledError, *DATABASE_AWAY) as error:
