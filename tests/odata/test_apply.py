@@ -202,6 +202,13 @@ def test_quality_and_sources_show_how_they_are(own: Service) -> None:
         url,
         "INSERT INTO run (source, mode, state, finished_at, seen, requested_by) VALUES ('delivery', 'full', 'succeeded', now(), 12, 'test')",
     )
+    execute(
+        url,
+        "INSERT INTO finding (id, code, severity, source, message, closed_at, waiver_id) VALUES "
+        "(gen_random_uuid(), 'OPEN', 'info', 'delivery', 'wrong', NULL, NULL), "
+        "(gen_random_uuid(), 'WAIVED', 'info', 'delivery', 'wrong', NULL, gen_random_uuid()), "
+        "(gen_random_uuid(), 'GONE', 'info', 'delivery', 'wrong', now(), NULL)",
+    )
     (row,) = own.get("SyncHealth")["value"]
     assert (
         row["Key"],
@@ -209,5 +216,5 @@ def test_quality_and_sources_show_how_they_are(own: Service) -> None:
         row["LastRunState"],
         row["LastRunSeen"],
         row["OpenFindings"],
-    ) == ("delivery", 2, "succeeded", 12, 0)
+    ) == ("delivery", 2, "succeeded", 12, 1)
     assert own.get("DataQuality")["value"] == []
