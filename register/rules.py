@@ -8,7 +8,7 @@ that lead to a changed row by a relation the condition or the message looks thro
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -122,9 +122,23 @@ def check_rule(rule: Rule) -> CheckedRule:
     says = tuple(_template(entity, rule.says))
     told = list(moments(condition))
     clock = "hour" if any(not moment.whole_day for moment in told) else "day" if told else None
-    looked_at = {*ways(condition), *(part[0] for part in says if not isinstance(part, str))}
+    told_of = [part[0] for part in says if not isinstance(part, str)]
+    for key, some in (("when", ways(condition)), ("message", told_of)):
+        _refuse_without_events(key, some)
+    looked_at = {*ways(condition), *told_of}
     reached = frozenset((entity.name, way[:end]) for way in looked_at for end in range(1, len(way) + 1))
     return CheckedRule(rule, entity, condition, says, clock, reached)
+
+
+def _refuse_without_events(key: str, looked_at: Iterable[Hops]) -> None:
+    """Raises QueryInvalid for a way through rows whose changes leave no event: nobody would know when to look again."""
+    for hop in (hop for way in looked_at for hop in way):
+        if not catalog()[hop.target].enveloped:
+            raise QueryInvalid(
+                f"a rule cannot look through `{hop.name}`: what changes there leaves no event",
+                parameter=key,
+                hint="Look at fields of the row, or of rows that sources tell of.",
+            )
 
 
 def _checked(entity: Entity, text: str) -> Condition:

@@ -216,6 +216,23 @@ async def test_nothing_is_looked_at_while_a_run_is_under_way(pool: Pool) -> None
     assert len(await findings(pool)) == 1
 
 
+@pytest.mark.parametrize(
+    ("entity", "when", "message", "key", "name"),
+    [
+        ("project", "any(findings, severity = 'error')", "wrong", "when", "findings"),
+        ("project", "any(quality, score < 50)", "wrong", "when", "quality"),
+        ("project", "any(memberships, to_at IS NULL)", "wrong", "when", "memberships"),
+        ("risk", "none(project.findings, severity = 'error')", "wrong", "when", "findings"),
+    ],
+)
+def test_a_rule_does_not_look_through_what_leaves_no_event(
+    entity: str, when: str, message: str, key: str, name: str
+) -> None:
+    with pytest.raises(QueryInvalid, match=f"look through `{name}`") as refused:
+        check_rule(rule(when, entity, message=message))
+    assert refused.value.parameter == key
+
+
 RULES = (
     rule("budget > 5", code="DQ-A", field="budget", message="{budget} in {programme.key}"),
     rule("programme.key = 'x' AND finish_planned_on < start_planned_on", code="DQ-B"),
