@@ -44,7 +44,8 @@ class FindingDraft(NamedTuple):
 
 
 async def open_findings(connection: Connection, found: Iterable[FindingDraft], *, run_id: int | None) -> None:
-    """Open findings that are not open yet; one that is open is left as it is."""
+    """Open findings that are not open yet, and let open ones say what is found now. One that tells of a value is left
+    as it is: its record is a sample, and the next would be another."""
     rows = {finding.id: finding for finding in found}
     if not rows:
         return
@@ -58,18 +59,25 @@ async def open_findings(connection: Connection, found: Iterable[FindingDraft], *
         }
         for row_id, finding in sorted(rows.items())
     ]
+    told = ("severity", "stream", "record_id", "value", "message", "detail", "hint")
+    before, now = (", ".join(f"{row}.{name}" for name in told) for row in ("f", "excluded"))
     await connection.execute(
-        """
+        f"""
         INSERT INTO finding AS f (id, code, severity, source, stream, record_id, entity, entity_id, field, value,
                                   message, detail, hint, run_id, waiver_id)
         SELECT id, code, severity, source, stream, record_id, entity, entity_id, field, value,
                message, detail, hint, run_id, standing_waiver(code, id, entity_id)
         FROM json_populate_recordset(NULL::finding, $1)
-        ON CONFLICT (id) DO UPDATE SET closed_at = NULL, opened_at = now(), run_id = excluded.run_id,
-                                       waiver_id = excluded.waiver_id
+        ON CONFLICT (id) DO UPDATE
+        SET ({", ".join(told)}) = ({now}), closed_at = NULL,
+            opened_at = CASE WHEN f.closed_at IS NULL THEN f.opened_at ELSE now() END,
+            run_id = CASE WHEN f.closed_at IS NULL THEN f.run_id ELSE excluded.run_id END,
+            waiver_id = CASE WHEN f.closed_at IS NULL THEN f.waiver_id ELSE excluded.waiver_id END
         WHERE f.closed_at IS NOT NULL
+           OR (NOT f.code = ANY($2::text[]) AND ({before}) IS DISTINCT FROM ({now}))
         """,
         json.dumps(documents),
+        list(PER_VALUE),
     )
 
 
