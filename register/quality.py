@@ -137,13 +137,14 @@ class Quality:
         within = self._expected.fresh_within_s if self._expected.late else {}
         async with self._pool.acquire() as connection:
             rows = await connection.fetch(_LATE_SQL, list(within), list(within.values()), LATE)
-            turned = [row for row in rows if row["late"] != row["told"]]
-            if not turned:
+            told = {row["id"]: (row["severity"], row["message"]) for row in rows if row["message"]}
+            late = [_late(row, self._expected.late or "warning") for row in rows if row["late"]]
+            news = [draft for draft in late if told.pop(draft.entity_id, None) != (draft.severity, draft.message)]
+            if not news and not told:
                 return
             async with connection.transaction():
-                drafts = [_late(row, self._expected.late or "warning") for row in turned if row["late"]]
-                await open_findings(connection, drafts, run_id=None)
-                await close_findings_about(connection, LATE, [row["id"] for row in turned if not row["late"]])
+                await open_findings(connection, news, run_id=None)
+                await close_findings_about(connection, LATE, list(told))
         self._seen = None  # the scores follow
 
     async def _measure(self, since: int | None, upto: int) -> None:
@@ -184,8 +185,9 @@ SELECT s.id::text, s.key, coalesce(w.within_s, 0) AS within_s,
        w.within_s IS NOT NULL AND coalesce(s.configured, false) AND coalesce(
          coalesce(s.fresh_at, (SELECT min(r.requested_at) FROM run r WHERE r.source = s.key))
          < now() - make_interval(secs => w.within_s), false) AS late,
-       EXISTS (SELECT FROM finding f WHERE f.code = $3 AND f.entity_id = s.id AND f.closed_at IS NULL) AS told
+       f.severity, f.message
 FROM source s LEFT JOIN unnest($1::text[], $2::bigint[]) w (source, within_s) ON w.source = s.key
+LEFT JOIN finding f ON f.code = $3 AND f.entity_id = s.id AND f.closed_at IS NULL
 """
 
 

@@ -445,6 +445,10 @@ async def test_a_source_without_news_is_a_finding_until_it_has_some(pool: Pool) 
     quality = await looked(pool, fresh_within_s={"late": 7_200, "fresh": 7_200})
     assert [row[:3] for row in await findings(pool)] == [("DQ-SOURCE-LATE", str(ids[0]), "open")]
     assert await pool.fetchval("SELECT warnings FROM quality WHERE key = 'late'") == 1
+    await looked(pool, fresh_within_s={"late": 3_600, "fresh": 7_200}, late="error")
+    ((_, _, _, message, severity, *_),) = await findings(pool)
+    assert (message, severity) == ("late has not been read to its end for more than 1 h", "error")
+    assert await pool.fetchval("SELECT (errors, warnings) FROM quality WHERE key = 'late'") == (1, 0)
     await pool.execute("UPDATE source SET fresh_at = now()")
     await quality.look(now=True)
     assert await findings(pool) == []
