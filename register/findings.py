@@ -98,6 +98,21 @@ async def close_findings(
         )
 
 
+async def close_mapping_findings(connection: Connection, record_ids: Collection[str], *, keep: Iterable[str]) -> None:
+    """Close what the mapping found in these records, except the findings with the ids to `keep`."""
+    if record_ids:
+        await connection.execute(
+            """
+            UPDATE finding SET closed_at = now()
+            WHERE record_id = ANY($1::uuid[]) AND closed_at IS NULL AND code LIKE 'MAP%'
+              AND NOT code = ANY($2::text[]) AND NOT id = ANY($3::uuid[])
+            """,
+            list(record_ids),
+            list(PER_VALUE),
+            list(keep),
+        )
+
+
 async def close_findings_of(connection: Connection, found: Iterable[tuple[str, str]]) -> None:
     """Close what was open by these (record id, code), and nothing else that is known of the records."""
     pairs = list(found)
@@ -126,7 +141,8 @@ async def close_findings_about(connection: Connection, code: str, row_ids: Colle
 
 
 async def close_settled_values(connection: Connection, source: str) -> None:
-    """Close findings about values that no record has any more. Asked after complete runs."""
+    """Close findings about values that no record has any more. Asked after complete runs, and when records that had
+    some are gone."""
     await connection.execute(
         """
         UPDATE finding SET closed_at = now()

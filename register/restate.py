@@ -12,7 +12,7 @@ import orjson
 
 from register.claims import Claimed, change_claims, copy_claims, same
 from register.db import Connection
-from register.findings import PER_VALUE, FindingDraft, open_findings
+from register.findings import PER_VALUE, FindingDraft, close_mapping_findings, open_findings
 from register.identity import SAME_AS, NeedsIdentity, Uniter, values_at
 from register.links import Edge, Links
 from register.merge import merge_rows, write_events
@@ -40,6 +40,7 @@ class Stored(NamedTuple):
     stream: str
     source_id: str
     payload: bytes
+    presence: str
     unmapped: list[str] | None
     doubtful: bool
     """Something in it was not understood."""
@@ -109,7 +110,7 @@ async def stored(connection: Connection, packed: bytes) -> list[Stored]:
     """These records, as `left` names them."""
     ids = [UUID(bytes=packed[at : at + ID_BYTES]) for at in range(0, len(packed), ID_BYTES)]
     records = await connection.fetch(
-        "SELECT id::text, stream, source_id, payload, unmapped::text[] FROM source_record "
+        "SELECT id::text, stream, source_id, payload, presence, unmapped::text[] FROM source_record "
         "WHERE id = ANY($1::uuid[]) ORDER BY id",
         ids,
     )
@@ -132,9 +133,16 @@ async def stored(connection: Connection, packed: bytes) -> list[Stored]:
         told[record_id][entity, own_id] = Told(orjson.loads(values), mapping)
     return [
         Stored(
-            row_id, stream, source_id, payload, unmapped, bool(unmapped) or row_id in doubtful, told[row_id]
+            row_id,
+            stream,
+            source_id,
+            payload,
+            presence,
+            unmapped,
+            bool(unmapped) or row_id in doubtful,
+            told[row_id],
         )
-        for row_id, stream, source_id, payload, unmapped in records
+        for row_id, stream, source_id, payload, presence, unmapped in records
     ]
 
 
@@ -293,9 +301,12 @@ async def _stamp_claims(write: PageWrite, said: Sequence[Anew], version: str, kn
 
 
 async def _follow_findings(write: PageWrite, said: Sequence[Anew]) -> None:
-    found = [finding for anew in said for finding in anew.findings]
-    await _close_findings(
-        write.connection, [anew.record.id for anew in said if anew.record.doubtful], keep=found
+    # What a record that is gone says is kept, and nobody need mend it.
+    found = [finding for anew in said if anew.record.presence == "present" for finding in anew.findings]
+    await close_mapping_findings(
+        write.connection,
+        [anew.record.id for anew in said if anew.record.doubtful],
+        keep=[finding.id for finding in found],
     )
     await open_findings(write.connection, found, run_id=write.run_id)
     other = [anew for anew in said if anew.unmapped != (sorted(anew.record.unmapped or ()) or None)]
@@ -309,21 +320,3 @@ async def _follow_findings(write: PageWrite, said: Sequence[Anew]) -> None:
             [anew.record.id for anew in other],
             [",".join(anew.unmapped) if anew.unmapped else None for anew in other],
         )
-
-
-async def _close_findings(
-    connection: Connection, ids: Collection[str], *, keep: Iterable[FindingDraft]
-) -> None:
-    """Close what the mapping found in these records and does not find again."""
-    if not ids:
-        return
-    await connection.execute(
-        """
-        UPDATE finding SET closed_at = now()
-        WHERE record_id = ANY($1::uuid[]) AND closed_at IS NULL AND code LIKE 'MAP%'
-          AND NOT code = ANY($2::text[]) AND NOT id = ANY($3::uuid[])
-        """,
-        list(ids),
-        list(PER_VALUE),
-        [finding.id for finding in keep],
-    )

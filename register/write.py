@@ -17,7 +17,14 @@ import orjson
 from register.claims import Claimed, copy_claims
 from register.copy import NULL, big_integer, blob, copy_in, moment, one_row, text, uuid, uuids
 from register.db import Connection, Pool
-from register.findings import PER_VALUE, FindingDraft, close_findings, open_findings
+from register.findings import (
+    PER_VALUE,
+    FindingDraft,
+    close_findings,
+    close_mapping_findings,
+    close_settled_values,
+    open_findings,
+)
 from register.identity import Uniter
 from register.lease import Held, fence
 from register.merge import Change, insert_rows, merge_rows, resolve_references, write_events
@@ -166,16 +173,19 @@ class PageWrite:
         PostgreSQL changed."""
         if not presences:
             return 0
-        done = await self.connection.execute(
+        marked = await self.connection.fetch(
             """
             UPDATE source_record r SET presence = m.presence, run_id = $3
             FROM unnest($1::uuid[], $2::text[]) m (id, presence)
-            WHERE r.id = m.id AND r.presence <> m.presence
+            WHERE r.id = m.id AND r.presence <> m.presence RETURNING r.unmapped IS NOT NULL
             """,
             list(presences),
             list(presences.values()),
             self.run_id,
         )
+        await close_mapping_findings(self.connection, list(presences), keep=())
+        if any(had_unmapped for (had_unmapped,) in marked):
+            await close_settled_values(self.connection, self.source)
         rows = await self.connection.fetch(
             "SELECT entity, entity_id::text FROM claim WHERE record_id = ANY($1::uuid[])", list(presences)
         )
@@ -188,7 +198,7 @@ class PageWrite:
         await write_events(self.connection, changes, cause=cause, run_id=self.run_id)
         self.counts.rows_changed += len(changes)
         self.counts.vanished += len(presences)
-        return _rows(done)
+        return len(marked)
 
     async def advance(self, places: Sequence[Place]) -> None:
         """Write the cursors and add the page's counts to the run's."""

@@ -105,7 +105,7 @@ def test_saying_what_may_have_changed_is_saying_everything(
     mapped = before("issue", "1", data)
     said = {(row.entity, row.id): Told(row.values, before.version) for row in mapped.rows}
     doubtful = doubtful or bool(mapped.problems)
-    record = Stored("r", "issue", "1", orjson.dumps(data), None, doubtful, orjson_told(said))
+    record = Stored("r", "issue", "1", orjson.dumps(data), "present", None, doubtful, orjson_told(said))
     used = {before.version: Used(orjson.loads(orjson.dumps(before.meaning)), None)}
     if agrees:  # a remap to a third mapping has found that this record says the same
         used["third"] = Used(mapper(RULES, CHANGES["a path"][0]).meaning, None)
