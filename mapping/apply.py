@@ -52,12 +52,26 @@ class MappedRow(NamedTuple):
     """Other records may say the same of the same row (a link is met on both of its ends)."""
 
 
+class Unread(NamedTuple):
+    """A value that could not be understood."""
+
+    problem: FieldUnmapped
+    rule: FieldRule
+    value: Any
+    row: int
+    """Which of the record's rows lacks it."""
+
+
 @dataclass(slots=True)
 class Mapped:
     """Everything a record says, and what could not be understood."""
 
     rows: list[MappedRow] = field(default_factory=list)
-    problems: list[tuple[FieldUnmapped, FieldRule, Any]] = field(default_factory=list)
+    problems: list[Unread] = field(default_factory=list)
+
+    def note(self, problem: FieldUnmapped, rule: FieldRule, value: Any) -> None:
+        """In the row that comes next, this was not understood."""
+        self.problems.append(Unread(problem, rule, value, len(self.rows)))
 
 
 _Convert = Callable[[Any, Locale], Any]
@@ -208,7 +222,7 @@ def _row(
     if type(key) is str and len(key) > KEY_MOST:
         del values["key"]
         rule = compiled.rule.fields["key"]
-        mapped.problems.append((_too_long(rule, key), rule, key))
+        mapped.note(_too_long(rule, key), rule, key)
     if any(compiled.custom):
         custom = _filled(compiled.custom, compiled.locale, element, record, references, mapped)
         if custom:
@@ -233,7 +247,7 @@ def _filled(
             try:
                 result = convert(value, locale)
             except _UNCONVERTIBLE as error:
-                mapped.problems.append((_problem(rule, value, error), rule, value))
+                mapped.note(_problem(rule, value, error), rule, value)
                 continue
             if result is None:
                 continue
@@ -241,7 +255,7 @@ def _filled(
             if (kind is str and "\x00" in result) or kind is list or kind is dict:
                 cleaned = _without_nul(result)
                 if cleaned is not result:
-                    mapped.problems.append((_repaired(rule), rule, value))
+                    mapped.note(_repaired(rule), rule, value)
                 result = cleaned
             values[column] = result
         for member, refer in pointers:
@@ -317,7 +331,7 @@ def _reference(rule: FieldRule, mapping: MappingSet, derive_id: DeriveId, locale
                 if type(value) is not str and not _names(value, many=many):
                     raise ValueError("not a name, key or id")
             except _UNCONVERTIBLE as error:
-                mapped.problems.append((_problem(rule, value, error), rule, value))
+                mapped.note(_problem(rule, value, error), rule, value)
                 return
         if value is None:
             return

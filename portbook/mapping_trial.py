@@ -59,7 +59,8 @@ def try_mapping(mapping: Path, record: Path, stream: str | None) -> bool:
             shown = words.get(column) or json.dumps(value, ensure_ascii=False)
             lines.append((column, escape(shown), escape(where[column].where if column in where else "")))
         out.print(table(f"{chosen} → {row.entity} {row.id}", ("field", "value", "said by"), lines))
-    for problem, _, _ in mapped.problems:
+    for unread in mapped.problems:
+        problem = unread.problem
         out.print(f"[yellow]{problem.code}[/] {escape(problem.message)} [dim]({escape(problem.detail)})[/]")
     return not mapped.problems
 

@@ -133,7 +133,6 @@ def _older(raw: RawRecord, than: datetime | None) -> bool:
 
 def findings_of(source: str, row_id: str, raw: RawRecord, mapped: Mapped) -> list[FindingDraft]:
     """What the mapping could not understand in a record."""
-    first = mapped.rows[0] if mapped.rows else None
     return [
         FindingDraft(
             code=problem.code,
@@ -141,8 +140,8 @@ def findings_of(source: str, row_id: str, raw: RawRecord, mapped: Mapped) -> lis
             source=source,
             stream=raw.stream,
             record_id=row_id,
-            entity=first.entity if first else None,
-            entity_id=first.id if first else None,
+            entity=mapped.rows[row].entity,
+            entity_id=mapped.rows[row].id,
             field=rule.name,
             value=shown(value),
             message=problem.message
@@ -151,7 +150,7 @@ def findings_of(source: str, row_id: str, raw: RawRecord, mapped: Mapped) -> lis
             detail=_where(problem, raw, rule.path),
             hint=problem.hint,
         )
-        for problem, rule, value in mapped.problems
+        for problem, rule, value, row in mapped.problems
     ]
 
 

@@ -66,7 +66,7 @@ def test_every_row_of_the_demo_workbook_becomes_a_row_without_a_finding(
         (where, rule.name, str(problem))
         for found in streams.values()
         for where, made in found
-        for problem, rule, _ in made.problems
+        for problem, rule, *_ in made.problems
     ]
     assert problems == []
 
@@ -122,7 +122,7 @@ async def test_an_unknown_status_word_leaves_the_field_empty_and_is_a_finding(
     ((_, made),) = (await mapped(tmp_path, mapping))["risk"]
     assert "status" not in made.rows[0].values
     assert made.rows[0].values["status_source"] == "simmering"
-    assert {rule.name for _, rule, _ in made.problems} == {"status", "probability"}
+    assert {unread.rule.name for unread in made.problems} == {"status", "probability"}
 
 
 def test_every_standard_sheet_has_a_rule_and_every_rule_a_sheet(mapping: MappingSet) -> None:
@@ -181,5 +181,5 @@ async def test_an_allocation_of_one_asks_whether_it_is_all_or_a_hundredth(
     write_xlsx(tmp_path / "b.xlsx", {"Assignments": table})
     half, one, most = [made for _, made in (await mapped(tmp_path, mapping))["assignment"]]
     assert [made.rows[0].values.get("units_percent") for made in (half, one, most)] == [50, None, 80]
-    ((problem, _, _),) = one.problems
+    ((problem, *_),) = one.problems
     assert "1 could be 1 % or 100 %" in f"{problem} {problem.detail}"

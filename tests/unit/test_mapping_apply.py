@@ -61,7 +61,7 @@ def first(data: Any) -> tuple[MappedRow, Mapped]:
 
 
 def codes(mapped: Mapped) -> list[tuple[str, str]]:
-    return [(problem.code, rule.name) for problem, rule, _ in mapped.problems]
+    return [(unread.problem.code, unread.rule.name) for unread in mapped.problems]
 
 
 @settings(max_examples=150)
@@ -87,7 +87,7 @@ def test_whatever_a_record_holds_the_rows_are_json_without_nul(a: Any, b: Any, c
     assert data == before
     for row in mapped.rows:
         assert "\\u0000" not in json.dumps([row.values, row.references]).replace("\\\\", "")
-    assert all(isinstance(problem, FieldUnmapped) and problem.detail for problem, _, _ in mapped.problems)
+    assert all(isinstance(u.problem, FieldUnmapped) and u.problem.detail for u in mapped.problems)
     again = mapper()("issue", "1", data)
     assert again.rows == mapped.rows
     assert codes(again) == codes(mapped)
