@@ -193,9 +193,9 @@ def _relate(relations: dict[str, dict[str, Relation]], owner: str, field: FieldD
 def _fields(model: type[SQLModel]) -> dict[str, FieldDef]:
     found = {}
     for column in SQLModel.metadata.tables[str(model.__tablename__)].columns:
-        if isinstance(column.type, LargeBinary):
-            continue  # payloads and hashes are not for the API
         extra = _extra(model, column.name)
+        if isinstance(column.type, LargeBinary) or extra.get("internal"):
+            continue  # payloads, hashes and what the register needs for itself are not for the API
         found[column.name] = FieldDef(
             name=column.name,
             kind=_kind(column.type),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
+from register.catalog import Entity, catalog
 from register.db import Connection
 from register.ids import derive_id
 
@@ -13,6 +14,18 @@ PER_VALUE = ("MAP102", "REF001")
 """Codes that tell of a value, not of one record: ten thousand items with the same unknown status are one finding."""
 
 _SHORT = 300
+_OWNERS = (
+    "assignee_id",
+    "manager_id",
+    "owner_id",
+    "sro_id",
+    "sponsor_id",
+    "author_id",
+    "chair_id",
+    "person_id",
+)
+"""Who can mend a row, the nearest first."""
+_PROJECT = {"project": "id", "dependency": "from_project_id"}
 
 
 class FindingDraft(NamedTuple):
@@ -43,6 +56,16 @@ class FindingDraft(NamedTuple):
         )
 
 
+def whose(entity: Entity, row: str) -> tuple[str, str]:
+    """SQL for the project of a row, and for who can mend it."""
+    project = _PROJECT.get(entity.name, "project_id")
+    owners = [f"{row}.{name}" for name in _OWNERS if name in entity.fields]
+    return (
+        f"{row}.{project}" if project in entity.fields else "NULL::uuid",
+        f"coalesce({', '.join(owners)})" if owners else "NULL::uuid",
+    )
+
+
 async def open_findings(connection: Connection, found: Iterable[FindingDraft], *, run_id: int | None) -> None:
     """Open findings that are not open yet, and let open ones say what is found now. One that tells of a value is left
     as it is: its record is a sample, and the next would be another."""
@@ -55,6 +78,7 @@ async def open_findings(connection: Connection, found: Iterable[FindingDraft], *
             "id": row_id,
             "message": finding.message[:2000].replace("\x00", "�"),
             "value": None if finding.value is None else finding.value[:_SHORT].replace("\x00", "�"),
+            "own_id": finding.entity_id if finding.record_id else None,
             "run_id": run_id,
         }
         for row_id, finding in sorted(rows.items())
@@ -63,10 +87,10 @@ async def open_findings(connection: Connection, found: Iterable[FindingDraft], *
     before, now = (", ".join(f"{row}.{name}" for name in told) for row in ("f", "excluded"))
     await connection.execute(
         f"""
-        INSERT INTO finding AS f (id, code, severity, source, stream, record_id, entity, entity_id, field, value,
-                                  message, detail, hint, run_id, waiver_id)
-        SELECT id, code, severity, source, stream, record_id, entity, entity_id, field, value,
-               message, detail, hint, run_id, standing_waiver(code, id, entity_id)
+        INSERT INTO finding AS f (id, code, severity, source, stream, record_id, entity, entity_id, own_id, field,
+                                  value, message, detail, hint, run_id, waiver_id)
+        SELECT id, code, severity, source, stream, record_id, entity, entity_id, own_id, field,
+               value, message, detail, hint, run_id, standing_waiver(code, id, entity_id)
         FROM json_populate_recordset(NULL::finding, $1)
         ON CONFLICT (id) DO UPDATE
         SET ({", ".join(told)}) = ({now}), closed_at = NULL,
@@ -152,3 +176,31 @@ async def close_settled_values(connection: Connection, source: str) -> None:
         """,
         source,
     )
+
+
+async def place_findings(connection: Connection) -> None:
+    """Let open findings of records name the row that shows what they tell of now, its project and who can mend it:
+    rows are joined and parted, and change hands. A word that many records share is no one project's. What a page is
+    writing just now is left to the next time."""
+    for (name,) in await connection.fetch(
+        "SELECT DISTINCT entity FROM finding WHERE own_id IS NOT NULL AND closed_at IS NULL ORDER BY 1"
+    ):
+        project, owner = whose(catalog()[name], "e")
+        await connection.execute(
+            f"""
+            WITH placed AS (
+              SELECT f.id, e.id AS entity_id, w.project_id, w.owner_id
+              FROM finding f LEFT JOIN absorbed a ON a.id = f.own_id
+              JOIN "{name}" e ON e.id = coalesce(a.entity_id, f.own_id)
+              LEFT JOIN LATERAL (SELECT {project} AS project_id, {owner} AS owner_id) w ON NOT f.code = ANY($2::text[])
+              WHERE f.entity = $1 AND f.own_id IS NOT NULL AND f.closed_at IS NULL
+                AND (f.entity_id, f.project_id, f.owner_id) IS DISTINCT FROM (e.id, w.project_id, w.owner_id)
+              FOR UPDATE OF f SKIP LOCKED
+            )
+            UPDATE finding f SET entity_id = p.entity_id, project_id = p.project_id, owner_id = p.owner_id,
+                                 waiver_id = standing_waiver(f.code, f.id, p.entity_id)
+            FROM placed p WHERE p.id = f.id
+            """,
+            name,
+            list(PER_VALUE),
+        )

@@ -16,7 +16,7 @@ import asyncpg
 import structlog
 
 from register.db import Connection, Pool
-from register.findings import FindingDraft, close_findings_about, open_findings
+from register.findings import FindingDraft, close_findings_about, open_findings, place_findings
 from register.rules import CheckedRule, Rule, check_rule, compile_look
 from register.scores import QUALITY_LOCK, concerned_by, measure
 from register.waivers import end_expired
@@ -150,6 +150,7 @@ class Quality:
     async def _measure(self, since: int | None, upto: int) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(f"SELECT pg_advisory_xact_lock({QUALITY_LOCK})")
+            await place_findings(connection)
             concerned = None if since is None else await concerned_by(connection, since, upto)
             projects, sources = concerned or (None, None)
             await measure(connection, projects=projects, sources=sources)

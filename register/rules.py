@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from register.catalog import Entity, FieldDef, Kind, Relation, catalog
 from register.errors import QueryInvalid
+from register.findings import whose
 from register.ids import derive_id
 from register.query import Query, check, parse_filter
 from register.query.ast import Compare, Origin, Path
@@ -30,18 +31,6 @@ _GRAMMAR = "1"
 CODE = re.compile(r"DQ-[A-Z0-9][A-Z0-9-]{0,50}")
 _DAYS = "{for_days}"
 _BRACES = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.]*)\}")
-_OWNERS = (
-    "assignee_id",
-    "manager_id",
-    "owner_id",
-    "sro_id",
-    "sponsor_id",
-    "author_id",
-    "chair_id",
-    "person_id",
-)
-"""Who can mend a row, the nearest first."""
-_PROJECT = {"project": "id", "dependency": "from_project_id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +183,7 @@ def compile_look(checked: CheckedRule, since: int | None, upto: int) -> Look:
     )
     field = entity.field(rule.field) if rule.field else None
     value = f"left({_as_text(rows.field((), field), field, empty=False)}, 300)" if field else "NULL::text"
-    owners = [f"e.{name}" for name in _OWNERS if name in entity.fields]
-    project = _PROJECT.get(entity.name, "project_id")
+    project, owner = whose(entity, "e")
     columns = {
         "id": _finding_id(rule),
         "code": code,
@@ -209,8 +197,8 @@ def compile_look(checked: CheckedRule, since: int | None, upto: int) -> Look:
         "detail": "left(concat_ws(' ', e.key, e.title), 300)",
         "hint": builder.bind(rule.hint, "text"),
         "rule_id": rule_id,
-        "project_id": f"e.{project}" if project in entity.fields else "NULL::uuid",
-        "owner_id": f"coalesce({', '.join(owners)})" if owners else "NULL::uuid",
+        "project_id": project,
+        "owner_id": owner,
     }
     names = ", ".join(columns)
     told = [name for name in columns if name != "id"]

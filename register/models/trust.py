@@ -289,6 +289,12 @@ class Finding(SQLModel, table=True):
     )
     entity: str | None = words("The entity type.")
     entity_id: UUID | None = Field(default=None, sa_type=Uuid, description="The row concerned.")
+    own_id: UUID | None = Field(
+        default=None,
+        sa_type=Uuid,
+        description="The row as the record's source derives it: what is joined may come apart.",
+        schema_extra={"json_schema_extra": {"internal": True}},
+    )
     field: str | None = words("The field concerned.")
     value: str | None = words("The value as the tool sent it, shortened.")
     message: str = words("What is wrong.", nullable=False)

@@ -7,7 +7,10 @@ from typing import Any
 from portbook.remap import remap
 from portbook.retire import carry_out, chosen
 from portbook.wiring import build_mapper
+from register.ids import derive_id
+from register.quality import Expected, Quality
 from tests.fix_engine import Engine
+from tests.sync.test_decisions import decide, two_books
 from tests.sync.test_identity import write_book
 from tests.sync.test_retire import configured
 from workers.ground import Apart
@@ -24,6 +27,10 @@ async def book(engine: Engine, name: str = "one", **sheets: list[list[Any]]) -> 
         await engine.add_files(f"{name}.xlsx", name, sheets=declared)
     run = await engine.sync(name, mode="full", approved=True)
     assert run["state"] == "succeeded", run["error"]
+
+
+async def looked(engine: Engine) -> None:
+    await Quality(engine.pool, Expected()).look(now=True)
 
 
 async def found(engine: Engine, code: str) -> list[dict[str, Any]]:
@@ -79,3 +86,70 @@ async def retired(engine: Engine, source: str) -> None:
     async with engine.pool.acquire() as connection:
         ids = await chosen(connection, configured(engine), source, None, out_of_selection=False, act=True)
     await carry_out(Apart(engine.pool, engine.policy), source, ids, whole=True, detail={})
+
+
+async def test_what_a_record_cannot_say_counts_for_its_project_and_for_who_can_mend_it(
+    engine: Engine,
+) -> None:
+    write_book(
+        engine.folder / "one.xlsx",
+        Projects=projects("lots", 1),
+        Risks=[
+            ["Risk ID", "Project", "Title", "Owner", "Cost impact"],
+            ["R-1", "p2", "x", "ana@acme.example", "soon"],
+        ],
+        People=[["E-mail", "Name"], ["ana@acme.example", "Ana"]],
+    )
+    people = {"sheet": "People", "into": "person", "key": "E-mail"}
+    await engine.add_files("one.xlsx", "one", sheets=[PROJECTS, RISKS, people])
+    await engine.sync("one")
+    await looked(engine)
+    one, two = (derive_id("one", "project", name) for name in ("p1", "p2"))
+    ana = await engine.pool.fetchval("SELECT id FROM person")
+    said = {(f["entity"], str(f["project_id"]), f["owner_id"]) for f in await found(engine, "MAP101")}
+    assert said == {("project", one, None), ("risk", two, ana)}
+    scores = {str(row[0]): row[1] for row in await engine.pool.fetch("SELECT id, score FROM quality")}
+    assert (scores[one], scores[two]) == (50, 75)
+    before = await engine.touched()
+    await looked(engine)
+    assert await engine.touched() == before
+    # The risk goes to the other project, and its finding with it.
+    write_book(
+        engine.folder / "one.xlsx",
+        Projects=projects("lots", 1),
+        Risks=[["Risk ID", "Project", "Title", "Owner", "Cost impact"], ["R-1", "p1", "x", "", "soon"]],
+        People=[["E-mail", "Name"], ["ana@acme.example", "Ana"]],
+    )
+    await engine.sync("one", mode="full")
+    await looked(engine)
+    said = {(f["entity"], str(f["project_id"]), f["owner_id"]) for f in await found(engine, "MAP101")}
+    assert said == {("project", one, None), ("risk", one, None)}
+
+
+async def test_a_finding_follows_its_row_when_rows_are_joined_and_parted(engine: Engine) -> None:
+    one, two = await two_books(engine)
+    write_book(
+        engine.folder / "two.xlsx",
+        Projects=[["No", "Code", "Title", "Budget"], ["two-1", "P-0815", "Payments in two", "lots"]],
+        Risks=[["Risk ID", "Project", "Title"], ["R-two", "two-1", "Late"]],
+    )
+    await engine.sync("two", mode="full")
+    await looked(engine)
+
+    async def place() -> tuple[str, str]:
+        (finding,) = await found(engine, "MAP101")
+        return str(finding["entity_id"]), str(finding["project_id"])
+
+    assert await place() == (two, two)
+    async with decide(engine) as decisions:
+        link = await decisions.same("project", one, two, "the steering group says so")
+    await looked(engine)
+    assert await place() == (one, one)
+    before = await engine.touched()
+    await engine.sync("two", mode="full")
+    await looked(engine)
+    assert (await engine.touched())["finding"] == before["finding"]
+    async with decide(engine) as decisions:
+        await decisions.undecided(link, "it was another one")
+    await looked(engine)
+    assert await place() == (two, two)
