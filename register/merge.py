@@ -329,12 +329,24 @@ def _conflicts(
                     "entity": entity,
                     "entity_id": row_id,
                     "field": column,
-                    "values": {claim.source: value for claim, value in reversed(opinions)},
+                    "values": _told(opinions),
                     "winner": None if pinned else opinions[0][0].source,
                     "rule": f"pin {pinned.id}" if pinned else ranking.rule,
                 }
             )
     return found
+
+
+def _told(opinions: Iterable[tuple[ClaimRow, Any]]) -> dict[str, Any]:
+    """What each source says, by its name; what else it says, by `source:id` of the record that does."""
+    told: dict[str, Any] = {}
+    said: dict[str, list[Any]] = {}
+    for claim, value in opinions:
+        before = said.setdefault(claim.source, [])
+        if value not in before:
+            told[f"{claim.source}:{claim.source_id}" if before else claim.source] = value
+            before.append(value)
+    return told
 
 
 async def _write_conflicts(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
+import pytest
+
 from portbook.remap import remap
 from portbook.retire import carry_out, chosen
 from portbook.wiring import build_mapper
@@ -153,3 +156,25 @@ async def test_a_finding_follows_its_row_when_rows_are_joined_and_parted(engine:
         await decisions.undecided(link, "it was another one")
     await looked(engine)
     assert await place() == (two, two)
+
+
+@pytest.mark.parametrize(("first", "second"), [(200, 150), (150, 200)])
+async def test_a_conflict_holds_every_value_also_two_of_one_source(
+    engine: Engine, first: int, second: int
+) -> None:
+    rows = [["a", "PAY", "Payments", first], ["b", "PAY", "Payments", second]]
+    for name, told in (("one", rows), ("two", [["c", "PAY", "Payments", 200]])):
+        write_book(engine.folder / f"{name}.xlsx", Projects=[["No", "Code", "Title", "Budget"], *told])
+        await engine.add_files(f"{name}.xlsx", name, sheets=[PROJECTS])
+        await engine.sync(name)
+    a, b, c = (derive_id(name, "project", own) for name, own in (("one", "a"), ("one", "b"), ("two", "c")))
+    async with decide(engine) as decisions:
+        for one, other in ((a, b), (b, c)):
+            await decisions.same("project", one, other, "one project")
+    values, winner = await engine.pool.fetchrow(
+        "SELECT values, winner FROM conflict WHERE field = 'budget' AND closed_at IS NULL"
+    )
+    told = orjson.loads(values)
+    assert sorted(told.values()) == [150, 200, 200]
+    budget = await engine.pool.fetchval("SELECT budget FROM project WHERE presence = 'present'")
+    assert told[winner] == budget
