@@ -50,7 +50,12 @@ async def concerned_by(connection: Connection, since: int, upto: int) -> tuple[l
         upto,
     )
     sources = await connection.fetch(
-        f"SELECT DISTINCT r.source FROM event e JOIN run r ON r.id = e.run_id WHERE {window}",
+        # What people decide and retire belongs to no run: it concerns whoever tells of the row.
+        f"""
+        SELECT r.source FROM event e JOIN run r ON r.id = e.run_id WHERE {window}
+        UNION SELECT c.source FROM event e JOIN claim c ON c.entity_id = e.entity_id AND c.entity = e.entity
+        WHERE e.run_id IS NULL AND {window}
+        """,
         since,
         upto,
     )

@@ -91,6 +91,17 @@ async def retired(engine: Engine, source: str) -> None:
     await carry_out(Apart(engine.pool, engine.policy), source, ids, whole=True, detail={})
 
 
+async def test_the_score_of_a_retired_source_counts_no_rows(engine: Engine) -> None:
+    await book(engine, Projects=projects(1, 2))
+    quality = Quality(engine.pool, Expected())
+    await quality.look(now=True)
+    assert await engine.pool.fetchval("SELECT rows FROM quality WHERE key = 'one'") == 2
+    await retired(engine, "one")
+    await quality.look(now=True)
+    measured = await engine.pool.fetchrow("SELECT rows, score FROM quality WHERE key = 'one'")
+    assert tuple(measured) == (0, None)
+
+
 async def test_what_a_record_cannot_say_counts_for_its_project_and_for_who_can_mend_it(
     engine: Engine,
 ) -> None:
