@@ -122,7 +122,9 @@ async def close_findings(
         )
 
 
-async def close_mapping_findings(connection: Connection, record_ids: Collection[str], *, keep: Iterable[str]) -> None:
+async def close_mapping_findings(
+    connection: Connection, record_ids: Collection[str], *, keep: Iterable[str]
+) -> None:
     """Close what the mapping found in these records, except the findings with the ids to `keep`."""
     if record_ids:
         await connection.execute(

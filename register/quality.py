@@ -16,7 +16,13 @@ import asyncpg
 import structlog
 
 from register.db import Connection, Pool
-from register.findings import FindingDraft, close_findings_about, open_findings, place_findings
+from register.findings import (
+    FindingDraft,
+    close_findings_about,
+    open_findings,
+    place_findings,
+)
+from register.references import close_unnamed
 from register.rules import CheckedRule, Rule, check_rule, compile_look
 from register.scores import QUALITY_LOCK, concerned_by, measure
 from register.waivers import end_expired
@@ -139,7 +145,9 @@ class Quality:
             rows = await connection.fetch(_LATE_SQL, list(within), list(within.values()), LATE)
             told = {row["id"]: (row["severity"], row["message"]) for row in rows if row["message"]}
             late = [_late(row, self._expected.late or "warning") for row in rows if row["late"]]
-            news = [draft for draft in late if told.pop(draft.entity_id, None) != (draft.severity, draft.message)]
+            news = [
+                draft for draft in late if told.pop(draft.entity_id, None) != (draft.severity, draft.message)
+            ]
             if not news and not told:
                 return
             async with connection.transaction():
@@ -150,6 +158,7 @@ class Quality:
     async def _measure(self, since: int | None, upto: int) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(f"SELECT pg_advisory_xact_lock({QUALITY_LOCK})")
+            await close_unnamed(connection)
             await place_findings(connection)
             concerned = None if since is None else await concerned_by(connection, since, upto)
             projects, sources = concerned or (None, None)

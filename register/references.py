@@ -38,11 +38,11 @@ def referring(entity: str) -> Iterator[tuple[str, list[FieldDef]]]:
             yield other.name, columns
 
 
-def refers(column: FieldDef, row: str = "e") -> str:
-    """Whether the column refers to $1."""
+def refers(column: FieldDef, row: str = "e", to: str = "$1::uuid") -> str:
+    """Whether the column refers to this id."""
     if column.kind is Kind.IDS:
-        return f"{row}.{column.name} @> ARRAY[$1::uuid]"
-    return f"{row}.{column.name} = $1::uuid"
+        return f"{row}.{column.name} @> ARRAY[{to}]"
+    return f"{row}.{column.name} = {to}"
 
 
 async def tell_unknown(
@@ -89,3 +89,43 @@ async def tell_unknown(
                         )
                     )
     await open_findings(connection, found, run_id=run_id)
+
+
+async def close_unnamed(connection: Connection) -> None:
+    """Close the findings about references that are in no present row any more, nor said by a source that is not
+    believed. What a page is writing just now is left to the next time."""
+    for entity, field in await connection.fetch(
+        "SELECT DISTINCT entity, field FROM finding WHERE code = $1 AND closed_at IS NULL ORDER BY 1, 2",
+        UNKNOWN_REFERENCE,
+    ):
+        named = _named(entity, field)
+        found = await connection.fetch(
+            f"""
+            SELECT f.id FROM finding f
+            WHERE f.code = $1 AND f.entity = $2 AND f.field = $3 AND f.closed_at IS NULL AND NOT ({named})
+            FOR UPDATE SKIP LOCKED
+            """,
+            UNKNOWN_REFERENCE,
+            entity,
+            field,
+        )
+        # Asked again now that they are locked: who names it anew waits, and opens it again.
+        await connection.execute(
+            f"UPDATE finding f SET closed_at = now() WHERE f.id = ANY($1::uuid[]) AND NOT ({named})",
+            [row[0] for row in found],
+        )
+
+
+def _named(entity: str, field: str) -> str:
+    """SQL for whether a row, or a source that is not believed, has the reference that the finding `f` is about."""
+    places = [
+        "EXISTS (SELECT FROM conflict c WHERE c.closed_at IS NULL AND c.field IN (f.field || '_id', f.field || '_ids') "
+        "AND jsonb_path_exists(c.values, '$.** ? (@ == $id)', jsonb_build_object('id', f.entity_id)))"
+    ]
+    for other, columns in referring(entity):
+        places += [
+            f"EXISTS (SELECT FROM {other} e WHERE {refers(column, to='f.entity_id')} AND e.presence = 'present')"
+            for column in columns
+            if column.name in (f"{field}_id", f"{field}_ids")
+        ]
+    return " OR ".join(places)

@@ -40,11 +40,57 @@ async def found(engine: Engine, code: str) -> list[dict[str, Any]]:
     return [finding for finding in await engine.findings() if finding["code"] == code]
 
 
+def risks(*projects: str) -> list[list[Any]]:
+    return [
+        ["Risk ID", "Project", "Title"],
+        *([f"R-{n}", project, f"Risk {n}"] for n, project in enumerate(projects, 1)),
+    ]
+
+
 def projects(*budgets: Any, code: str = "PAY") -> list[list[Any]]:
     return [
         ["No", "Code", "Title", "Budget"],
         *([f"p{n}", f"{code}{n}", f"Project {n}", budget] for n, budget in enumerate(budgets, 1)),
     ]
+
+
+async def test_an_unknown_reference_is_no_finding_any_more_when_the_tool_names_another(
+    engine: Engine,
+) -> None:
+    await book(engine, Projects=projects(1), Risks=risks("nope", "nope"))
+    assert [f["value"] for f in await found(engine, "REF001")] == ["nope"]
+    await book(engine, Projects=projects(1), Risks=risks("p1", "nope"))
+    await looked(engine)
+    assert [f["value"] for f in await found(engine, "REF001")] == ["nope"]  # another risk still names it
+    await book(engine, Projects=projects(1), Risks=risks("p1", "p1"))
+    await looked(engine)
+    assert await found(engine, "REF001") == []
+    await book(engine, Projects=projects(1), Risks=risks("nope", "p1"))
+    await looked(engine)
+    assert [f["value"] for f in await found(engine, "REF001")] == ["nope"]
+
+
+async def test_an_unknown_reference_goes_with_the_last_row_that_names_it(engine: Engine) -> None:
+    await book(engine, Projects=projects(1), Risks=risks("p1", "nope"))
+    assert len(await found(engine, "REF001")) == 1
+    await book(engine, Projects=projects(1), Risks=risks("p1"))
+    await looked(engine)
+    assert await found(engine, "REF001") == []
+
+
+async def test_an_unknown_reference_stays_a_finding_where_another_source_is_believed(engine: Engine) -> None:
+    for name, manager in (("one", "ana@acme.example"), ("two", "nobody@acme.example")):
+        write_book(
+            engine.folder / f"{name}.xlsx",
+            Projects=[["No", "Code", "Title", "Project manager"], [f"{name}-1", "PAY", "Payments", manager]],
+            People=[["E-mail", "Name"], ["ana@acme.example", "Ana"]],
+        )
+        people = {"sheet": "People", "into": "person", "key": "E-mail"}
+        await engine.add_files(f"{name}.xlsx", name, sheets=[PROJECTS, people])
+        await engine.sync(name)
+    assert await engine.count("conflict", "field = 'manager_id' AND closed_at IS NULL") == 1
+    await looked(engine)
+    assert [f["value"] for f in await found(engine, "REF001")] == ["nobody@acme.example"]
 
 
 async def test_a_finding_tells_of_the_value_that_is_there_now(engine: Engine) -> None:
