@@ -115,7 +115,14 @@ async def prove(pool: Pool, source: str, adapter: Adapter, *, watch: Watch = lam
     whole = not streams
     streams = streams or sorted({stream for partition in partitions for stream in partition.streams})
     proof = Proof(source, streams, whole)
-    comparing = _Comparing(pool, source, adapter, proof, row["fresh_at"] or row["complete_at"])
+    retired = await pool.fetchval(
+        "SELECT EXISTS (SELECT FROM audit WHERE action = 'retire' AND subject = $1 AND at > $2)",
+        source,
+        row["complete_at"],
+    )
+    comparing = _Comparing(
+        pool, source, adapter, proof, row["fresh_at"] or row["complete_at"], retired=retired
+    )
     await comparing.begin()
     pages = _read_whole(adapter, streams) if whole else cast(Census, adapter).census()
     async with contextlib.aclosing(cast(Any, pages)) as found:
@@ -143,12 +150,24 @@ async def _read_whole(adapter: Adapter, streams: Sequence[str]) -> AsyncIterator
 
 
 class _Comparing:
-    def __init__(self, pool: Pool, source: str, adapter: Adapter, proof: Proof, fresh_at: datetime) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        source: str,
+        adapter: Adapter,
+        proof: Proof,
+        fresh_at: datetime,
+        *,
+        retired: bool,
+    ) -> None:
         self._pool = pool
         self._source = source
         self._adapter = adapter
         self._proof = proof
         self._fresh_at = fresh_at
+        self._retired = retired
+        """Somebody has retired something of the source since it was last read completely: what of that is selected
+        again comes back with the next complete run, and one before would have brought it back."""
         self._doubtful: list[_Doubtful] = []
         self._projects: dict[str, tuple[str, str]] = {}
         """Own id in the register → (the tool's id, what people call it)."""
@@ -181,15 +200,15 @@ class _Comparing:
                 ids[record_id] = counted
         known = {row[0]: (row[1], row[2]) for row in await self._pool.fetch(_KNOWN, list(ids))}
         for record_id, counted in ids.items():
-            presence, project_id = known.get(record_id, (None, None))
-            home = self._projects.get(project_id or "", ("", ""))[0]
-            line = self._proof.line(counted.stream, counted.project or home)
+            presence, project_ids = known.get(record_id, (None, ()))
+            homes = self._homes(project_ids)
+            line = self._proof.line(counted.stream, counted.project or next(iter(homes), ""))
             line.tool += 1
             if record_id in self._set_aside and presence is None:
                 self._say(counted.stream, counted.id, counted.project, SET_ASIDE)
             elif presence != "present":
                 self._doubtful.append(_Doubtful(counted, presence))
-            elif home and counted.project and home != counted.project:
+            elif homes and counted.project and counted.project not in homes:
                 line.register += 1
                 self._doubtful.append(_Doubtful(counted, presence))
             else:
@@ -209,7 +228,9 @@ class _Comparing:
                     counted = doubtful.counted
                     moment = changed.get(counted.id)
                     recent = moment is not None and moment > self._fresh_at - MARGIN
-                    self._say(stream, counted.id, counted.project, _why(doubtful.presence, recent=recent))
+                    self._say(
+                        stream, counted.id, counted.project, self._why(doubtful.presence, recent=recent)
+                    )
 
     async def judge_unmet(self) -> None:
         """What the register shows and the census did not meet: the tool is asked why."""
@@ -227,8 +248,8 @@ class _Comparing:
         last_known = {source_id: decoded_or_none(payloads[str(own)]) for own, _, source_id, _ in rows}
         with our_own_trouble():
             answers = await self._adapter.locate(stream, list(last_known), last_known)
-        for _, _, source_id, project_id in rows:
-            home = self._projects.get(project_id or "", ("", ""))[0]
+        for _, _, source_id, project_ids in rows:
+            home = next(iter(self._homes(project_ids)), "")
             line = self._proof.line(stream, home)
             line.register += 1
             answer = answers.get(source_id)
@@ -236,6 +257,21 @@ class _Comparing:
                 line.tool += 1  # it moved about while ids were listed
             else:
                 self._say(stream, source_id, home, UNKNOWN if answer is None else answer.value)
+
+    def _homes(self, project_ids: Sequence[str]) -> list[str]:
+        """The tool's ids of these projects."""
+        return [self._projects[own_id][0] for own_id in project_ids if own_id in self._projects]
+
+    def _why(self, presence: str | None, *, recent: bool) -> str:
+        if presence == "out_of_scope" and self._retired:
+            return RETIRED
+        if recent:
+            return SINCE
+        if presence == "present":
+            return ELSEWHERE
+        if presence in ("lost_access", "archived"):
+            return CAME_BACK
+        return MISSING if presence is None else HIDDEN
 
     def _say(self, stream: str, source_id: str, project: str, why: str) -> None:
         line = self._proof.line(stream, project)
@@ -254,26 +290,16 @@ class _Comparing:
         ]
 
 
-def _why(presence: str | None, *, recent: bool) -> str:
-    if presence == "out_of_scope":
-        return RETIRED
-    if recent:
-        return SINCE
-    if presence == "present":
-        return ELSEWHERE
-    if presence in ("lost_access", "archived"):
-        return CAME_BACK
-    return MISSING if presence is None else HIDDEN
-
-
 _KNOWN = """
     SELECT r.id::text, r.presence,
-           (SELECT c.values->>'project_id' FROM claim c WHERE c.record_id = r.id ORDER BY c.own_id LIMIT 1)
+           ARRAY(SELECT DISTINCT c.values->>'project_id' FROM claim c
+                 WHERE c.record_id = r.id AND c.values->>'project_id' IS NOT NULL ORDER BY 1)
     FROM source_record r WHERE r.id = ANY($1::uuid[])
 """
 _PRESENT = """
     SELECT r.id, r.stream, r.source_id,
-           (SELECT c.values->>'project_id' FROM claim c WHERE c.record_id = r.id ORDER BY c.own_id LIMIT 1)
+           ARRAY(SELECT DISTINCT c.values->>'project_id' FROM claim c
+                 WHERE c.record_id = r.id AND c.values->>'project_id' IS NOT NULL ORDER BY 1)
     FROM source_record r
     WHERE r.source = $1 AND r.stream = ANY($2::text[]) AND r.presence = 'present' AND r.id > $3
     ORDER BY r.id LIMIT 2000
