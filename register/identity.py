@@ -6,46 +6,21 @@ on what evidence. What rules find but a person should judge becomes a suggestion
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 from portbook.text import normal_key
-from register.alike import may_be_one, shared_mailbox, written_in_haste
 from register.db import Connection
 from register.findings import close_findings_about, open_findings
 from register.links import Links
+from register.matches import SAME_AS, Candidate, Found, Matches, candidate_of, name_of, value_path, values_at
 from register.policy import Policy
 from register.references import UNKNOWN_REFERENCE, unknown_reference
 from register.settled import Memory, Settled
 
-SAME_AS = "same_as"
-"""A match rule: what a row says it is called in other tools is another row's address or key."""
-
 
 class NeedsIdentity(Exception):
     """Internal: the page would make links and must be repeated with the exclusive lock. Never reaches a person."""
-
-
-class _Candidate(NamedTuple):
-    entity: str
-    id: str
-    source_id: str
-    words: frozenset[str]
-    """What configured links may call it, normalised."""
-    values: Mapping[str, Any]
-    """Empty for something that is only referred to."""
-
-
-class _Found(NamedTuple):
-    """Another row's own id that may be the candidate."""
-
-    id: str
-    rule: str
-    evidence: str
-    doubt: str = ""
-    """Why a person must judge; empty: it is certain."""
-    confidence: float = 0.4
-    """With a doubt: how likely it is all the same."""
 
 
 class Uniter:
@@ -72,21 +47,22 @@ class Uniter:
         self._cause = cause
         self.settled = settled.copy() if may_write else settled
         self._links = Links(connection, self.settled, policy, run_id=run_id)
+        self._matches = Matches(connection, source, policy, self.settled)
 
     async def unite(self, rows: Iterable[Any], *, as_before: Collection[str] = ()) -> Settled:
         """Returns what is settled after this page. Raises NeedsIdentity where links must be made and may not. Of rows
         with the ids `as_before` nothing has changed that a rule looks at: only what they refer to is settled."""
         rows = list(rows)
         told = [
-            _candidate(row) for row in rows if row.entity in self._policy.merged and row.id not in as_before
+            candidate_of(row) for row in rows if row.entity in self._policy.merged and row.id not in as_before
         ]
         if not self._may_write and await self._unheard_of(told):
             # Another page may be bringing the same thing this very moment, and neither would see the other's.
             raise NeedsIdentity
         self._links.told |= {candidate.id for candidate in told}
         for candidate in told:
-            self._links.called[candidate.id] = f"{self._source}:{_name(candidate)}"
-        pointed = await self._pointed(told)
+            self._links.called[candidate.id] = f"{self._source}:{name_of(candidate)}"
+        pointed = await self._matches.pointed(told)
         for candidate in told:
             await self._unite_row(candidate, pointed.get(candidate.id, ()))
         await self._settle_references(rows, {candidate.id for candidate in told})
@@ -95,7 +71,7 @@ class Uniter:
         self._memory.known.update(candidate.id for candidate in told)
         return self.settled
 
-    async def _unheard_of(self, told: Sequence[_Candidate]) -> bool:
+    async def _unheard_of(self, told: Sequence[Candidate]) -> bool:
         """Whether one of these is in the register neither as a row nor as part of one."""
         doubtful = [c for c in told if c.id not in self._memory.known and c.id not in self.settled.shown]
         for entity in sorted({c.entity for c in doubtful}):
@@ -107,10 +83,10 @@ class Uniter:
                 return True
         return False
 
-    async def _unite_row(self, candidate: _Candidate, pointed: Iterable[_Found]) -> None:
+    async def _unite_row(self, candidate: Candidate, pointed: Iterable[Found]) -> None:
         """Unite the candidate's row with every other that is the same thing: what two tools say of a third one makes
         all three one."""
-        for found in (*await self._find(candidate), *pointed):
+        for found in (*await self._matches.find(candidate), *pointed):
             one, other = self.settled.row(candidate.id), self.settled.row(found.id)
             if one == other or self.settled.apart(one, other):
                 continue
@@ -118,7 +94,7 @@ class Uniter:
                 found = found._replace(doubt=await self._doubt(candidate, found, one, other))
             await self._act(candidate, found)
 
-    async def _act(self, candidate: _Candidate, found: _Found) -> None:
+    async def _act(self, candidate: Candidate, found: Found) -> None:
         if not self._may_write:
             if found.doubt and await self._noted(candidate, found):
                 return
@@ -131,7 +107,7 @@ class Uniter:
         else:
             await self._links.join(candidate.entity, candidate.id, found.id, found.rule, found.evidence)
 
-    async def _noted(self, candidate: _Candidate, found: _Found) -> bool:
+    async def _noted(self, candidate: Candidate, found: Found) -> bool:
         first, second = sorted((candidate.id, found.id))
         return bool(
             await self._connection.fetchval(
@@ -141,7 +117,7 @@ class Uniter:
             )
         )
 
-    async def _doubt(self, candidate: _Candidate, found: _Found, one: str, other: str) -> str:
+    async def _doubt(self, candidate: Candidate, found: Found, one: str, other: str) -> str:
         """What speaks against joining these two rows by a rule; empty: nothing."""
         if await self._share_a_source(candidate, one, other):
             return "a source tells of both as two things"
@@ -154,7 +130,7 @@ class Uniter:
                     return f"it was joined to others on another {column}"
         return ""
 
-    async def _joined_on_another(self, candidate: _Candidate, column: str, row: str) -> bool:
+    async def _joined_on_another(self, candidate: Candidate, column: str, row: str) -> bool:
         """Whether the row is held together by values of this column that are no longer the same on both sides."""
         members = sorted(self.settled.members(row))
         said: dict[str, set[str]] = {}
@@ -182,7 +158,7 @@ class Uniter:
             for first, second in edges
         )
 
-    async def _share_a_source(self, candidate: _Candidate, one: str, other: str) -> bool:
+    async def _share_a_source(self, candidate: Candidate, one: str, other: str) -> bool:
         """Whether joining these rows would make two things of one source one: two people of one tool who share a
         mailbox are two people, and a third one may be either."""
         rows = await self._connection.fetch(
@@ -198,105 +174,6 @@ class Uniter:
         if candidate.values:
             first.add(self._source)
         return not first.isdisjoint(second)
-
-    async def _find(self, candidate: _Candidate) -> list[_Found]:
-        """The rows of other sources that are this thing, each with the rule and the evidence; links first."""
-        found: list[_Found] = []
-        for group in self._policy.links.get(candidate.entity, ()):
-            members = [member.split(":", 1) for member in group]
-            if not any(s == self._source and normal_key(w) in candidate.words for s, w in members):
-                continue
-            for source, word in members:
-                if source != self._source and (target := await self._called(candidate, source, word)):
-                    found.append(_Found(target, "configured", " = ".join(group)))
-        for column in self._policy.match.get(candidate.entity, ()):
-            if column == SAME_AS:
-                continue
-            values = [values_at(candidate.values, column)] if candidate.values else sorted(candidate.words)
-            for value in values:
-                if isinstance(value, str) and value.strip():
-                    found += await self._matching(candidate, column, value)
-        return found
-
-    async def _called(self, candidate: _Candidate, source: str, word: str) -> str | None:
-        """The other own id that `source` calls `word`: by key, code, e-mail or its own id. None when the candidate
-        is of the same row already, because what `source` tells of was joined to it."""
-        rows = await self._connection.fetch(
-            """
-            SELECT DISTINCT c.own_id::text, c.entity_id::text FROM claim c JOIN source_record r ON r.id = c.record_id
-            WHERE c.entity = $1 AND c.source = $2 AND c.entity_id <> $4::uuid
-              AND lower($3) IN (lower(c.values->>'key'), lower(c.values->>'code'), lower(c.values->>'email'),
-                                lower(r.source_id))
-            """,
-            candidate.entity,
-            source,
-            word.strip(),
-            candidate.id,
-        )
-        return rows[0][0] if len({row_id for _, row_id in rows}) == 1 else None
-
-    async def _matching(self, candidate: _Candidate, column: str, value: str) -> list[_Found]:
-        """The own ids of other sources with this value. Where several rows have it, or one source tells of two
-        things with it, a person must judge."""
-        rows = await self._connection.fetch(
-            f"""
-            SELECT c.entity_id::text, min(c.own_id::text), array_agg(DISTINCT c.source), min(c.values->>'title')
-            FROM claim c JOIN {candidate.entity} t ON t.id = c.entity_id
-            WHERE c.entity = $3 AND lower(c.values{value_path(column)}) = lower($1) AND c.entity_id <> $2::uuid
-            GROUP BY 1 ORDER BY 1
-            """,
-            value.strip(),
-            self.settled.row(candidate.id),
-            candidate.entity,
-        )
-        sources = [source for _, _, told_by, _ in rows for source in told_by]
-        if candidate.values:
-            sources.append(self._source)
-        doubt = "" if len(sources) == len(set(sources)) else "more than one thing of one source has it"
-        if not candidate.values:
-            return [] if doubt else [_Found(own, f"match on {column}", value) for _, own, _, _ in rows]
-        name = candidate.values.get("title")
-        found = []
-        for _, own, told_by, title in rows:
-            if told_by != [self._source]:  # what a tool tells of as two is two
-                doubtful: tuple[str, float] | None = doubt, 0.4
-                if candidate.entity == "person" and column == "email":
-                    doubtful = _against(value, name if isinstance(name, str) else None, title, doubt)
-                if doubtful is not None:
-                    found.append(_Found(own, f"match on {column}", value, *doubtful))
-        return found
-
-    async def _pointed(self, told: Sequence[_Candidate]) -> Mapping[str, list[_Found]]:
-        """Candidate → rows it names in `same_as`, and rows that name it there. One question for the whole page:
-        there may be hundreds of work items in it, and few of them name another."""
-        found: dict[str, list[_Found]] = {}
-        for entity in sorted({c.entity for c in told if SAME_AS in self._policy.match.get(c.entity, ())}):
-            mine = [c for c in told if c.entity == entity]
-            names = {_address(word): c.id for c in mine for word in c.values.get(SAME_AS) or ()}
-            called = {
-                _address(word): c.id
-                for c in mine
-                for word in (c.values.get("url"), c.values.get("key"))
-                if isinstance(word, str)
-            }
-            for column, own, word in await self._connection.fetch(
-                f"""
-                SELECT 'theirs', c.own_id::text, w.word FROM {entity} t
-                JOIN claim c ON c.entity_id = t.id AND c.entity = $3 AND c.source <> $4,
-                LATERAL (VALUES (rtrim(lower(c.values->>'url'), '/')), (lower(c.values->>'key'))) w (word)
-                WHERE (rtrim(lower(t.url), '/') = ANY($1::text[]) OR lower(t.key) = ANY($1::text[]))
-                  AND w.word = ANY($1::text[])
-                UNION ALL
-                SELECT 'ours', c.own_id::text, rtrim(lower(w.word), '/') FROM {entity} t
-                JOIN claim c ON c.entity_id = t.id AND c.entity = $3 AND c.source <> $4,
-                LATERAL jsonb_array_elements_text(coalesce(c.values->'same_as', '[]')) w (word)
-                WHERE t.same_as IS NOT NULL AND rtrim(lower(w.word), '/') = ANY($2::text[])
-                """,
-                list(names), list(called), entity, self._source,
-            ):  # fmt: skip
-                own_id = names[word] if column == "theirs" else called[word]
-                found.setdefault(own_id, []).append(_Found(own, f"match on {SAME_AS}", word))
-        return found
 
     async def _settle_references(self, rows: Sequence[Any], told: set[str]) -> None:
         """Every reference to a merged entity leads to a row, or is linked to one, or is a finding."""
@@ -315,8 +192,8 @@ class Uniter:
         findings = []
         for ref_id in sorted(unknown - self._memory.known):
             entity, word, row, column = wanted[ref_id]
-            candidate = _Candidate(entity, ref_id, word, frozenset({normal_key(word)}), {})
-            found = await self._find(candidate)
+            candidate = Candidate(entity, ref_id, word, frozenset({normal_key(word)}), {})
+            found = await self._matches.find(candidate)
             targets = {self.settled.row(each.id) for each in found}
             if len(targets) == 1 and not self.settled.apart(ref_id, *targets):
                 self._links.called.setdefault(ref_id, f"{self._source}:{word}")
@@ -326,11 +203,11 @@ class Uniter:
                 findings.append(unknown_reference(self._source, entity, ref_id, word, by=by, column=column))
         await open_findings(self._connection, findings, run_id=self._run_id)
 
-    async def _answer_waiting(self, told: Sequence[_Candidate]) -> None:
+    async def _answer_waiting(self, told: Sequence[Candidate]) -> None:
         """Rows have come, or go by a new name, that earlier references may have been waiting for."""
         for entity in sorted({candidate.entity for candidate in told}):
             mine = {candidate.id: candidate for candidate in told if candidate.entity == entity}
-            named: dict[str, list[_Candidate]] = {}
+            named: dict[str, list[Candidate]] = {}
             for candidate in mine.values():
                 for word in self._matched_words(candidate):
                     named.setdefault(word, []).append(candidate)
@@ -353,14 +230,14 @@ class Uniter:
             came = [ref_id for ref_id, _, _ in waiting if ref_id in mine]
             await close_findings_about(self._connection, UNKNOWN_REFERENCE, came)
 
-    def _matched_words(self, candidate: _Candidate) -> set[str]:
+    def _matched_words(self, candidate: Candidate) -> set[str]:
         """What a reference to the candidate may call it by a match rule, normalised."""
         columns = self._policy.match.get(candidate.entity, ())
         values = [values_at(candidate.values, column) for column in columns if column != SAME_AS]
         return {normal_key(str(value)) for value in values if value}
 
     async def _answer(
-        self, ref_id: str, called: str, word: str, named: Sequence[_Candidate], told: Collection[str]
+        self, ref_id: str, called: str, word: str, named: Sequence[Candidate], told: Collection[str]
     ) -> None:
         """Let the reference lead to the row of these candidates, unless others go by the same name or a person decided
         that it is another."""
@@ -384,43 +261,3 @@ class Uniter:
             raise NeedsIdentity
         self._links.called.setdefault(ref_id, called)
         await self._links.join(entity, named[0].id, ref_id, "match on reference", word)
-
-
-def _against(value: str, name: str | None, title: str | None, doubt: str) -> tuple[str, float] | None:
-    """What speaks against two people with this address being one, if anything, and how likely they are it all the
-    same; None: nothing worth anybody's look."""
-    if shared_mailbox(value):
-        doubt = "the mailbox is a function's, not a person's"
-    if doubt:  # who shares a mailbox is one only by name
-        return (doubt, 0.6) if written_in_haste(name, title) else None
-    # An address is handed on: J. Smith may have been another one than Jane Smith, who has it now.
-    if may_be_one(name, title, initials=False):
-        return "", 0.4
-    return f"the names differ: {name}, {title}", 0.8 if written_in_haste(name, title) else 0.3
-
-
-def _candidate(row: Any) -> _Candidate:
-    names = (row.source_id, *(row.values.get(c) for c in ("key", "code", "email")))
-    words = frozenset(normal_key(name) for name in names if isinstance(name, str))
-    return _Candidate(row.entity, row.id, row.source_id, words, row.values)
-
-
-def _name(candidate: _Candidate) -> str:
-    known = (candidate.values.get(c) for c in ("key", "code", "email"))
-    return next((name for name in known if isinstance(name, str)), candidate.source_id)
-
-
-def values_at(values: Mapping[str, Any], column: str) -> Any:
-    """The column in a claim's values."""
-    if column.startswith("custom."):
-        return (values.get("custom") or {}).get(column[7:])
-    return values.get(column)
-
-
-def value_path(column: str) -> str:
-    """The column in a claim's values, for SQL. The configuration allows letters, digits and _ in names."""
-    return f"#>>'{{custom,{column[7:]}}}'" if column.startswith("custom.") else f"->>'{column}'"
-
-
-def _address(word: str) -> str:
-    return word.strip().casefold().rstrip("/")

@@ -12,8 +12,9 @@ import orjson
 from portbook.text import normal_key
 from register import pinned
 from register.db import Connection
-from register.identity import SAME_AS, Uniter, value_path
+from register.identity import Uniter
 from register.links import DECISION, Edge, Links
+from register.matches import SAME_AS, value_path
 from register.merge import merge_rows, write_events
 from register.policy import Policy
 from register.references import UNKNOWN_REFERENCE

@@ -13,8 +13,9 @@ import orjson
 from register.claims import Claimed, change_claims, copy_claims, same
 from register.db import Connection
 from register.findings import PER_VALUE, FindingDraft, close_mapping_findings, open_findings
-from register.identity import SAME_AS, NeedsIdentity, Uniter, values_at
+from register.identity import NeedsIdentity, Uniter
 from register.links import Edge, Links
+from register.matches import SAME_AS, values_at
 from register.merge import merge_rows, write_events
 from register.write import PageWrite, Said
 
