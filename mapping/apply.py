@@ -179,8 +179,10 @@ class Mapper:
         for compiled in by_stream.get(stream, ()):
             if compiled.each is None:
                 if compiled.when is None or compiled.when(data, data):
-                    row_id = self._derive_id(stream, source_id)
-                    mapped.rows.append(_row(compiled, row_id, source_id, data, data, mapped, shared=False))
+                    given = compiled.id(data, data) if compiled.id else None
+                    own_id = str(given) if isinstance(given, (str, int)) else source_id
+                    row_id = self._derive_id(stream, own_id)
+                    mapped.rows.append(_row(compiled, row_id, own_id, data, data, mapped, shared=False))
                 continue
             elements = compiled.each(data, data)
             for element in elements if isinstance(elements, list) else ():
@@ -288,7 +290,10 @@ def _compile(
                 continue
             holder = objects.setdefault(place.object, _Object(place.find, [], []))
             if found.ref is None:
-                value = _Value(place.member, found.column, _converter(found), found.default, found)
+                convert = _converter(found)
+                if found.keys is not None:
+                    convert = _keyed(convert, derive_id, found.keys)
+                value = _Value(place.member, found.column, convert, found.default, found)
                 holder.values.append(value)
             else:
                 holder.references.append((place.member, _reference(found, mapping, derive_id, locale)))
@@ -378,6 +383,18 @@ def _converter(rule: FieldRule) -> _Convert:
         return result
 
     return chosen
+
+
+def _keyed(convert: _Convert, derive_id: DeriveId, stream: str) -> _Convert:
+    """The object under the ids of the rows that its keys name."""
+
+    def keyed(value: Any, locale: Locale) -> Any:
+        result = convert(value, locale)
+        if not isinstance(result, dict):
+            raise ValueError("not an object whose keys could name rows")
+        return {derive_id(stream, key): item for key, item in result.items()}
+
+    return keyed
 
 
 def _looked_up(rule: FieldRule, table: Mapping[str, Any]) -> _Convert:

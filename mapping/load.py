@@ -64,7 +64,7 @@ FITTING: dict[str, tuple[str, ...]] = {
 }
 """Kind of field → the verbs whose results it can hold. What is not here holds anything."""
 _RULE_KEYS = ("stream", "into", "each", "id", "when", "fields")
-_FIELD_KEYS = ("from", "const", "lookup", "as", "ref", "stream", "many", "default")
+_FIELD_KEYS = ("from", "const", "lookup", "as", "ref", "stream", "keys", "many", "default")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,8 @@ class FieldRule:
     lookup_name: str = ""
     ref: str | None = None
     ref_stream: str | None = None
+    keys: str | None = None
+    """The stream whose records the keys of an object name."""
     many: bool = False
     default: Any = None
     choices: tuple[str, ...] = ()
@@ -337,6 +339,13 @@ class _Reader:
                     key,
                     f"{value!r} is not one of {', '.join(shape.choices)}{_meant(str(value), shape.choices)}",
                 )
+        if spec.get("keys") is not None and (
+            verb != "json" or ref or lookup is not None or spec.get("from") is None
+        ):
+            self.mistake(
+                spec, "keys", f"`keys` is for an object taken `from` a path as it is, which {name} is not"
+            )
+            return None
         path = None if spec.get("from") is None else str(spec["from"])
         place = self._path(spec, "from", path) if path is not None else None
         return FieldRule(
@@ -350,6 +359,7 @@ class _Reader:
             lookup_name=str(spec.get("lookup") or ""),
             ref=ref,
             ref_stream=None if spec.get("stream") is None else str(spec["stream"]),
+            keys=None if spec.get("keys") is None else str(spec["keys"]),
             many=bool(shape and shape.kind == "ids"),
             default=default,
             choices=shape.choices if shape else (),

@@ -105,7 +105,7 @@ def _field(rule: FieldRule, mapping: MappingSet) -> str:
     return _digest(
         [
             rule.name, rule.column, place, rule.verb, rule.const, lookup, rule.lookup_name, rule.ref, stream,
-            rule.many, rule.default, rule.choices,
+            rule.keys, rule.many, rule.default, rule.choices,
         ]
     )  # fmt: skip
 

@@ -194,6 +194,33 @@ def test_elements_without_an_id_or_a_condition_are_left_out() -> None:
     assert [row.source_id for row in rows[1:]] == ["3"]
 
 
+def test_a_record_of_two_rows_may_call_the_one_by_another_name() -> None:
+    rules = """
+rules:
+  - {stream: task, into: work_item, id: work, fields: {title: {from: t}}}
+  - {stream: task, into: milestone, fields: {title: {from: t}}}
+"""
+    two = Mapper(
+        parse_mapping("jira", [("r.yaml", rules)], entities(), {}), lambda stream, name: f"{stream}:{name}"
+    )
+    named = {
+        row.entity: (row.id, row.source_id) for row in two("task", "1", {"t": "x", "work": "1:work"}).rows
+    }
+    assert named == {"work_item": ("task:1:work", "1:work"), "milestone": ("task:1", "1")}
+    assert {row.id for row in two("task", "1", {"t": "x", "work": None}).rows} == {"task:1"}
+
+
+def test_keys_of_an_object_become_the_ids_of_the_rows_that_they_name() -> None:
+    rules = "rules: [{stream: plan, into: baseline, fields: {items: {from: held, keys: task}}}]"
+    one = Mapper(
+        parse_mapping("jira", [("r.yaml", rules)], entities(), {}), lambda stream, name: f"{stream}:{name}"
+    )
+    assert one("plan", "1", {"held": {"7": {"hours": 8}}}).rows[0].values["items"] == {"task:7": {"hours": 8}}
+    mapped = one("plan", "1", {"held": ["7"]})
+    assert "items" not in mapped.rows[0].values
+    assert codes(mapped) == [("MAP101", "items")]
+
+
 def test_a_rule_whose_condition_fails_says_nothing() -> None:
     assert mapper()("issue", "1", {}).rows == []
     assert mapper()("unheard", "1", {"title": "t"}).rows == []

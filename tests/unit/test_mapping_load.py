@@ -56,6 +56,8 @@ def test_every_builtin_mapping_loads_and_can_be_called(kind: str) -> None:
         (RULE + "      title: {from: a, ref: project}\n", "file0.yaml:5: title is no reference"),
         (RULE + "      due_on: {from: a, as: text}\n", "file0.yaml:5: `as: text` does not give a date"),
         (RULE + "      level: {from: a, as: number}\n", "file0.yaml:5: `as: number` does not give a"),
+        (RULE + "      title: {from: a, keys: issue}\n", "file0.yaml:5: `keys` is for an object taken `from` a path"),
+        (RULE + "      project: {from: a, ref: project, keys: issue}\n", "file0.yaml:5: `keys` is for an object"),
         (RULE + "      due_on: {const: tomorrow}\n", "file0.yaml:5: 'tomorrow' is no date"),
         (RULE + "      points: {from: a, default: many}\n", "file0.yaml:5: 'many' is no number"),
         (RULE + "      points: {from: a, lookup: size}\nlookups: {size: {S: small}}\n", "the lookup gives 'small', which is no number"),
