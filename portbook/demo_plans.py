@@ -162,11 +162,12 @@ def _plan(code: str, title: str, manager: str, phases: Phases, today: date) -> P
 
 def _task(plan: Plan, row: _Row, today: date) -> Task:
     start, finish = _span(row.now, today)
-    days = _length(row.now)
+    milestone = row.base[0] == row.base[1]
+    days = 0 if milestone else _length(row.now)
     task = plan.add_task(
         row.name,
         level=2,
-        milestone=row.base[0] == row.base[1],
+        milestone=milestone,
         start=start,
         finish=finish,
         days=days,
@@ -176,7 +177,7 @@ def _task(plan: Plan, row: _Row, today: date) -> Task:
         actual_cost=row.cost * row.percent / 100,
         more={"Critical": row.critical},
     )
-    hours = 0 if task.milestone else _length(row.base) * _HOURS_A_DAY
+    hours = 0 if milestone else _length(row.base) * _HOURS_A_DAY
     task.baselines[0] = baseline(*_span(row.base, today), hours, _agreed(row))
     return task
 

@@ -252,7 +252,7 @@ class DataverseReader:
             projects=await org.projects() if table is LINK else None,
             buckets=await org.buckets() if table is TASK else None,
             resource_of_user=await org.resource_of_user() if table is PROJECT else None,
-            milestones=await org.milestones() if table in (LINK, ASSIGNMENT) else frozenset(),
+            milestones=await org.milestones() if table in (LINK, ASSIGNMENT) else None,
         )
 
     async def counted(self) -> Sequence[str]:

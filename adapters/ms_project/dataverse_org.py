@@ -17,8 +17,9 @@ from adapters.address import own_path
 from adapters.errors import CursorExpired, SourceMisbehaved, SourceRefused
 from adapters.http import Credentials, Http, Patience
 from adapters.json_body import loads, page_decoder
-from adapters.ms_project.dataverse_tables import BUCKET, PROJECT, RESOURCE, TASK, Table
+from adapters.ms_project.dataverse_tables import BUCKET, EFFORTS, PROJECT, RESOURCE, TASK, Table
 from adapters.ms_project.options import MsProjectOptions
+from adapters.ms_project.work import has_work
 from adapters.once import Once
 
 API = "api/data/v9.2"
@@ -236,13 +237,20 @@ class Org:
         rows = self._all(BUCKET, ["msdyn_projectbucketid", "msdyn_name"])
         return {str(row["msdyn_projectbucketid"]): str(row.get("msdyn_name") or "") async for row in rows}
 
-    async def _milestones(self) -> frozenset[str]:
-        """Tasks that are milestones: a link leads to one or the other."""
+    async def _milestones(self) -> Mapping[str, bool]:
+        """Tasks that are milestones, since a link leads to one or the other → whether there is work in them."""
         layout = await self.required(TASK)
         if "msdyn_ismilestone" not in layout.columns:
-            return frozenset()
-        rows = self._all(TASK, ["msdyn_projecttaskid"], "msdyn_ismilestone eq true")
-        return frozenset([str(row["msdyn_projecttaskid"]) async for row in rows])
+            return {}
+        columns = [
+            name for name in ("msdyn_projecttaskid", "msdyn_summary", *EFFORTS) if name in layout.columns
+        ]
+        rows = self._all(TASK, columns, "msdyn_ismilestone eq true")
+        return {
+            str(row["msdyn_projecttaskid"]): has_work(*map(row.get, EFFORTS))
+            async for row in rows
+            if row.get("msdyn_summary") is not True
+        }
 
     async def _all(
         self, table: Table, columns: Sequence[str], where: str = ""

@@ -14,6 +14,7 @@ from adapters.json_body import loads, with_portbook
 from adapters.ms_project.dataverse_org import ProjectFacts
 from adapters.ms_project.dataverse_tables import (
     ASSIGNMENT,
+    EFFORTS,
     LINK,
     PROGRAM,
     PROJECT,
@@ -24,18 +25,14 @@ from adapters.ms_project.dataverse_tables import (
     Table,
 )
 from adapters.ms_project.units import milestone_status, neat, task_status
+from adapters.ms_project.work import beside, has_work, work_item_id
 
 _UNSET = ("2000-01-01T00:00:00", "0001-01-01", "1900-01-01")
 """How scheduling columns say that there is no date."""
 _LINK_KINDS = {0: "FF", 1: "FS", 2: "SF", 3: "SS"}
+_HOURS = ("work_hours", "actual_hours", "remaining_hours")
 _PEOPLE = (2, 3)
 """Resource types that are somebody: contact and user. Others are generic, equipment, accounts, crews, pools."""
-
-_HOURS = {
-    "work_hours": "msdyn_effort",
-    "actual_hours": "msdyn_effortcompleted",
-    "remaining_hours": "msdyn_effortremaining",
-}
 
 
 class Around:
@@ -48,13 +45,14 @@ class Around:
         projects: Mapping[str, ProjectFacts] | None = None,
         buckets: Mapping[str, str] | None = None,
         resource_of_user: Mapping[str, str] | None = None,
-        milestones: frozenset[str] = frozenset(),
+        milestones: Mapping[str, bool] | None = None,
     ) -> None:
         self.zone: tzinfo = ZoneInfo(zone)
         self.projects = projects or {}
         self.buckets = buckets or {}
         self.resource_of_user = resource_of_user or {}
-        self.milestones = milestones
+        self.milestones = milestones or {}
+        """Tasks that are milestones → whether there is work in them."""
 
 
 def build(table: Table, raw: bytes, around: Around) -> RawRecord:
@@ -107,29 +105,41 @@ def _task(row: dict[str, Any], around: Around) -> dict[str, Any]:
     percent = _percent(row.get("msdyn_progress"))
     start, finish = row.get("msdyn_start"), row.get("msdyn_finish")
     finish_on = last_day(start, finish, around.zone)
-    # Some environments keep a task that stands for the project itself, above all others.
-    top = row.get("msdyn_outlinelevel") == 0 and row.get("_msdyn_parenttask_value") is None
-    milestone = row.get("msdyn_ismilestone") is True and not top
+    kind = _kind(row)
+    hours = [row.get(name) for name in EFFORTS]
+    works = kind == "milestone" and has_work(*hours)
     done = finish_on if percent == 100 else None
-    summary = row.get("msdyn_summary") is True
+    reached = milestone_status(percent, done, active=active)
+    own = str(row[TASK.key])
     # A summary's hours are those of the tasks below it: added up they would count twice.
-    hours = {} if summary else {ours: row.get(theirs) for ours, theirs in _HOURS.items()}
+    counted = dict(zip(_HOURS, hours, strict=True)) if kind != "summary" else {}
     return {
         # What hangs on that one hangs on the project.
         "parent": row.get("_msdyn_parenttask_value") if row.get("msdyn_outlinelevel") != 1 else None,
-        "milestone": milestone,
-        "work_item": not milestone and not top,
-        "type": "summary" if summary else "task",
-        "status": milestone_status(percent, done, active=active)
-        if milestone
+        "milestone": kind == "milestone",
+        "work_item": work_item_id(own, kind, works=works) is not None,
+        "type": "summary" if kind == "summary" else "task",
+        "status": reached
+        if kind == "milestone" and not works
         else task_status(percent, None, done, active=active),
+        **beside(own, works=works, milestone_status=reached),
         "percent": percent,
         "start_on": first_day(start, around.zone),
         "finish_on": finish_on,
         "priority": _priority(row.get("msdyn_priority")),
         "bucket": around.buckets.get(str(row.get("_msdyn_projectbucket_value"))),
-        **hours,
+        **counted,
     }
+
+
+def _kind(row: Mapping[str, Any]) -> str:
+    """`task`, `summary`, `milestone`, or empty for the task that stands for the project itself, which some environments
+    keep above all others."""
+    if row.get("msdyn_outlinelevel") == 0 and row.get("_msdyn_parenttask_value") is None:
+        return ""
+    if row.get("msdyn_summary") is True:
+        return "summary"
+    return "milestone" if row.get("msdyn_ismilestone") is True else "task"
 
 
 def _link(row: dict[str, Any], around: Around) -> dict[str, Any]:
@@ -161,8 +171,11 @@ def _assignment(row: dict[str, Any], around: Around) -> dict[str, Any]:
 
 
 def _target(task: Any, around: Around) -> dict[str, Any]:
-    """An assignment hangs on a work item; of a milestone only the project is kept."""
-    return {} if task is None or task in around.milestones else {"work_item": task}
+    """An assignment hangs on a work item; of a milestone without work only the project is kept."""
+    if task is None:
+        return {}
+    kind = "milestone" if task in around.milestones else "task"
+    return {"work_item": work_item_id(task, kind, works=around.milestones.get(task, False))}
 
 
 def _team(row: dict[str, Any], around: Around) -> dict[str, Any]:

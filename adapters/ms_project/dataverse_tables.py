@@ -30,6 +30,9 @@ class Table(NamedTuple):
         return self.columns[0]
 
 
+EFFORTS = ("msdyn_effort", "msdyn_effortcompleted", "msdyn_effortremaining")
+"""Hours of a task: planned, done and left."""
+
 PROGRAM = Table(
     "msdyn_program",
     "msdyn_programs",
@@ -111,9 +114,7 @@ TASK = Table(
         "msdyn_finish",
         "msdyn_duration",
         "msdyn_progress",
-        "msdyn_effort",
-        "msdyn_effortcompleted",
-        "msdyn_effortremaining",
+        *EFFORTS,
         "msdyn_priority",
         "msdyn_ismilestone",
         "msdyn_iscritical",

@@ -26,6 +26,7 @@ from adapters.ms_project.units import (
     task_status,
     yes,
 )
+from adapters.ms_project.work import baseline_items, beside
 
 UNASSIGNED = "-65535"
 _NOT_OF_THE_PLAN = ("ExtendedAttributes", "CurrentDate")
@@ -77,12 +78,14 @@ def records(path: Path, name: str, plan: str, found: Survey) -> Iterator[Made]:
         own = found.own_id(plan, tag, uid, guid(data.get("GUID")) or "")
         match tag:
             case "Task":
-                own = found.tasks[uid].id
+                task = found.tasks[uid]
+                own = task.id
                 data["portbook"] = _task(plan, uid, data, found)
-                for number, item in _baseline_items(data):
-                    kept += 1
-                    if kept <= _MOST_BASELINE_ITEMS:
-                        baselines.setdefault(number, {})[own] = item
+                for number, values in _baseline_values(data):
+                    for row, item in baseline_items(own, task.kind, values, works=task.works):
+                        kept += 1
+                        if kept <= _MOST_BASELINE_ITEMS:
+                            baselines.setdefault(number, {})[row] = item
             case "Resource":
                 own = found.resources[uid].id
                 kind = found.resources[uid].kind
@@ -150,15 +153,17 @@ def _task(plan: str, uid: str, data: Data, found: Survey) -> Data:
     actual_start, actual_finish = data.get("ActualStart"), data.get("ActualFinish")
     first = _baseline_of(data, "0")
     milestone = own.kind == "milestone"
+    reached = milestone_status(percent, actual_finish, active=active)
     extra: Data = {
         "project": plan,
         "parent": own.parent,
-        "type": own.kind or "external",
-        "work_item": own.kind in ("task", "summary"),
+        "type": "task" if own.works else own.kind or "external",
+        "work_item": own.work_item is not None,
         "milestone": milestone,
-        "status": milestone_status(percent, actual_finish, active=active)
-        if milestone
+        "status": reached
+        if milestone and not own.works
         else task_status(percent, actual_start, actual_finish, active=active),
+        **beside(own.id, works=own.works, milestone_status=reached),
         "percent": percent,
         "start_on": day(start),
         "finish_on": last_day(start, finish),
@@ -172,9 +177,6 @@ def _task(plan: str, uid: str, data: Data, found: Survey) -> Data:
         "level": level_of(data.get("OutlineLevel") or "", data.get("OutlineNumber") or ""),
         "wbs": data.get("WBS") or data.get("OutlineNumber"),
         "assignee": found.assignees.get(uid),
-        "cost": scaled(data.get("Cost"), 100),
-        "actual_cost": scaled(data.get("ActualCost"), 100),
-        "baseline_cost": scaled(first.get("Cost"), 100),
         "constraint_on": day(data.get("ConstraintDate")),
         "fields": _fields(data, found),
     }
@@ -196,12 +198,15 @@ def _task(plan: str, uid: str, data: Data, found: Survey) -> Data:
     if kind.isdigit() and 0 < int(kind) < len(_CONSTRAINTS):
         extra["constraint"] = _CONSTRAINTS[int(kind)]
     if own.kind != "summary":
-        # A summary's hours are those of the tasks below it: added up they would count twice.
+        # A summary's hours and costs are those of the tasks below it: added up they would count twice.
         extra |= {
             "work_hours": hours(data.get("Work")),
             "actual_hours": hours(data.get("ActualWork")),
             "remaining_hours": hours(data.get("RemainingWork")),
             "baseline_hours": hours(first.get("Work")),
+            "cost": scaled(data.get("Cost"), 100),
+            "actual_cost": scaled(data.get("ActualCost"), 100),
+            "baseline_cost": scaled(first.get("Cost"), 100),
         }
     if own.kind and (links := _links(data, own, found)):
         extra["links"] = links
@@ -246,7 +251,7 @@ def _assignment(plan: str, data: Data, found: Survey) -> Data:
     return _filled(
         {
             "project": plan,
-            "work_item": task.id if task and task.kind in ("task", "summary") else None,
+            "work_item": task.work_item if task else None,
             # Material is counted in pieces, an unassigned resource is nobody.
             "counts": bool(resource and resource.kind and task and task.kind),
             "person": resource.id if resource and resource.kind == "person" else None,
@@ -268,7 +273,7 @@ def _baseline_of(data: Data, number: str) -> Data:
     return {}
 
 
-def _baseline_items(data: Data) -> Iterator[tuple[str, Data]]:
+def _baseline_values(data: Data) -> Iterator[tuple[str, Data]]:
     for item in data.get("Baseline") or ():
         if isinstance(item, dict) and (item.get("Number") or "").isdigit() and not yes(item.get("Interim")):
             values = {

@@ -17,6 +17,7 @@ from adapters.ms_project.pwa import OVERLAP, Project, Site, site_time
 from adapters.ms_project.pwa_links import link_pages
 from adapters.ms_project.pwa_records import TaskKind
 from adapters.ms_project.units import guid
+from adapters.ms_project.work import baseline_items
 
 PLAN_STREAMS = ("pwa_task", "pwa_assignment", "pwa_link", "pwa_baseline")
 _NUMBER_OF_BASELINES = range(11)
@@ -41,7 +42,7 @@ async def plan_pages(
     taken: dict[int, dict[str, Any]] = {}
     async for page in site.entities("TaskBaselines", {"$filter": mine}, "pwa_baseline"):
         for raw in page.raws:
-            _take_baseline(loads(raw), first, taken, project.id)
+            _take_baseline(loads(raw), first, taken)
     tasks: dict[str, TaskKind] = {}
     async with aclosing(_task_pages(site, project, mine, first, assignees, tasks)) as found:
         async for task_page in found:
@@ -55,8 +56,8 @@ async def plan_pages(
             yield links
     yield Page(
         [
-            _baseline(project.id, number, items)
-            for number, items in sorted(taken.items())
+            _baseline(project.id, number, values, tasks)
+            for number, values in sorted(taken.items())
             if number in _NUMBER_OF_BASELINES
         ],
         {"modified": project.modified, "settled": settled},
@@ -113,18 +114,26 @@ async def _assignees(site: Site, mine: str) -> dict[str, str | None]:
     return found
 
 
-def _take_baseline(data: Any, first: dict[str, Any], taken: dict[int, dict[str, Any]], home: str) -> None:
+def _take_baseline(data: Any, first: dict[str, Any], taken: dict[int, dict[str, Any]]) -> None:
     task_id = guid(data.get("TaskId")) if isinstance(data, dict) else None
     number = data.get("BaselineNumber") if task_id else None
     if task_id is None or not isinstance(number, int):
         return
-    item = pwa_records.baseline_item(data)
-    taken.setdefault(number, {})[f"{home}:{task_id}"] = item
+    values = pwa_records.baseline_values(data)
+    taken.setdefault(number, {})[task_id] = values
     if number == 0:
-        first[task_id] = item
+        first[task_id] = values
 
 
-def _baseline(home: str, number: int, items: dict[str, Any]) -> RawRecord:
+def _baseline(
+    home: str, number: int, taken: Mapping[str, Mapping[str, Any]], tasks: Mapping[str, TaskKind]
+) -> RawRecord:
+    items = {
+        row: item
+        for task_id, values in taken.items()
+        if (task := tasks.get(task_id))
+        for row, item in baseline_items(f"{home}:{task_id}", task.kind, values, works=task.works)
+    }
     data = {
         "BaselineNumber": number,
         "ProjectId": home,

@@ -24,6 +24,7 @@ from adapters.ms_project.units import (
     neat,
     task_status,
 )
+from adapters.ms_project.work import beside, has_work, work_item_id
 
 _GUID = re.compile(rb"([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})")
 _NUMBERED = re.compile(r"^\((\d+)\)")
@@ -37,6 +38,8 @@ class TaskKind(NamedTuple):
     kind: str
     """`task`, `summary`, `milestone`, or empty for what becomes no row."""
     hours: Any
+    works: bool = False
+    """Whether there is work in what is marked as a milestone."""
 
 
 rejected = partial(
@@ -117,6 +120,10 @@ def task(
     data, own = found
     home, _, task_id = own.partition(":")
     kind = task_kind(data)
+    work_hours, actual_hours, remaining_hours = (
+        number(data.get(name)) for name in ("TaskWork", "TaskActualWork", "TaskRemainingWork")
+    )
+    works = kind == "milestone" and has_work(work_hours, actual_hours, remaining_hours)
     start, finish = moment(data.get("TaskStartDate")), moment(data.get("TaskFinishDate"))
     begun, ended = moment(data.get("TaskActualStartDate")), moment(data.get("TaskActualFinishDate"))
     percent, active = number(data.get("TaskPercentCompleted")), data.get("TaskIsActive") is not False
@@ -124,16 +131,18 @@ def task(
     level = data.get("TaskOutlineLevel")
     above = guid(data.get("ParentTaskId"))
     before = baseline.get(task_id) or {}
+    reached = milestone_status(percent, day(ended), active=active)
     extra: Data = {
         "project": home,
         # At the top, the parent is the row that stands for the project.
         "parent": f"{home}:{above}" if above and above != task_id and level != 1 else None,
-        "type": kind or "none",
-        "work_item": kind in ("task", "summary"),
+        "type": "task" if works else kind or "none",
+        "work_item": work_item_id(own, kind, works=works) is not None,
         "milestone": kind == "milestone",
-        "status": milestone_status(percent, day(ended), active=active)
-        if kind == "milestone"
+        "status": reached
+        if kind == "milestone" and not works
         else task_status(percent, day(begun), day(ended), active=active),
+        **beside(own, works=works, milestone_status=reached),
         "percent": percent,
         "start_on": day(start),
         "finish_on": last_day(start, finish),
@@ -141,8 +150,6 @@ def task(
         "finish_actual_on": last_day(begun, ended),
         "start_baseline_on": before.get("start_on"),
         "finish_baseline_on": before.get("finish_on"),
-        "baseline_hours": before.get("hours") if kind != "summary" else None,
-        "baseline_cost": before.get("cost"),
         "deadline_on": day(moment(data.get("TaskDeadline"))),
         "assignee": assignees.get(task_id),
         "duration_days": neat(length / day_hours) if isinstance(length, int | float) else None,
@@ -150,13 +157,17 @@ def task(
         "created": stamp(data.get("TaskCreatedDate")),
     }
     if kind != "summary":
-        # A summary's hours are those of the tasks below it: added up they would count twice.
+        # A summary's hours and costs are those of the tasks below it: added up they would count twice.
         extra |= {
-            "work_hours": number(data.get("TaskWork")),
-            "actual_hours": number(data.get("TaskActualWork")),
-            "remaining_hours": number(data.get("TaskRemainingWork")),
+            "work_hours": work_hours,
+            "actual_hours": actual_hours,
+            "remaining_hours": remaining_hours,
+            "baseline_hours": before.get("hours"),
+            "cost": number(data.get("TaskCost")),
+            "actual_cost": number(data.get("TaskActualCost")),
+            "baseline_cost": before.get("cost"),
         }
-    return made("pwa_task", own, payload, data, extra), task_id, TaskKind(kind, length)
+    return made("pwa_task", own, payload, data, extra), task_id, TaskKind(kind, length, works)
 
 
 def task_kind(data: Mapping[str, Any]) -> str:
@@ -179,7 +190,7 @@ def assignment(payload: bytes, tasks: Mapping[str, TaskKind], kinds: Mapping[str
     start = moment(data.get("AssignmentStartDate"))
     extra = {
         "project": home,
-        "work_item": f"{home}:{task_id}" if on and on.kind in ("task", "summary") else None,
+        "work_item": work_item_id(f"{home}:{task_id}", on.kind, works=on.works) if on else None,
         # Material is counted in pieces, an unassigned resource is nobody.
         "counts": bool(resource and resource.kind and on and on.kind),
         "person": who if resource and resource.kind == "person" else None,
@@ -295,7 +306,7 @@ def risk_scales(data: Mapping[str, Any]) -> Data:
     return extra
 
 
-def baseline_item(data: Mapping[str, Any]) -> Data:
+def baseline_values(data: Mapping[str, Any]) -> Data:
     start, finish = moment(data.get("TaskBaselineStartDate")), moment(data.get("TaskBaselineFinishDate"))
     values = {
         "start_on": day(start),

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from adapters.ms_project.mspdi import Data, Definition, as_data, definitions, elements, header, leaves
 from adapters.ms_project.units import decimal, guid, hours, scaled, yes
+from adapters.ms_project.work import has_work, work_item_id
 from adapters.spreadsheet.grid import Refused
 
 
@@ -19,6 +20,13 @@ class Task(NamedTuple):
     kind: str
     """`task`, `summary`, `milestone`, or empty for what becomes no row."""
     hours: float | None
+    works: bool = False
+    """Whether there is work in what is marked as a milestone."""
+
+    @property
+    def work_item(self) -> str | None:
+        """What its work item is known by; None where it has none."""
+        return work_item_id(self.id, self.kind, works=self.works)
 
 
 class Resource(NamedTuple):
@@ -135,7 +143,10 @@ def _survey_task(
     if uid in found.tasks:
         return
     own = found.hold("Task", uid, data.get("GUID"))
-    found.tasks[uid] = Task(own, parent, kind, length if isinstance(length, int | float) else None)
+    works = kind == "milestone" and has_work(
+        *(hours(data.get(name)) for name in ("Work", "ActualWork", "RemainingWork"))
+    )
+    found.tasks[uid] = Task(own, parent, kind, length if isinstance(length, int | float) else None, works)
     if kind and kind != "summary" and yes(data.get("Active") or "1"):
         cost, actual = scaled(data.get("Cost"), 100), scaled(data.get("ActualCost"), 100)
         found.cost += cost if isinstance(cost, int | float) else 0

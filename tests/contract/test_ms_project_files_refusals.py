@@ -202,7 +202,7 @@ async def test_a_plan_damaged_inside_is_told_when_the_others_have_been_read(tmp_
             count += len(page.records)
         with pytest.raises(FileRefused, match=r"b\.xml is damaged"):
             await broken
-    assert count == 1000 + 800 + 50 + 2
+    assert count == 1000 + 800 + 20 + 50 + 2
 
 
 async def test_the_right_kind_of_sign_in_is_chosen() -> None:

@@ -46,7 +46,7 @@ class Task:
     start: datetime = START
     finish: datetime = START + timedelta(hours=9)
     hours: float = 8
-    """Work; a milestone has none."""
+    """Work. A milestone has none unless it is given some, as a task that is marked as one may have."""
     days: float = 1
     percent: float = 0
     summary: bool = False
@@ -62,12 +62,19 @@ class Task:
     """Any other element, put where the schema wants it."""
 
     @property
-    def status(self) -> str:
+    def rows(self) -> list[tuple[str, str]]:
+        """Kind and status of what the register shows of it: work in a milestone is a task beside it."""
+        kind = "summary" if self.summary else "milestone" if self.milestone else "task"
+        return [
+            (one, self._status(one))
+            for one in ([kind, "task"] if kind == "milestone" and self.hours else [kind])
+        ]
+
+    def _status(self, kind: str) -> str:
         if not self.active:
             return "cancelled"
-        if self.milestone and not self.summary:
-            return "done" if self.percent == 100 else "planned"
-        return "done" if self.percent == 100 else "in_progress" if self.percent else "todo"
+        begun = "planned" if kind == "milestone" else "in_progress" if self.percent else "todo"
+        return "done" if self.percent == 100 else begun
 
 
 @dataclass
@@ -114,10 +121,9 @@ class Plan:
         own = (
             f"{uuid.uuid5(uuid.NAMESPACE_OID, f'{self.guid}{self._next}')}".upper() if self.with_guids else ""
         )
+        if values.get("milestone") and not values.get("summary") and "hours" not in values:
+            values |= {"hours": 0, "days": 0, "finish": values.get("start", START)}
         task = Task(self._next, name, guid=own, **values)
-        if task.milestone and not task.summary:
-            task.hours = task.days = 0
-            task.finish = task.start
         self.tasks[task.uid] = task
         return task
 
@@ -163,9 +169,9 @@ class Plan:
         rows = list(self.tasks.values())
         leaves = [task for task in rows if not task.summary]
         return {
-            "types": dict(Counter(_type(task) for task in rows)),
-            "statuses": dict(Counter((_type(task), task.status) for task in rows)),
-            "work_hours": round(sum(task.hours for task in leaves if not task.milestone), 4),
+            "types": dict(Counter(kind for task in rows for kind, _ in task.rows)),
+            "statuses": dict(Counter(row for task in rows for row in task.rows)),
+            "work_hours": round(sum(task.hours for task in leaves), 4),
             "cost": round(sum(task.cost for task in leaves if task.active), 2),
             "actual_cost": round(sum(task.actual_cost for task in leaves if task.active), 2),
             "links": sum(len(task.links) for task in rows),
@@ -194,13 +200,15 @@ class Plan:
         return found
 
     def baseline_totals(self) -> dict[int, tuple[int, float, float]]:
-        """Number → how many tasks it holds, their hours and what they cost."""
+        """Number → how many rows it holds, the hours of tasks and what they cost: those of summaries are theirs."""
         found: dict[int, tuple[int, float, float]] = {}
         for task in self.tasks.values():
             for number, values in task.baselines.items():
                 count, hours, cost = found.get(number, (0, 0.0, 0.0))
-                hours += int(values["Work"][2:].partition("H")[0])
-                found[number] = count + 1, hours, cost + values["Cost"] / 100
+                if not task.summary:
+                    hours += int(values["Work"][2:].partition("H")[0])
+                    cost += values["Cost"] / 100
+                found[number] = count + len(task.rows), hours, cost
         return found
 
     # -- writing ------------------------------------------------------------------------------------------------------
@@ -321,10 +329,6 @@ def _members(members: dict[str, Any]) -> Iterator[str]:
         yield f"<{name}>{text_of(value)}</{name}>"
 
 
-def _type(task: Task) -> str:
-    return "summary" if task.summary else "milestone" if task.milestone else "task"
-
-
 def baseline(start: datetime, finish: datetime, hours: float, cost: float) -> dict[str, Any]:
     """A baseline's members: `task.baselines[0] = baseline(…)`."""
     return {"Start": start, "Finish": finish, "Work": duration(hours), "Cost": round(cost * 100)}
@@ -343,13 +347,15 @@ def large(tasks: int, *, people: int = 50) -> Plan:
             )
             continue
         milestone = n % 10 == 9
+        # Every fifth of the milestones is a task of a day that somebody marked.
+        size = {} if milestone and n % 50 != 49 else {"hours": 8, "finish": start + timedelta(hours=9)}
         task = plan.add_task(
-            f"Task {n}", level=2, milestone=milestone, start=start, finish=start + timedelta(hours=9),
-            hours=8, percent=(0, 25, 100)[n % 3] if not milestone else (0, 100)[n % 2], cost=n % 97, actual_cost=n % 13,
+            f"Task {n}", level=2, milestone=milestone, start=start, **size,
+            percent=(0, 25, 100)[n % 3] if not milestone else (0, 100)[n % 2], cost=n % 97, actual_cost=n % 13,
         )  # fmt: skip
         if before is not None:
             plan.link(before, task, ("FS", "SS", "FF")[n % 3], lag_days=n % 4)
         before = task
-        if not milestone:
+        if task.hours:
             plan.assign(task, who[n % people], 8, 2)
     return plan

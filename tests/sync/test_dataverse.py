@@ -159,3 +159,31 @@ async def test_hours_of_a_summary_are_counted_once(engine: Engine, fake: FakeDat
     found = await totals(engine)
     assert (found["hours"], found["hours_done"], found["hours_left"]) == (80, 20, 60)
     assert (await engine.rows("work_item"))[phase]["estimate_hours"] is None
+
+
+async def test_hours_of_a_task_marked_as_a_milestone_are_counted(engine: Engine, fake: FakeDataverse) -> None:
+    world = fake.world
+    project, mia = world.add_project("Alpha"), world.add_person("Mia Krystof")
+    dig = world.add_task(project, "Dig", effort=8)
+    handover = world.add_task(project, "Handover", effort=16, progress=0.25, msdyn_ismilestone=True)
+    gate = world.add_task(project, "Gate", effort=0, msdyn_ismilestone=True)
+    # A summary that is marked is a summary: its hours are those of the tasks below it.
+    phase = world.add_task(project, "Phase", msdyn_summary=True, msdyn_ismilestone=True)
+    world.add_task(project, "Below", effort=4, msdyn_outlinelevel=2, _msdyn_parenttask_value=phase)
+    world.link(dig, handover)
+    world.assign(handover, mia, hours=16)
+    await add(engine, fake)
+    assert (await engine.sync("plans", "full"))["state"] == "succeeded"
+    found = await totals(engine)
+    assert found == world.totals()
+    assert (found["hours"], found["hours_done"], found["hours_left"]) == (28, 4, 24)
+    items, stones = await engine.rows("work_item"), await engine.rows("milestone")
+    assert set(stones) == {handover, gate}
+    work = items[f"{handover}:work"]
+    assert (work["status"], work["milestone_ids"]) == ("in_progress", [stones[handover]["id"]])
+    assert work["id"] != stones[handover]["id"]
+    (put,) = (await engine.rows("assignment")).values()
+    assert put["work_item_id"] == work["id"]
+    (link,) = (await engine.rows("dependency")).values()
+    assert (link["from_work_item_id"], link["to_milestone_id"]) == (items[dig]["id"], stones[handover]["id"])
+    assert await engine.findings() == []

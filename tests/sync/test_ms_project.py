@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from adapters.ms_project import MsProjectAdapter, MsProjectOptions
-from tests.fakes.mspdi import Plan, baseline, large
+from tests.fakes.mspdi import START, Plan, baseline, large
 from tests.fakes.project_server import FakeProjectServer, generated
 from tests.fix_engine import Engine
 from tests.fix_project import server_adapter
@@ -119,6 +119,142 @@ async def test_a_task_that_becomes_a_milestone_changes_places(engine: Engine) ->
     assert [item["title"] for item in await present(engine, "work_item")] == ["Build"]
     assert (link["to_milestone_id"], link["to_work_item_id"]) == (mark["id"], None)
     assert link["lag_days"] == 2
+
+
+async def _marked_task_counts(engine: Engine, ids: tuple[str, str, str]) -> None:
+    """A plan of two tasks of 8 hours, of which one is marked as a milestone, and both assigned to one person."""
+    dig, handover, gate = ids
+    items = await engine.rows("work_item", "presence = 'present'")
+    assert set(items) == {dig, f"{handover}:work"}
+    stones = await engine.rows("milestone", "presence = 'present'")
+    assert set(stones) == {handover, gate}
+    work = items[f"{handover}:work"]
+    assert (work["type"], work["status"], work["estimate_hours"], work["spent_hours"]) == (
+        "task",
+        "in_progress",
+        8,
+        2,
+    )
+    assert work["milestone_ids"] == [stones[handover]["id"]]
+    assert (stones[handover]["status"], stones[handover]["planned_on"]) == (
+        "planned",
+        work["finish_planned_on"],
+    )
+    assert len({row["id"] for row in (*items.values(), *stones.values())}) == 4
+    on = {row["work_item_id"]: row["planned_hours"] for row in await present(engine, "assignment")}
+    assert on == {items[dig]["id"]: 8, work["id"]: 8}
+    (link,) = await present(engine, "dependency")
+    assert (link["from_work_item_id"], link["to_milestone_id"]) == (items[dig]["id"], stones[handover]["id"])
+    assert await engine.findings() == []
+
+
+async def test_hours_of_a_task_marked_as_a_milestone_are_counted(engine: Engine) -> None:
+    plan = Plan("Harbour")
+    dig, who = plan.add_task("Dig", hours=8), plan.add_person("Ana")
+    handover = plan.add_task(
+        "Handover", milestone=True, hours=8, days=5, finish=START + timedelta(days=4), percent=25
+    )
+    gate = plan.add_task("Gate", milestone=True)
+    plan.link(dig, handover)
+    plan.assign(dig, who, 8)
+    plan.assign(handover, who, 8, 2)
+    plan.save(engine.folder / "a.xml")
+    await add_plans(engine)
+    await engine.sync("plans", "full")
+    assert await totals(engine) == plan.totals()
+    records = [f"{plan.guid}:{task.guid}".lower() for task in (dig, handover, gate)]
+    await _marked_task_counts(engine, (records[0], records[1], records[2]))
+
+    # The work is done with, or planned away: the milestone stays the one it was.
+    before = (await engine.rows("milestone"))[records[1]]["id"]
+    handover.hours = 0
+    plan.assignments.pop()
+    plan.save(engine.folder / "a.xml")
+    await engine.sync("plans")
+    assert await totals(engine) == plan.totals()
+    assert (await engine.rows("milestone", "presence = 'present'"))[records[1]]["id"] == before
+
+
+async def test_hours_of_a_task_marked_as_a_milestone_are_counted_on_the_server_too(engine: Engine) -> None:
+    world = generated(1, 0)
+    (project,) = world.sets["Projects"].values()
+    who = next(iter(world.sets["Resources"].values()))
+    dig = world.add_task(project, "Dig", hours=8)
+    handover = world.add_task(project, "Handover", milestone=True, hours=8, percent=25)
+    gate = world.add_task(project, "Gate", milestone=True)
+    world.link(dig, handover)
+    world.assign(dig, who, 8)
+    world.assign(handover, who, 8, 2)
+    with FakeProjectServer(world) as fake:
+        await add_server(engine, fake)
+        await engine.sync("pwa", "full")
+    assert await totals(engine) == world.totals()
+    records = [f"{project['ProjectId']}:{task['TaskId']}" for task in (dig, handover, gate)]
+    await _marked_task_counts(engine, (records[0], records[1], records[2]))
+
+
+def _baseline_sums(items: dict[str, dict[str, Any]], rows: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Title → what the baseline holds of the row, found by its id; and what all of them come to."""
+    titles = {row["id"]: name for name, row in rows.items()}
+    sums = {name: sum(item.get(name, 0) for item in items.values()) for name in ("hours", "cost")}
+    return sums | {titles[row_id]: item.get("hours") for row_id, item in items.items()}
+
+
+async def test_a_baseline_counts_each_hour_once_and_leads_to_its_rows(engine: Engine) -> None:
+    plan = Plan("Harbour")
+    phase = plan.add_task("Phase", summary=True, hours=16, cost=1600)
+    tasks = [plan.add_task(name, level=2, hours=8, cost=800, actual_cost=80) for name in ("a", "b")]
+    marked = plan.add_task("Handover", milestone=True, hours=4, cost=400)
+    for task, size in ((phase, 16), *((task, 8) for task in tasks), (marked, 4)):
+        task.baselines[0] = baseline(START, START + timedelta(days=2), size, size * 100)
+    plan.save(engine.folder / "a.xml")
+    await add_plans(engine)
+    await engine.sync("plans", "full")
+    items, stones = await engine.rows("work_item"), await engine.rows("milestone")
+    (taken,) = await present(engine, "baseline")
+    (stone,) = stones.values()
+    rows = {row["title"]: row for row in items.values()} | {"gate": stone}
+    assert _baseline_sums(taken["items"], rows) == {
+        "hours": 20, "cost": 2000, "Phase": None, "a": 8, "b": 8, "Handover": 4, "gate": None,
+    }  # fmt: skip
+    assert all(item["start_on"] == "2026-03-02" for item in taken["items"].values())
+    for name, wanted in (
+        ("Baseline cost", 2000),
+        ("Cost", 2000),
+        ("Actual cost", 160),
+        ("Baseline hours", 20),
+    ):
+        assert sum(row["custom"].get(name, 0) for row in items.values()) == wanted
+
+
+async def test_a_baseline_of_the_server_counts_each_hour_once_and_leads_to_its_rows(engine: Engine) -> None:
+    world = generated(1, 0)
+    (project,) = world.sets["Projects"].values()
+    phase = world.add_task(project, "Phase", summary=True, hours=16, cost=1600)
+    tasks = [
+        world.add_task(project, name, parent=phase, hours=8, cost=800, percent=10) for name in ("a", "b")
+    ]
+    marked = world.add_task(project, "Handover", milestone=True, hours=4, cost=400)
+    top = next(row for row in world.sets["Tasks"].values() if row.get("TaskIsProjectSummary"))
+    for task, size in ((top, 20), (phase, 16), *((task, 8) for task in tasks), (marked, 4)):
+        world.baseline(task, 0, START, START + timedelta(days=2), size, size * 100)
+    with FakeProjectServer(world) as fake:
+        await add_server(engine, fake)
+        await engine.sync("pwa", "full")
+    items, stones = await engine.rows("work_item"), await engine.rows("milestone")
+    (taken,) = await present(engine, "baseline")
+    (stone,) = stones.values()
+    rows = {row["title"]: row for row in items.values()} | {"gate": stone}
+    assert _baseline_sums(taken["items"], rows) == {
+        "hours": 20, "cost": 2000, "Phase": None, "a": 8, "b": 8, "Handover": 4, "gate": None,
+    }  # fmt: skip
+    for name, wanted in (
+        ("Baseline cost", 2000),
+        ("Cost", 2000),
+        ("Actual cost", 160),
+        ("Baseline hours", 20),
+    ):
+        assert sum(row["custom"].get(name, 0) for row in items.values()) == wanted
 
 
 async def test_baselines_arrive(engine: Engine) -> None:

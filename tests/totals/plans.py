@@ -74,7 +74,7 @@ class _Server:
             task["TaskPercentCompleted"] = percent
             task["TaskActualStartDate"] = begun if percent else None
             task["TaskActualFinishDate"] = ended if percent == 100 else None
-            if not (task.get("TaskIsSummary") or task.get("TaskIsMilestone")):
+            if not task.get("TaskIsSummary") and task["TaskWork"]:
                 task["TaskWork"] = Decimal(rng.randrange(1, 80))
                 task["TaskActualWork"], task["TaskRemainingWork"] = Decimal(1), task["TaskWork"] - 1
         for home in {task["ProjectId"] for task in chosen}:
@@ -96,7 +96,7 @@ class _Server:
     def wanted(self) -> dict[str, Any]:
         world = self.fake.world
         tasks = [row for row in world.sets["Tasks"].values() if not row.get("TaskIsProjectSummary")]
-        work = [row for row in tasks if not row.get("TaskIsSummary") and not row.get("TaskIsMilestone")]
+        work = [row for row in tasks if not row.get("TaskIsSummary") and row["TaskWork"]]
         names = ("TaskWork", "TaskActualWork", "TaskRemainingWork")
         phases = {row["TaskId"] for row in tasks if row.get("TaskIsSummary")}
         return {
@@ -156,7 +156,7 @@ class _Premium:
         world = self.fake.world
         found = world.totals()
         rows = world.table("msdyn_projecttask").rows.values()
-        work = [row for row in rows if not row["msdyn_ismilestone"]]
+        work = [row for row in rows if not row["msdyn_ismilestone"] or row["msdyn_effort"]]
         return {
             "projects": found["projects"],
             "types": {(kind, kind): count for kind, count in found["by_type"].items()},
@@ -206,7 +206,7 @@ class _Files:
         tasks = [task for task in plan.tasks.values() if not task.summary]
         for task in rng.sample(tasks, min(count, len(tasks))):
             task.percent = rng.choice((0, 50, 100)) if not task.milestone else 100
-            if not task.milestone:
+            if task.hours:
                 task.hours, task.cost = float(rng.randrange(1, 80)), rng.randrange(1000) + 0.5
         next(task for task in tasks if task.links).links.pop()
         plan.link(tasks[-1], tasks[0], "FF", lag_days=2.5)
@@ -222,7 +222,7 @@ class _Files:
         found: dict[str, Any] = {"projects": len(self.plans)}
         for plan in self.plans:
             told = _planned(plan.totals())
-            work = [t for t in plan.tasks.values() if not t.summary and not t.milestone]
+            work = [t for t in plan.tasks.values() if not t.summary and t.hours]
             done = sum(t.hours * t.percent / 100 for t in work)
             told["hours"] = [sum(t.hours for t in work), done, sum(t.hours for t in work) - done]
             told["parents"] = len(work)

@@ -402,7 +402,9 @@ class World:
         tasks = [
             row for row in self.table("msdyn_projecttask").rows.values() if row["msdyn_outlinelevel"] != 0
         ]
-        work = [row for row in tasks if not row["msdyn_ismilestone"]]
+        stones = [row for row in tasks if row["msdyn_ismilestone"] and not row["msdyn_summary"]]
+        # Work in a milestone is a task beside it.
+        work = [row for row in tasks if not row["msdyn_ismilestone"] or row["msdyn_effort"]]
         # A summary's effort is that of the tasks below it: added up it would count twice.
         leaves = [row for row in work if not row["msdyn_summary"]]
 
@@ -421,7 +423,7 @@ class World:
         return {
             "projects": len(self.table("msdyn_project").rows),
             "work_items": len(work),
-            "milestones": len(tasks) - len(work),
+            "milestones": len(stones),
             "by_status": dict(Counter(status(row) for row in work)),
             "by_type": dict(Counter("summary" if row["msdyn_summary"] else "task" for row in work)),
             "hours": sum(row["msdyn_effort"] or 0 for row in leaves),

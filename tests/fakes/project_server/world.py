@@ -129,15 +129,17 @@ class World:
         parent: Row | None = None,
         start: datetime = START,
         finish: datetime | None = None,
-        hours: float = 8,
+        hours: float | None = None,
         percent: int = 0,
         cost: float = 0,
         summary: bool = False,
         milestone: bool = False,
         **values: Any,
     ) -> Row:
-        if milestone:
+        """Without a word about it a task has 8 hours, a milestone none: one that is given some is a marked task."""
+        if milestone and hours is None:
             hours, finish = 0, start
+        hours = 8 if hours is None else hours
         finish = finish or start + timedelta(hours=9)
         done = round(hours * percent / 100, 4)
         level = parent["TaskOutlineLevel"] + 1 if parent else 1
@@ -147,7 +149,7 @@ class World:
             {
                 "ParentTaskId": parent["TaskId"] if parent else None, "TaskOutlineLevel": level,
                 "TaskStartDate": start, "TaskFinishDate": finish, "TaskWork": Decimal(str(hours)),
-                "TaskDuration": Decimal(0) if milestone else Decimal(str(hours)),
+                "TaskDuration": Decimal(str(hours)),
                 "TaskActualWork": Decimal(str(done)), "TaskRemainingWork": Decimal(str(hours)) - Decimal(str(done)),
                 "TaskPercentCompleted": percent, "TaskPercentWorkCompleted": percent,
                 "TaskActualStartDate": start if percent else None,
@@ -304,9 +306,9 @@ class World:
             if row["PredecessorTaskId"] in kinds and row["SuccessorTaskId"] in kinds
         ]  # fmt: skip
         return {
-            "types": dict(Counter(_type(row) for row in tasks)),
-            "statuses": dict(Counter((_type(row), _status(row)) for row in tasks)),
-            "work_hours": float(sum(row["TaskWork"] for row in leaves if _type(row) == "task")),
+            "types": dict(Counter(kind for row in tasks for kind in _kinds(row))),
+            "statuses": dict(Counter((kind, _status(row, kind)) for row in tasks for kind in _kinds(row))),
+            "work_hours": float(sum(row["TaskWork"] for row in leaves)),
             "cost": float(sum(row["ProjectCost"] for row in chosen)),
             "actual_cost": float(sum(row["ProjectActualCost"] for row in chosen)),
             "links": len(links),
@@ -326,12 +328,17 @@ class World:
         return found
 
     def baseline_totals(self) -> dict[int, tuple[int, float, float]]:
-        """Number → how many tasks the baselines of that number hold, their hours and what they cost."""
+        """Number → how many rows the baselines of that number hold, the hours of tasks and what they cost: those of
+        summaries are theirs."""
         found: dict[int, tuple[int, float, float]] = {}
         for row in self.sets["TaskBaselines"].values():
             count, hours, cost = found.get(row["BaselineNumber"], (0, 0.0, 0.0))
-            hours, cost = hours + float(row["TaskBaselineWork"]), cost + float(row["TaskBaselineCost"])
-            found[row["BaselineNumber"]] = count + 1, hours, cost
+            task = self.sets["Tasks"][row["ProjectId"], row["TaskId"]]
+            if not _counts(task):
+                continue
+            if not task.get("TaskIsSummary"):
+                hours, cost = hours + float(row["TaskBaselineWork"]), cost + float(row["TaskBaselineCost"])
+            found[row["BaselineNumber"]] = count + len(_kinds(task)), hours, cost
         return found
 
 
@@ -343,11 +350,17 @@ def _type(row: Row) -> str:
     return "summary" if row.get("TaskIsSummary") else "milestone" if row.get("TaskIsMilestone") else "task"
 
 
-def _status(row: Row) -> str:
+def _kinds(row: Row) -> list[str]:
+    """What the register shows of it: work in a milestone is a task beside it."""
+    kind = _type(row)
+    return [kind, "task"] if kind == "milestone" and row["TaskWork"] else [kind]
+
+
+def _status(row: Row, kind: str) -> str:
     if row.get("TaskIsActive") is False:
         return "cancelled"
     percent = row["TaskPercentCompleted"]
-    if _type(row) == "milestone":
+    if kind == "milestone":
         return "done" if percent == 100 else "planned"
     return "done" if percent == 100 else "in_progress" if percent else "todo"
 
@@ -374,11 +387,12 @@ def generated(projects: int, tasks_each: int, *, people: int = 40) -> World:
             milestone = n % 10 == 9
             task = world.add_task(
                 project, f"Task {n}", parent=phase, start=start, milestone=milestone,
+                hours=8 if n % 50 == 49 else None,
                 percent=(0, 100)[n % 2] if milestone else (0, 25, 100)[n % 3], cost=n % 97,
             )  # fmt: skip
             if before is not None:
                 world.link(before, task, ("FS", "SS", "FF")[n % 3], lag_days=n % 4)
             before = task
-            if not milestone:
+            if task["TaskWork"]:
                 world.assign(task, who[n % people], 8, 2)
     return world
