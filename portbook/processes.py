@@ -11,7 +11,7 @@ from portbook.logs import set_up_logs
 from portbook.session import configured_stores, read_config, with_register
 from portbook.stores import Stores
 from portbook.terminal import err, out
-from portbook.wiring import Parts
+from portbook.wiring import Parts, import_adapters
 from register.db import Pool
 from register.schema import migrate
 
@@ -30,6 +30,7 @@ def work_command(context: typer.Context) -> None:
 
     config = read_config(context.obj)
     set_up_logs("info")
+    import_adapters(config)
 
     async def work_until_stopped(pool: Pool, parts: Parts, stores: Stores) -> None:
         stop = asyncio.Event()

@@ -14,7 +14,7 @@ from portbook.reports import run_outcomes, show_outcomes
 from portbook.session import ask_for_runs, read_config, with_register
 from portbook.stores import Stores
 from portbook.terminal import err, sync_progress
-from portbook.wiring import Parts
+from portbook.wiring import Parts, import_adapters
 from register import runs
 from register.db import Pool
 from register.quality import Quality
@@ -48,6 +48,7 @@ def sync_command(
     async def ask_and_work(pool: Pool, parts: Parts, stores: Stores) -> list[dict[str, Any]]:
         asked = await ask_for_runs(pool, names, mode, approved=approve)
         if wait:
+            import_adapters(config)
             async with sync_progress(pool, asked, quiet=as_json):
                 await work_until_idle(pool, parts.specs, parts.policy, names)
                 # A run that was under way already has ended now; the one that was asked for is still to come.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -35,30 +36,40 @@ KINDS: Mapping[str, type[BaseModel]] = {
     "ms_project": MsProjectOptions,
     "spreadsheet": SpreadsheetOptions,
 }
-"""Kind of tool → what a person fills in. An adapter joins the product by joining this and `open_adapter`, which imports
-it: most commands read the configuration and ask no tool."""
+"""Kind of tool → what a person fills in. An adapter joins the product by joining this and `adapter_of`."""
 
 
 def open_adapter(source: Source) -> Adapter:
     """The adapter of a source, ready to be entered. Reads its secrets, and names each that is missing."""
     read_secrets(source.options)
+    return adapter_of(source)()
+
+
+def import_adapters(config: Config) -> None:
+    """Before the first run, which else would be booked with the time that this takes."""
+    for source in config.sources:
+        adapter_of(source)
+
+
+def adapter_of(source: Source) -> Callable[[], Adapter]:
+    """Makes the adapter of a source, which is imported now: most commands read the configuration and ask no tool."""
     match source.options:
         case AzureDevOpsOptions() as options:
             from adapters.azure_devops import AzureDevOpsAdapter
 
-            return AzureDevOpsAdapter(options, refresh=_secret_of(options.auth))
+            return partial(AzureDevOpsAdapter, options, refresh=_secret_of(options.auth))
         case JiraOptions() as options:
             from adapters.jira import JiraAdapter
 
-            return JiraAdapter(options, refresh=_secret_of(options.auth))
+            return partial(JiraAdapter, options, refresh=_secret_of(options.auth))
         case MsProjectOptions() as options:
             from adapters.ms_project import MsProjectAdapter
 
-            return MsProjectAdapter(options, refresh=_secret_of(options.auth))
+            return partial(MsProjectAdapter, options, refresh=_secret_of(options.auth))
         case SpreadsheetOptions() as options:
             from adapters.spreadsheet import SpreadsheetAdapter
 
-            return SpreadsheetAdapter(options)
+            return partial(SpreadsheetAdapter, options)
         case _:
             raise AssertionError(f"no adapter for {source.kind}")
 
