@@ -12,18 +12,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from mapping.describe import Described, describe
-from mapping.errors import FieldUnmapped, TextRepaired, ValueUnknown
+from mapping.errors import FieldUnmapped, TextRepaired
 from mapping.load import FieldRule, MappingSet, Rule
 from mapping.locale import Locale, own_locale
 from mapping.meaning import Changed, Meaning, RuleOf, code_digest, meaning_of
 from mapping.paths import Getter, compile_path
-from mapping.verbs import NUL_REPLACEMENT, VERBS, Verb
-from portbook.text import shown
+from mapping.values import MEMO_SIZE, UNCONVERTIBLE, Convert, DeriveId, converter, keyed_by_rows, problem_of
+from mapping.verbs import NUL_REPLACEMENT
 
-DeriveId = Callable[[str, str], str]
-"""(stream, source id) → the id in the register. Handed in, since ids belong to the register."""
-
-_MEMO_SIZE = 5_000
 KEY_MOST = 500
 """Characters of a key. The register looks rows up by it, and PostgreSQL refuses index entries above 2,704 bytes: one
 such row would stop its whole page, at every run."""
@@ -74,8 +70,6 @@ class Mapped:
         self.problems.append(Unread(problem, rule, value, len(self.rows)))
 
 
-_Convert = Callable[[Any, Locale], Any]
-"""(value, locale) → result or None; raises one of _UNCONVERTIBLE."""
 _Refer = Callable[[Any, dict[str, Any], list[Reference], Mapped], None]
 """Fills a field that points to other rows: (value, values to fill, references to add to, problems to add to)."""
 
@@ -85,7 +79,7 @@ class _Value(NamedTuple):
 
     member: str
     column: str
-    convert: _Convert
+    convert: Convert
     default: Any
     rule: FieldRule
 
@@ -248,8 +242,8 @@ def _filled(
                 continue
             try:
                 result = convert(value, locale)
-            except _UNCONVERTIBLE as error:
-                mapped.note(_problem(rule, value, error), rule, value)
+            except UNCONVERTIBLE as error:
+                mapped.note(problem_of(rule, value, error), rule, value)
                 continue
             if result is None:
                 continue
@@ -290,9 +284,9 @@ def _compile(
                 continue
             holder = objects.setdefault(place.object, _Object(place.find, [], []))
             if found.ref is None:
-                convert = _converter(found)
+                convert = converter(found)
                 if found.keys is not None:
-                    convert = _keyed(convert, derive_id, found.keys)
+                    convert = keyed_by_rows(convert, derive_id, found.keys)
                 value = _Value(place.member, found.column, convert, found.default, found)
                 holder.values.append(value)
             else:
@@ -314,7 +308,7 @@ def _reference(rule: FieldRule, mapping: MappingSet, derive_id: DeriveId, locale
     column, entity, many = rule.column, rule.ref, rule.many
     assert entity is not None
     stream = rule.ref_stream or mapping.stream_of(entity)
-    convert = _converter(rule)
+    convert = converter(rule)
     default = rule.default
     memo: dict[str, Reference] = {}
 
@@ -322,7 +316,7 @@ def _reference(rule: FieldRule, mapping: MappingSet, derive_id: DeriveId, locale
         written = str(_without_nul(word))
         found = memo.get(written)
         if found is None:
-            if len(memo) > _MEMO_SIZE:
+            if len(memo) > MEMO_SIZE:
                 memo.clear()
             found = memo[written] = Reference(column, entity, derive_id(stream, written), written)
         return found
@@ -335,8 +329,8 @@ def _reference(rule: FieldRule, mapping: MappingSet, derive_id: DeriveId, locale
                 value = convert(value, locale)
                 if type(value) is not str and not _names(value, many=many):
                     raise ValueError("not a name, key or id")
-            except _UNCONVERTIBLE as error:
-                mapped.note(_problem(rule, value, error), rule, value)
+            except UNCONVERTIBLE as error:
+                mapped.note(problem_of(rule, value, error), rule, value)
                 return
         if value is None:
             return
@@ -359,78 +353,6 @@ def _names(value: Any, *, many: bool) -> bool:
     """Whether this can say which row is meant."""
     parts = value if many and isinstance(value, list) else [value]
     return not any(isinstance(part, (list, dict)) for part in parts)
-
-
-_UNCONVERTIBLE = (FieldUnmapped, ValueError, TypeError, OverflowError, AttributeError)
-
-
-def _converter(rule: FieldRule) -> _Convert:
-    if rule.lookup is not None:
-        return _looked_up(rule, rule.lookup)
-    verb: Verb = VERBS[rule.verb]
-    if not rule.choices:
-        return verb
-    choices = rule.choices
-
-    def chosen(value: Any, locale: Locale) -> Any:
-        result = verb(value, locale)
-        if result is not None and result not in choices:
-            raise ValueUnknown(
-                f"{rule.name} {str(result)[:80]!r} is none of {', '.join(choices)}",
-                detail=rule.where,
-                hint="Use a `lookup` that turns the tool's words into these.",
-            )
-        return result
-
-    return chosen
-
-
-def _keyed(convert: _Convert, derive_id: DeriveId, stream: str) -> _Convert:
-    """The object under the ids of the rows that its keys name."""
-
-    def keyed(value: Any, locale: Locale) -> Any:
-        result = convert(value, locale)
-        if not isinstance(result, dict):
-            raise ValueError("not an object whose keys could name rows")
-        return {derive_id(stream, key): item for key, item in result.items()}
-
-    return keyed
-
-
-def _looked_up(rule: FieldRule, table: Mapping[str, Any]) -> _Convert:
-    memo: dict[str, Any] = {}  # a tool's words are few and come again and again
-
-    def look_up(value: Any, locale: Locale) -> Any:
-        if type(value) is str and value in memo:
-            return memo[value]
-        if isinstance(value, (list, dict)):
-            raise ValueError("a lookup needs a word")
-        word = str(value).strip()
-        if not word:
-            return None
-        if word.casefold() not in table:
-            raise ValueUnknown(
-                f"{rule.name} {word[:80]!r} is not in lookup {rule.lookup_name!r}",
-                detail=rule.where,
-                hint="Add it to the lookup in a mapping file"
-                + (f"; the register's words are {', '.join(rule.choices)}." if rule.choices else "."),
-            )
-        result = table[word.casefold()]
-        if type(value) is str and len(memo) < _MEMO_SIZE:
-            memo[value] = result
-        return result
-
-    return look_up
-
-
-def _problem(rule: FieldRule, value: Any, error: Exception) -> FieldUnmapped:
-    if isinstance(error, FieldUnmapped):
-        return error
-    return FieldUnmapped(
-        f"{rule.name} cannot be read from {shown(value)[:80]!r}: {error}",
-        detail=rule.where,
-        hint="Mend the value in the tool, or change `as:` in the mapping.",
-    )
 
 
 def _too_long(rule: FieldRule, key: str) -> FieldUnmapped:
