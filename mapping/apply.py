@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 from mapping.describe import Described, describe
 from mapping.errors import FieldUnmapped, TextRepaired
-from mapping.load import FieldRule, MappingSet, Rule
 from mapping.locale import Locale, own_locale
 from mapping.meaning import Changed, Meaning, RuleOf, code_digest, meaning_of
 from mapping.paths import Getter, compile_path
+from mapping.rules import FieldRule, MappingSet, Rule
 from mapping.values import MEMO_SIZE, UNCONVERTIBLE, Convert, DeriveId, converter, keyed_by_rows, problem_of
 from mapping.verbs import NUL_REPLACEMENT
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mapping.load import FieldRule, MappingSet
+from mapping.rules import FieldRule, MappingSet
 
 Described = dict[str, dict[str, dict[str, list[str]]]]
 """Stream → entity → column (`custom.NAME` for a custom field) → [file:line, what the line says]."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.resources import files
@@ -23,6 +23,7 @@ from mapping.dates import utc_text
 from mapping.errors import MappingInvalid
 from mapping.locale import Locale
 from mapping.paths import PathInvalid, Place, compile_place
+from mapping.rules import FieldRule, MappingSet, Rule
 from mapping.verbs import VERBS
 from portbook.text import nearest
 
@@ -65,57 +66,6 @@ FITTING: dict[str, tuple[str, ...]] = {
 """Kind of field → the verbs whose results it can hold. What is not here holds anything."""
 _RULE_KEYS = ("stream", "into", "each", "id", "when", "fields")
 _FIELD_KEYS = ("from", "const", "lookup", "as", "ref", "stream", "keys", "many", "default")
-
-
-@dataclass(frozen=True, slots=True)
-class FieldRule:
-    """How one field is filled."""
-
-    name: str
-    column: str
-    path: str | None
-    verb: str
-    where: str
-    """file:line, for findings and explanations."""
-    const: Any = None
-    lookup: Mapping[str, Any] | None = None
-    lookup_name: str = ""
-    ref: str | None = None
-    ref_stream: str | None = None
-    keys: str | None = None
-    """The stream whose records the keys of an object name."""
-    many: bool = False
-    default: Any = None
-    choices: tuple[str, ...] = ()
-    place: Place | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """How records of one stream become rows of one entity."""
-
-    stream: str
-    into: str
-    where: str
-    fields: Mapping[str, FieldRule]
-    custom: Mapping[str, FieldRule] = field(default_factory=dict)
-    each: str | None = None
-    id: str | None = None
-    when: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MappingSet:
-    """All rules of a source. `version` changes whenever any of them does."""
-
-    source_kind: str
-    rules: tuple[Rule, ...]
-    version: str
-
-    def stream_of(self, entity: str) -> str:
-        """The stream whose records become rows of `entity`: what a reference to one is derived from."""
-        homes = {rule.stream for rule in self.rules if rule.into == entity and rule.each is None}
-        return homes.pop() if len(homes) == 1 else entity
 
 
 def load_mapping(

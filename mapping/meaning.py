@@ -15,9 +15,9 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from mapping.load import FieldRule, MappingSet, Rule
 from mapping.locale import Locale
 from mapping.paths import resolved
+from mapping.rules import FieldRule, MappingSet, Rule
 
 Meaning = Mapping[str, Sequence[Mapping[str, Any]]]
 """Stream → its rules in order: `into`, `each`, `rows` (a digest of what decides which rows there are) and `fields`

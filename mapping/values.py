@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mapping.errors import FieldUnmapped, ValueUnknown
-from mapping.load import FieldRule
 from mapping.locale import Locale
+from mapping.rules import FieldRule
 from mapping.verbs import VERBS, Verb
 from portbook.text import shown
 

@@ -10,7 +10,7 @@ from typing import Any
 from rich.markup import escape
 
 from adapters.base import Stream
-from mapping.load import FieldRule, MappingSet
+from mapping.rules import FieldRule, MappingSet
 from portbook.terminal import ago, coloured, out, table
 from register.db import Pool
 

@@ -9,7 +9,8 @@ import pytest
 
 import mapping.load
 from mapping.apply import Mapped, Mapper
-from mapping.load import MappingSet, load_mapping, parse_mapping
+from mapping.load import load_mapping, parse_mapping
+from mapping.rules import MappingSet
 from register.catalog import catalog
 from tests.fakes.azure_devops import FakeAzureDevOps
 from tests.fakes.azure_devops.generate import believable, fill

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from mapping.apply import Mapped, Mapper
-from mapping.load import MappingSet, load_mapping
+from mapping.load import load_mapping
+from mapping.rules import MappingSet
 from register.catalog import catalog
 from tests.fakes.jira import FakeJira
 from tests.fakes.jira.generate import believable

@@ -14,8 +14,9 @@ import xlsxwriter
 from adapters.spreadsheet import SpreadsheetAdapter
 from adapters.spreadsheet.layout import STANDARD_SHEETS
 from mapping.apply import Mapped, Mapper
-from mapping.load import MappingSet, load_mapping
+from mapping.load import load_mapping
 from mapping.locale import Locale
+from mapping.rules import MappingSet
 from portbook.demo_workbook import write_pmo_workbook
 from register.catalog import catalog
 from tests.contract.test_spreadsheet_reading import options
@@ -147,7 +148,7 @@ async def test_hours_of_a_timesheet_are_read_as_clocks_show_them(
         sheet.write(1, 2, held, book.add_format({"num_format": format_}))
     ((_, made),) = (await mapped(tmp_path, mapping))["time_entry"]
     assert made.rows[0].values.get("hours") == hours
-    assert [rule.name for _, rule, _ in made.problems] == ([] if hours is not None else ["hours"])
+    assert [unread.rule.name for unread in made.problems] == ([] if hours is not None else ["hours"])
 
 
 @pytest.mark.parametrize("date1904", [False, True])

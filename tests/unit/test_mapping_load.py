@@ -9,7 +9,8 @@ import pytest
 
 from mapping.apply import Mapper
 from mapping.errors import MappingInvalid
-from mapping.load import MappingSet, load_mapping, parse_mapping
+from mapping.load import load_mapping, parse_mapping
+from mapping.rules import MappingSet
 from portbook.wiring import entities
 
 BUILTIN = sorted(
