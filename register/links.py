@@ -17,6 +17,7 @@ from register.findings import close_findings_about
 from register.ids import derive_id
 from register.merge import NEXT_VERSION, Change, merge_rows, write_events
 from register.policy import Policy
+from register.query.scope import ABOVE
 from register.references import UNKNOWN_REFERENCE, referring, refers, tell_unknown
 from register.settled import Settled
 from register.waivers import follow_parts
@@ -74,6 +75,7 @@ class Links:
         kept, gone = await self._older(entity, first, second)
         await self.note(entity, one, other, "applied", rule, evidence, actor=actor, reason=reason)
         moving = self.settled.members(gone)
+        before = len(self.changes)
         await self._show(entity, moving, kept)
         await close_findings_about(self._connection, UNKNOWN_REFERENCE, moving)
         moved = await self._connection.fetch(
@@ -84,6 +86,7 @@ class Links:
         )
         if moved or self.settled.pinned(kept):
             await self._merge(entity, [gone, kept])
+        await self._tell_regrouped(entity, {gone: moving - {gone}, kept: moving}, self.changes[before:])
         await self._redirect(entity, gone, kept)
         await self._repoint(entity, gone)
         return True
@@ -115,7 +118,7 @@ class Links:
         apart = [group for group in groups if row not in group]
         if not apart:
             return
-        rows = [row]
+        regrouped = {row: set[str]().union(*apart)}
         for group in apart:
             shown = await self._oldest(entity, group)
             await self._show(entity, group, shown)
@@ -123,8 +126,10 @@ class Links:
                 "UPDATE claim SET entity_id = $3, since = now() WHERE entity = $1 AND own_id = ANY($2::uuid[])",
                 entity, sorted(group), shown,
             )  # fmt: skip
-            rows.append(shown)
-        await self._merge(entity, rows)
+            regrouped[shown] = group - {shown}
+        before = len(self.changes)
+        await self._merge(entity, regrouped)
+        await self._tell_regrouped(entity, regrouped, self.changes[before:])
         await self._repoint(entity, row)
         await tell_unknown(self._connection, entity, {i for g in apart for i in g}, run_id=self._run_id)
 
@@ -212,6 +217,32 @@ class Links:
     async def _merge(self, entity: str, rows: Iterable[str]) -> None:
         for row in rows:
             self.changes += await merge_rows(self._connection, entity, [row], self._policy, self.settled)
+
+    async def _tell_regrouped(
+        self, entity: str, regrouped: Mapping[str, Collection[str]], written: Collection[Change]
+    ) -> None:
+        """Let an event of each of these rows, the last changes, say which own ids it shows from now on, or no longer:
+        who is restricted to one of them sees the row from now on, or no longer. A scope names what was a row once."""
+        if entity not in ABOVE:
+            return
+        every = sorted({part for parts in regrouped.values() for part in parts})
+        found = await self._connection.fetch(
+            f"SELECT id::text FROM {entity} WHERE id = ANY($1::uuid[])", every
+        )
+        named = {row[0] for row in found}
+        places = {change.id: at for at, change in enumerate(written, len(self.changes) - len(written))}
+        for row, parts in regrouped.items():
+            told = named.intersection(parts)
+            if not told:
+                continue
+            if row in places:
+                self.changes[places[row]] = self.changes[places[row]]._replace(parts=told)
+                continue
+            version = await self._connection.fetchval(
+                f"UPDATE {entity} e SET {NEXT_VERSION} WHERE id = $1 RETURNING version", row
+            )
+            if version is not None:
+                self.changes.append(Change(entity, row, version, {}, told))
 
     async def _repoint(self, entity: str, row: str) -> None:
         """Recompute every row that refers to this one."""

@@ -12,7 +12,18 @@ from typing import Any, NamedTuple
 import orjson
 
 from register.catalog import catalog, column_type
-from register.copy import NULL, big_integer, copy_in, document, entity_rows, integer, one_row, text, uuid
+from register.copy import (
+    NULL,
+    big_integer,
+    copy_in,
+    document,
+    entity_rows,
+    integer,
+    one_row,
+    text,
+    uuid,
+    uuids,
+)
 from register.db import Connection
 from register.derive import derive
 from register.ids import derive_id
@@ -61,6 +72,8 @@ class Change(NamedTuple):
     version: int
     changed: dict[str, list[Any]] | None
     """Field → [before, after]; None for a new row."""
+    parts: Collection[str] = ()
+    """Own ids that the row shows from now on, or no longer, of what a scope can name."""
 
 
 async def merge_rows(
@@ -128,11 +141,12 @@ async def write_events(
             NULL if c.changed is None else document(c.changed),
             why,
             run,
+            uuids(sorted(c.parts)) if c.parts else NULL,
         )
         for c in changes
     ]
     if events:
-        columns = ("type", "entity", "entity_id", "version", "changed", "cause", "run_id")
+        columns = ("type", "entity", "entity_id", "version", "changed", "cause", "run_id", "parts")
         await copy_in(connection, "event", columns, events)
 
 

@@ -263,6 +263,11 @@ class Event(SQLModel, table=True):
         sa_type=DateTime(timezone=True),
         sa_column_kwargs={"nullable": False, "server_default": NOW},
     )
+    parts: list[UUID] | None = Field(
+        default=None,
+        sa_type=ARRAY(Uuid),
+        description="Own ids that the row shows from now on, or no longer, of what a scope can name.",
+    )
 
     __table_args__ = (
         Index("event_entity_ix", "entity_id", "version"),

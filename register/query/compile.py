@@ -19,7 +19,7 @@ from register.query.from_clause import CASTS, FromClause, constant, joined, quot
 from register.query.order import behind, direction, may_be_empty, places, walked
 from register.query.past import INSTANT, LATELY, by_key, every_version, past_meta, placed, shown_at
 from register.query.plan import Beyond, Branch, Constant, Flat, Level, Tally
-from register.query.scope import Part, RowScope, bound, implied, permitted
+from register.query.scope import Part, RowScope, bound, implied, permitted, permitted_version, stayed
 
 WHOLE = '"~row"'
 """What a row to be shown is called in SQL: no caller can give a column that name."""
@@ -110,11 +110,29 @@ class Builder:
             return []
         return permitted(entity, alias, self._part, past=looking_back or self.instant is not None)
 
+    def permitted_then(self, entity: Entity, alias: str) -> list[str]:
+        """The conditions under which a version hung on something that is permitted."""
+        if not self._scoped or entity.view is not None:
+            return []
+        return permitted_version(entity, alias, self._part)
+
     def permitted_still(self, entity: Entity, alias: str) -> list[str]:
         """The conditions under which the caller sees a version: it hung on something permitted, and its row does so
         today."""
-        then = self.permitted(entity, alias)
+        then = self.permitted_then(entity, alias)
         return list(dict.fromkeys([*then, *self.permitted(entity, alias, looking_back=True)]))
+
+    def regrouped(self, event: str) -> str:
+        """The condition under which an event tells that what the scope names became part of its row, or ceased to be:
+        the caller sees it from then on, or no longer."""
+        return f"coalesce({event}.parts && {self._part(Part.NAMED)}, false)"
+
+    def followed(self, entity: Entity, event: str, version: str, before: str) -> str:
+        """The condition under which the caller knows the version before an event, so that a difference is enough. What
+        is permitted today need not have been when that version hung on it: what moves is told whole."""
+        conditions = [f"{before}.id IS NOT NULL", *self.permitted_then(entity, before)]
+        conditions += [stayed(entity, version, before), f"NOT {self.regrouped(event)}"]
+        return f"coalesce({' AND '.join(conditions)}, false)"
 
     def implied(self, relation: Relation, owner: Entity) -> bool:
         """Whether whoever sees the row at one end is known to see the one at the other. Not so of what hung below a row

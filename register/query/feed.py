@@ -20,7 +20,7 @@ from register.query.cursor import read_cursor, shape_of, write_cursor
 from register.query.lanes import Lanes
 from register.query.past import AsOf, every_version, require_history
 from register.query.read import Answer, answer_of
-from register.query.scope import RowScope
+from register.query.scope import RowScope, scope_of_today
 from register.query.versions import STAMPS
 
 NOW = "now"
@@ -103,14 +103,14 @@ async def read_changes(
     at}`. `next` always says where to go on. See `begin` for what `since` may be.
 
     A caller with a scope is told of rows in it, on pages that may be short: what leaves it, or has left it since, is
-    `out_of_scope`, without values, and what comes into it `created`, with all of them. Where a project leaves or comes,
-    what hangs on it is not told of.
+    `out_of_scope`, without values, and what comes into it, or hangs elsewhere than before, `created`, with all of them.
+    Where a project, a programme or a portfolio leaves or comes, what hangs on it is not told of.
     """
     feed = feed_of(collections, scoped=scope is not None)
     seq = await begin(lanes, secret, feed, since)
     # First how far the feed is settled, then the events, which must be looked at later than that.
     end = await settled(lanes)
-    row = await lanes.fetchrow(feed.page, seq, end, limit, *feed.arguments(scope))
+    row = await lanes.fetchrow(feed.page, seq, end, limit, *await _arguments(lanes, feed, scope))
     reached = row["last"] if row["more"] else max(seq, end)
     return answer_of(row, place_at(secret, feed, reached), more=bool(row["more"]))
 
@@ -120,10 +120,16 @@ async def read_events(
 ) -> tuple[Sequence[FeedEvent], int]:
     """The events behind `seq` up to `end`, at most so many, one by one; and the number up to which that is all. `end`
     was told by `settled` before."""
-    row = await lanes.fetchrow(feed.events, seq, end, limit, *feed.arguments(scope))
+    row = await lanes.fetchrow(feed.events, seq, end, limit, *await _arguments(lanes, feed, scope))
     columns = (row[name] or () for name in ("seqs", "types", "bodies"))
     found = [FeedEvent(*event) for event in zip(*columns, strict=True)]
     return found, int(row["last"] if row["more"] else end)
+
+
+async def _arguments(lanes: Lanes, feed: Feed, scope: RowScope | None) -> list[Any]:
+    """What to bind for this caller. A scope that was resolved before the feed was settled may not know of rows joined
+    since: what was read by it would never be told anew."""
+    return feed.arguments(scope and await scope_of_today(lanes, scope))
 
 
 async def begin(lanes: Lanes, secret: bytes, feed: Feed, since: AsOf | str | None) -> int:
@@ -152,7 +158,7 @@ def place_at(secret: bytes, feed: Feed, seq: int) -> str:
 def _looked_at(entities: Sequence[Entity], *, every: bool, limit: str) -> str:
     def select(condition: str) -> str:
         return (
-            "SELECT seq, type, entity, entity_id, version, changed, cause, run_id, at FROM event "
+            "SELECT seq, type, entity, entity_id, version, changed, cause, run_id, at, parts FROM event "
             f"WHERE {condition} AND seq > $1::int8 AND seq <= $2::int8 ORDER BY seq LIMIT {limit}"
         )
 
@@ -186,14 +192,16 @@ def _all(entities: Sequence[Entity], builder: Builder) -> str:
 
 def _within(entities: Sequence[Entity], builder: Builder) -> str:
     """For a caller with a scope: what is not permitted, by this version or today, but was, has left."""
+    regrouped = builder.regrouped("x")
 
     def looked_up(entity: Entity) -> str:
-        own, before = (" AND ".join(builder.permitted(entity, alias)) or "true" for alias in ("n", "b"))
+        own, before = (" AND ".join(builder.permitted_then(entity, alias)) or "true" for alias in ("n", "b"))
         now = " AND ".join(builder.permitted_still(entity, "n")) or "true"
         versions = every_version(entity.name)
         return (
             f"SELECT coalesce(({now}), false) AS now, coalesce(({own}), false) AS own, "
             f"coalesce(b.id IS NOT NULL AND ({before}), false) AS before, "
+            f"{builder.followed(entity, 'x', 'n', 'b')} AS followed, "
             f"row_to_json(n) AS row FROM {versions} n "
             f"LEFT JOIN {versions} b ON b.id = n.id AND b.version = n.version - 1 "
             f"WHERE x.entity = '{entity.name}' AND n.id = x.entity_id AND n.version = x.version"
@@ -201,11 +209,11 @@ def _within(entities: Sequence[Entity], builder: Builder) -> str:
 
     return (
         f"SELECT {_EVENT}, "
-        "CASE WHEN NOT v.now THEN 'out_of_scope' WHEN v.before THEN x.type ELSE 'created' END AS type, "
-        "CASE WHEN NOT v.now THEN '{}' WHEN v.before AND x.type <> 'created' THEN x.changed::json "
+        "CASE WHEN NOT v.now THEN 'out_of_scope' WHEN v.followed THEN x.type ELSE 'created' END AS type, "
+        "CASE WHEN NOT v.now THEN '{}' WHEN v.followed AND x.type <> 'created' THEN x.changed::json "
         f"ELSE {_values('json_each(v.row)')} END AS changed "
         f"FROM looked_at x CROSS JOIN LATERAL ({' UNION ALL '.join(map(looked_up, entities))}) v "
-        "WHERE v.own OR v.before ORDER BY x.seq LIMIT $3::int8"
+        f"WHERE v.own OR v.before OR {regrouped} ORDER BY x.seq LIMIT $3::int8"
     )
 
 

@@ -33,6 +33,8 @@ class Part(Enum):
     PROJECT = "project"
     PROGRAMME = "programme"
     PORTFOLIO = "portfolio"
+    OWN_PROGRAMME = "own_programme"
+    NAMED = "named"
 
     # There is one of each. Enum's own is a function in Python, three times a request.
     __hash__ = object.__hash__
@@ -45,6 +47,12 @@ class RowScope:
     projects: tuple[UUID, ...] = ()
     programmes: tuple[UUID, ...] = ()
     portfolios: tuple[UUID, ...] = ()
+    own_programmes: tuple[UUID, ...] = field(default=(), compare=False)
+    """Programmes that are in it for themselves."""
+    named: tuple[UUID, ...] = field(default=(), compare=False)
+    """The ids by which it was given, whatever they have become part of."""
+    kept: str = field(default="", compare=False, repr=False)
+    """The JSON text that it was resolved from."""
     digest: str = field(init=False, compare=False)
     """Equal where the scopes are, in every process; worked out once, since answers are tagged with it."""
     _ids: Mapping[Part, tuple[UUID, ...]] = field(init=False, compare=False, repr=False)
@@ -56,6 +64,8 @@ class RowScope:
             Part.PROJECT: self.projects,
             Part.PROGRAMME: self.programmes,
             Part.PORTFOLIO: self.portfolios,
+            Part.OWN_PROGRAMME: self.own_programmes,
+            Part.NAMED: self.named,
         }
         object.__setattr__(self, "_ids", parts)
 
@@ -77,26 +87,43 @@ class Reader(Protocol):
 
 RESOLVED = """
 WITH named (entity, id) AS (
-  SELECT k.entity, coalesce(a.entity_id, v.id::uuid)
+  SELECT k.entity, v.id::uuid
   FROM (VALUES ('project', 'projects'), ('programme', 'programmes'), ('portfolio', 'portfolios')) k (entity, collection)
   CROSS JOIN LATERAL jsonb_array_elements_text(coalesce($1::jsonb -> k.collection, '[]')) v (id)
-  LEFT JOIN absorbed a ON a.entity = k.entity AND a.id = v.id::uuid
+), shown (entity, id) AS (
+  SELECT entity, id FROM named
+  UNION SELECT a.entity, a.entity_id FROM absorbed a JOIN named n ON n.entity = a.entity AND n.id = a.id
 )
-SELECT coalesce(array_agg(id) FILTER (WHERE entity = 'project'), '{}') AS projects,
-       coalesce(array_agg(id) FILTER (WHERE entity = 'programme'), '{}')
-         || ARRAY(SELECT id FROM programme WHERE portfolio_id IN (SELECT id FROM named WHERE entity = 'portfolio'))
+SELECT coalesce(array_agg(id ORDER BY id) FILTER (WHERE entity = 'project'), '{}') AS projects,
+       coalesce(array_agg(id ORDER BY id) FILTER (WHERE entity = 'programme'), '{}')
+         || ARRAY(SELECT id FROM programme WHERE portfolio_id IN (SELECT id FROM shown WHERE entity = 'portfolio')
+                  ORDER BY id)
          AS programmes,
-       coalesce(array_agg(id) FILTER (WHERE entity = 'portfolio'), '{}') AS portfolios
-FROM named
+       coalesce(array_agg(id ORDER BY id) FILTER (WHERE entity = 'portfolio'), '{}') AS portfolios,
+       coalesce(array_agg(id ORDER BY id) FILTER (WHERE entity = 'programme'), '{}') AS own_programmes,
+       ARRAY(SELECT id FROM named) AS named
+FROM shown
 """
-"""$1 `{"projects": [id], …}` as it is kept → the ids of today."""
+"""$1 `{"projects": [id], …}` as it is kept → the ids of today: these, and what they have become part of."""
 
 
 async def resolve_scope(reader: Reader, kept: str) -> RowScope:
     """The scope of a JSON text as keys and subscriptions keep it: what was joined since, and what came to lie in a
     portfolio, counts."""
     row = await reader.fetchrow(RESOLVED, kept)
-    return RowScope(tuple(row["projects"]), tuple(row["programmes"]), tuple(row["portfolios"]))
+    return RowScope(
+        tuple(row["projects"]),
+        tuple(row["programmes"]),
+        tuple(row["portfolios"]),
+        tuple(row["own_programmes"]),
+        tuple(row["named"]),
+        kept,
+    )
+
+
+async def scope_of_today(reader: Reader, scope: RowScope) -> RowScope:
+    """The same, as it is by now."""
+    return await resolve_scope(reader, scope.kept) if scope.kept else scope
 
 
 async def name_scope(reader: Reader, rows: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
@@ -170,6 +197,23 @@ def permitted(entity: Entity, alias: str, bind: Callable[[Part], str], *, past: 
         (today,) = permitted(entity, "o", bind, past=False)
         found.append(f'EXISTS (SELECT FROM public."{entity.name}" o WHERE o.id = {alias}.id AND {today})')
     return found
+
+
+def permitted_version(entity: Entity, alias: str, bind: Callable[[Part], str]) -> list[str]:
+    """The conditions under which the scoped caller sees what a version hung on, whatever its row hangs on today."""
+    if entity.name == "programme":
+        above = f"{alias}.portfolio_id = ANY({bind(Part.PORTFOLIO)})"
+        return [f"({above} OR {alias}.id = ANY({bind(Part.OWN_PROGRAMME)}))"]
+    return permitted(entity, alias, bind, past=False)
+
+
+def stayed(entity: Entity, version: str, before: str) -> str:
+    """The condition under which a version hangs on what the one before it hung on."""
+    columns = () if entity.name in OPEN else [column for _, column in _hung_on(entity.name)]
+    if not columns:
+        return "true"
+    now, then = (", ".join(f"{alias}.{column}" for column in columns) for alias in (version, before))
+    return f"ROW({now}) IS NOT DISTINCT FROM ROW({then})"
 
 
 def implied(relation: Relation, owner: Entity) -> bool:

@@ -120,7 +120,8 @@ def _matching(entity: str, filter_text: str, scoped: bool) -> tuple[str, Sequenc
     joins = ""
     if entity in ENTITIES:
         found = catalog()[entity]
-        conditions = builder.permitted(found, "e")
+        permitted = " AND ".join(builder.permitted_then(found, "e"))
+        conditions = [f"(({permitted}) OR {builder.regrouped('v')})"] if permitted else []
         rule = _level(entity, filter_text, "").rule
         if rule is not None:
             rows = FromClause(builder, found, "e")
@@ -145,8 +146,8 @@ async def messages(
     reader: Reader, told: Telling, events: Mapping[str, Sequence[int]], scope: RowScope | None = None
 ) -> dict[int, bytes]:
     """Event → the message about it, as JSON; `events` are numbers by entity. One of a row that the scope no longer
-    permits, by that version or today, says `out_of_scope`, without values; one that it did not permit before says
-    `created`."""
+    permits, by that version or today, says `out_of_scope`, without values; one that it may not have permitted before
+    says `created`."""
     found: dict[int, bytes] = {}
     for entity, seqs in events.items():
         if entity == "webhook":
@@ -165,7 +166,6 @@ def _message(entity: str, fields: str, scoped: bool) -> tuple[str, Sequence[Any]
     builder.parameters = [None]
     found = catalog()[entity]
     now = " AND ".join(builder.permitted_still(found, "r")) or "true"
-    before = " AND ".join(builder.permitted(found, "b")) or "true"
     shown = f"(SELECT row_to_json({WHOLE}) FROM (SELECT {builder.shown(level, 'r')}) {WHOLE})"
     changed = "v.changed"
     if fields:
@@ -180,12 +180,13 @@ def _message(entity: str, fields: str, scoped: bool) -> tuple[str, Sequence[Any]
     kind, row = "v.type", shown
     earlier = ""
     if scoped:
+        followed = builder.followed(found, "v", "r", "b")
         kind = (
             f"CASE WHEN NOT coalesce({now}, false) THEN 'out_of_scope' "
-            f"WHEN coalesce(b.id IS NOT NULL AND ({before}), false) THEN v.type ELSE 'created' END"
+            f"WHEN {followed} THEN v.type ELSE 'created' END"
         )
         row = f"CASE WHEN coalesce({now}, false) THEN {shown} END"
-        changed = f"CASE WHEN coalesce({now} AND b.id IS NOT NULL AND ({before}), false) THEN {changed} END"
+        changed = f"CASE WHEN coalesce({now} AND {followed}, false) THEN {changed} END"
         earlier = (
             f" LEFT JOIN LATERAL (SELECT * FROM {every_version(entity)} e WHERE e.id = v.entity_id "
             "AND e.version = v.version - 1 LIMIT 1) b ON true"
