@@ -106,7 +106,10 @@ class FromClause:
             case Comparison(left, operator, right):
                 return self._comparison(left, operator, right)
             case Test(hops, field, operator, values):
-                return self._test(self.field(hops, field), field, operator, values)
+                column = self.field(hops, field)
+                if self._follows(hops, field, operator, values):
+                    return self._is_shown(column, field, operator, values)
+                return self._test(column, field, operator, values)
 
     def _exists(self, entity: Entity, owner: str, hops: Hops, inner: Rule | None) -> str:
         relation, rest = hops[0], hops[1:]
@@ -158,6 +161,29 @@ class FromClause:
             held = f"{column} @> ARRAY[{bound}]"
             return held if operator == "=" else f"({held}) IS NOT TRUE"
         return f"{column} IS DISTINCT FROM {bound}" if operator == "!=" else f"{column} {operator} {bound}"
+
+    def _follows(self, hops: Hops, field: FieldDef, operator: str, values: Sequence[Known | Other]) -> bool:
+        """Whether ids of rows are compared, of which some may have become part of others. Not in the past: what was
+        part of what is kept as it is now."""
+        if self._builder.instant is not None or operator not in ("=", "!=", "in"):
+            return False
+        if field.kind not in (Kind.ID, Kind.IDS) or any(isinstance(value, Other) for value in values):
+            return False
+        owner = catalog()[hops[-1].target] if hops else self._entity
+        return field.ref is not None or (field.name == "id" and owner.enveloped)
+
+    def _is_shown(self, column: str, field: FieldDef, operator: str, values: Sequence[Known | Other]) -> str:
+        """A comparison with ids, each of which also means the row that it became part of."""
+        if operator == "in":
+            ids = self._builder.bind(list(values), "uuid[]")
+            sets = [ids, f"ARRAY(SELECT entity_id FROM absorbed WHERE id = ANY({ids}))"]
+        else:
+            # One array, and the id as it is in it: so PostgreSQL knows how many rows have it.
+            given = self._value(values[0], "uuid")
+            sets = [f"ARRAY[{given}, (SELECT entity_id FROM absorbed WHERE id = {given})]"]
+        lists = field.kind is Kind.IDS
+        found = " OR ".join(f"{column} && {ids}" if lists else f"{column} = ANY({ids})" for ids in sets)
+        return f"({found}) IS NOT TRUE" if operator == "!=" else f"({found})"
 
     def _value(self, value: Known | Other, cast: str) -> str:
         if isinstance(value, Other):

@@ -215,3 +215,29 @@ def test_deciding_needs_the_scope_and_a_gateway_that_may(desk: httpx.Client, gat
     assert_problem(desk.post("/api/v1/pins", json=body, headers={"authorization": ""}), 401, "API002")
     with gateway.client(keys["admin"]) as other:
         assert_problem(other.post("/api/v1/pins", json=body), 503, "API001")
+
+
+def test_a_saved_question_by_the_id_of_either_finds_what_hangs_on_the_row_that_they_are(
+    desk: httpx.Client, register_url: str
+) -> None:
+    body = {"entity": "project", "one": ONE, "other": TWO, "verdict": "same", "reason": "one and the same"}
+    assert desk.post("/api/v1/links", json=body).status_code == 201
+    (row,) = projects(desk)
+    for number in (7, 8):
+        values = f"'{UUID(int=number)}', 'R-{number}', '{row['id']}'"
+        execute(register_url, f"INSERT INTO risk (id, key, project_id) VALUES ({values})")
+
+    def found(collection: str, condition: str) -> list[str]:
+        answer = desk.get(f"/api/v1/{collection}", params={"fields": "key", "filter": condition})
+        return sorted(each["key"] for each in answer.json()["data"])
+
+    for given in (ONE, TWO):
+        for condition in ("project_id = '{}'", "project_id IN ('{}')", "project.id = '{}'"):
+            assert found("risks", condition.format(given)) == ["R-7", "R-8"]
+        assert found("risks", f"project_id != '{given}'") == []
+        assert found("projects", f"id = '{given}'") == ["one-PAY"]
+        for condition in ("ProjectId eq {}", "{} eq ProjectId", "Project/Id eq {}", "ProjectId in ({})"):
+            answer = desk.get(
+                "/odata/v4/Risks", params={"$select": "Key", "$filter": condition.format(given)}
+            )
+            assert [each["Key"] for each in answer.json()["value"]] == ["R-7", "R-8"]
