@@ -6,7 +6,6 @@ import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -268,22 +267,3 @@ async def test_a_scope_of_nothing_that_is_there_is_refused_and_leaves_no_role(
     with pytest.raises(RowNotFound):
         await create_login(owner, name, rows={"projects": ["NO"]})
     assert await owner.fetchval("SELECT count(*) FROM pg_roles WHERE rolname = $1", name) == 0
-
-
-BOARD = Path(__file__).parents[2] / "examples" / "grafana" / "portfolio.json"
-
-
-@pytest.mark.parametrize(
-    "panel", json.loads(BOARD.read_text("utf-8"))["panels"], ids=lambda panel: panel["title"]
-)
-async def test_the_board_s_questions_have_answers(
-    database: str, owner: asyncpg.Connection, panel: dict[str, Any]
-) -> None:
-    name = login_name()
-    await create_login(owner, name)
-    reader = await as_reader(database, name)
-    try:
-        for target in panel["targets"]:
-            await reader.fetch(target["rawSql"])
-    finally:
-        await reader.close()
