@@ -20,7 +20,6 @@ from register.policy import Policy
 from register.query.scope import ABOVE
 from register.references import UNKNOWN_REFERENCE, referring, refers, tell_unknown
 from register.settled import Settled
-from register.waivers import follow_parts
 
 DECISION = "decision"
 """The rule of a link that a person made."""
@@ -212,7 +211,6 @@ class Links:
         )  # fmt: skip
         for own_id in own_ids:
             self.settled.show(own_id, row)
-        await follow_parts(self._connection, own_ids)
 
     async def _merge(self, entity: str, rows: Iterable[str]) -> None:
         for row in rows:

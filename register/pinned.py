@@ -147,7 +147,7 @@ async def note_silences(connection: Connection, policy: Policy) -> None:
 
 
 async def _merge_due(connection: Connection, policy: Policy) -> int | None:
-    """Merge the next rows of which several sources tell, as a page does: beside other pages. Returns how many were
+    """Merge the next rows of which several records tell, as a page does: beside other pages. Returns how many were
     written; None where nothing is due any more, or another worker is at it."""
     async with connection.transaction():
         await connection.execute(f"SELECT pg_advisory_xact_lock_shared({IDENTITY_LOCK})")
@@ -169,11 +169,11 @@ async def _merge_due(connection: Connection, policy: Policy) -> int | None:
 
 
 async def told_by_several(connection: Connection, entity: str, *, after: str, most: int) -> list[str]:
-    """The next rows of which several sources tell, by id."""
+    """The next rows of which several records tell, by id."""
     rows = await connection.fetch(
         f"""
         SELECT entity_id::text FROM claim WHERE entity = $1 AND entity_id > $2 GROUP BY entity_id
-        HAVING count(DISTINCT source) > 1 ORDER BY entity_id LIMIT {most}
+        HAVING count(*) > 1 ORDER BY entity_id LIMIT {most}
         """,
         entity,
         after,

@@ -25,7 +25,7 @@ from register.findings import (
 from register.references import close_unnamed
 from register.rules import CheckedRule, Rule, check_rule, compile_look
 from register.scores import QUALITY_LOCK, concerned_by, measure
-from register.waivers import end_expired
+from register.waivers import end_expired, follow_rows
 
 MANY_EVENTS = 100_000
 """So many changes are looked at by looking at everything."""
@@ -160,6 +160,7 @@ class Quality:
             await connection.execute(f"SELECT pg_advisory_xact_lock({QUALITY_LOCK})")
             await close_unnamed(connection)
             await place_findings(connection)
+            await follow_rows(connection)
             concerned = None if since is None else await concerned_by(connection, since, upto)
             projects, sources = concerned or (None, None)
             await measure(connection, projects=projects, sources=sources)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -141,18 +140,22 @@ async def end_expired(pool: Pool) -> int:
         return len(codes)
 
 
-async def follow_parts(connection: Connection, own_ids: Collection[str]) -> None:
-    """These ids are shown by other rows than before: let the findings about those stand under the waivers that stand
-    now. Waits only where something of them is waived."""
-    codes = await connection.fetch(
+async def follow_rows(connection: Connection) -> None:
+    """Let findings about rows that were joined or parted stand under the waivers that stand now. Called by whoever
+    looks at rows, under its lock: a page that joins rows holds findings already, and must not wait for that lock."""
+    await connection.execute(
         """
-        SELECT DISTINCT w.code FROM waiver w LEFT JOIN finding f ON f.id = w.finding_id
-        WHERE w.ended_at IS NULL AND coalesce(w.entity_id, f.entity_id) = ANY($1::uuid[]) ORDER BY 1
-        """,
-        sorted(own_ids),
+        WITH concerned AS (
+          SELECT f.id FROM finding f WHERE f.closed_at IS NULL
+            AND f.code IN (SELECT code FROM waiver WHERE ended_at IS NULL)
+            AND (f.entity_id IN (SELECT entity_id FROM absorbed UNION ALL SELECT id FROM absorbed)
+                 OR f.waiver_id IN (SELECT id FROM waiver WHERE coalesce(entity_id, finding_id) IS NOT NULL))
+            AND f.waiver_id IS DISTINCT FROM standing_waiver(f.code, f.id, f.entity_id)
+          FOR UPDATE SKIP LOCKED
+        )
+        UPDATE finding f SET waiver_id = standing_waiver(f.code, f.id, f.entity_id) FROM concerned c WHERE c.id = f.id
+        """
     )
-    if codes:
-        await _settle(connection, [row[0] for row in codes])
 
 
 async def _settle(connection: Connection, codes: list[str]) -> None:

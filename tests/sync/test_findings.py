@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -10,8 +12,12 @@ import pytest
 from portbook.remap import remap
 from portbook.retire import carry_out, chosen
 from portbook.wiring import build_mapper
+from register.audit import Actor
 from register.ids import derive_id
+from register.links import Links
+from register.pinned import end_what_is_over
 from register.quality import Expected, Quality
+from register.waivers import waive, waive_finding
 from tests.fix_engine import Engine
 from tests.sync.test_decisions import decide, two_books
 from tests.sync.test_identity import write_book
@@ -235,3 +241,74 @@ async def test_a_conflict_holds_every_value_also_two_of_one_source(
     assert sorted(told.values()) == [150, 200, 200]
     budget = await engine.pool.fetchval("SELECT budget FROM project WHERE presence = 'present'")
     assert told[winner] == budget
+
+
+async def test_a_waiver_of_a_joined_row_holds_for_what_comes_back(engine: Engine) -> None:
+    one, two = await two_books(engine)
+    until = datetime.now(UTC) + timedelta(days=9)
+
+    async def with_budget(budget: Any) -> list[tuple[str, bool]]:
+        headings = ["No", "Code", "Title", "Budget"]
+        row = ["two-1", "P-0815", "Payments in two", budget]
+        await book(engine, "two", Projects=[headings, row], Risks=risks("two-1"))
+        await looked(engine)
+        return [(f["state"], str(f["entity_id"]) == one) for f in await found(engine, "MAP101")]
+
+    async with decide(engine) as decisions:
+        await decisions.same("project", one, two, "one project")
+    assert await with_budget("lots") == [("open", True)]
+    async with engine.pool.acquire() as connection, connection.transaction():
+        await waive(
+            connection, "MAP101", reason="agreed", actor=Actor("ana"), until=until, entity="project", row=one
+        )
+    assert await with_budget("lots") == [("waived", True)]
+    assert await with_budget(5) == []
+    assert await with_budget("lots again") == [("waived", True)]
+
+
+@pytest.mark.parametrize("which", [0, 1])
+async def test_a_page_that_joins_what_is_waived_waits_for_nobody_who_waives(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, which: int
+) -> None:
+    """The page holds a finding that the waiver waits for; it must not wait for the waiver in its turn."""
+    await book(engine, Projects=projects(1), Risks=risks("ZZZ", "YYY"))
+    until = datetime.now(UTC) + timedelta(days=2)
+    finding = (await found(engine, "REF001"))[which]
+    async with engine.pool.acquire() as connection, connection.transaction():
+        await waive_finding(connection, str(finding["id"]), reason="x", actor=Actor("ana"), until=until)
+    joined, join = asyncio.Event(), Links.join
+
+    async def pausing(self: Links, *args: Any) -> bool:
+        if joined.is_set():
+            await asyncio.sleep(1)
+        done = await join(self, *args)
+        joined.set()
+        return done
+
+    monkeypatch.setattr(Links, "join", pausing)
+
+    async def waiving() -> None:
+        await joined.wait()
+        await asyncio.sleep(0.2)
+        async with engine.pool.acquire() as connection, connection.transaction():
+            await waive(connection, "REF001", reason="x", actor=Actor("ana"), until=until)
+
+    headings = ["No", "Code", "Title"]
+    answers = [headings, ["a", "ZZZ", "Z"], ["b", "YYY", "Y"]]
+    await asyncio.gather(book(engine, "two", Projects=answers), waiving())
+    assert await engine.pool.fetchval("SELECT count(*) FROM risk WHERE project_id IS NOT NULL") == 2
+
+
+async def test_what_an_earlier_version_showed_of_a_deleted_record_goes(engine: Engine) -> None:
+    await book(
+        engine, Projects=[["No", "Code", "Title", "Budget"], ["a", "A", "Aaa", None], ["b", "B", "Bbb", 150]]
+    )
+    a, b = (derive_id("one", "project", key) for key in "ab")
+    async with decide(engine) as decisions:
+        await decisions.same("project", a, b, "one project")
+    await engine.pool.execute("UPDATE source_record SET presence = 'deleted' WHERE source_id LIKE '%b'")
+    assert await engine.pool.fetchval("SELECT budget FROM project WHERE presence = 'present'") == 150
+    await engine.pool.execute("INSERT INTO merge_due (entity, cause) VALUES ('project', 'remap')")
+    while await end_what_is_over(engine.pool, engine.policy):
+        pass
+    assert await engine.pool.fetchval("SELECT budget FROM project WHERE presence = 'present'") is None

@@ -1,4 +1,4 @@
-"""Rows that several sources tell of, without what only gone records say; no score for a part of another project."""
+"""Rows that several records tell of, without what only gone records say; no score for a part of another project."""
 
 from pathlib import Path
 
