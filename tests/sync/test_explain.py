@@ -112,14 +112,19 @@ async def test_every_value_of_every_kind_of_source_explains_itself(
                 assert_explained(entity, name, found)
 
 
-async def test_winner_losers_rule_line_and_pin_of_a_row_that_two_tools_tell_of(
-    engine: Engine, lanes: Lanes, jira: FakeJira
-) -> None:
+async def two_tools(engine: Engine, jira: FakeJira, **sheets: list[list[Any]]) -> None:
+    """A project that Jira and the PMO's workbook tell of; the workbook is believed for its title."""
     fill(jira, 2)
-    write_book(engine.folder / "pmo.xlsx", Projects=PROJECTS, People=PEOPLE)
+    write_book(engine.folder / "pmo.xlsx", **(sheets or {"Projects": PROJECTS, "People": PEOPLE}))
     await engine.add_jira(jira)
     await engine.add_files("pmo.xlsx")
     engine.policy = replace(engine.policy, precedence={"project": {"title": ["pmo", "delivery"]}})
+
+
+async def test_winner_losers_rule_line_and_pin_of_a_row_that_two_tools_tell_of(
+    engine: Engine, lanes: Lanes, jira: FakeJira
+) -> None:
+    await two_tools(engine, jira)
     await engine.sync("delivery")
     before = datetime.now(UTC)
     await engine.sync("pmo")
@@ -197,11 +202,8 @@ async def test_what_only_a_deleted_record_says_is_no_longer_shown_of_what_is_the
     engine: Engine, lanes: Lanes, jira: FakeJira
 ) -> None:
     """Nobody keeps the budget any more: the PMO took the project out of its workbook."""
-    fill(jira, 2)
     others = [[f"P{n}", f"Project {n}", "", n, "EUR"] for n in range(11)]
-    write_book(engine.folder / "pmo.xlsx", Projects=[*PROJECTS, *others])
-    await engine.add_jira(jira)
-    await engine.add_files("pmo.xlsx")
+    await two_tools(engine, jira, Projects=[*PROJECTS, *others])
     await engine.sync("delivery")
     await engine.sync("pmo")
     budget = (await explained(lanes, "project", "PAY"))["budget"]
@@ -222,11 +224,7 @@ async def test_what_only_a_deleted_record_says_is_no_longer_shown_of_what_is_the
 async def test_presence_that_was_not_kept_is_not_guessed(
     engine: Engine, lanes: Lanes, jira: FakeJira
 ) -> None:
-    fill(jira, 2)
-    write_book(engine.folder / "pmo.xlsx", Projects=PROJECTS, People=PEOPLE)
-    await engine.add_jira(jira)
-    await engine.add_files("pmo.xlsx")
-    engine.policy = replace(engine.policy, precedence={"project": {"title": ["pmo", "delivery"]}})
+    await two_tools(engine, jira)
     await engine.sync("delivery")
     await engine.sync("pmo")
     both = datetime.now(UTC)
