@@ -47,6 +47,13 @@ def usable_base_url(url: str) -> str:
     return url.strip().rstrip("/")
 
 
+def same_address(url: str) -> str:
+    """A usable base url in the one form that all its spellings share."""
+    parts = urlsplit(url)
+    port = {"http": ":80", "https": ":443"}[parts.scheme]
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(port)}{parts.path}"
+
+
 def _is_private(host: str) -> bool:
     if is_loopback(host):
         return True

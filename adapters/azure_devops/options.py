@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from adapters.address import usable_base_url
+from adapters.address import same_address, usable_base_url
 from adapters.entra_options import EntraCertificate, EntraSecret, ManagedIdentity
 from adapters.sign_in import Refresh, SignIn
 
@@ -111,6 +111,12 @@ class AzureDevOpsOptions(_Strict):
         if "." in host and not isinstance(self.auth, Pat) and self.url.count("/") > 3:
             raise ValueError("Azure DevOps Server knows no Entra sign-in; use auth.kind pat")
         return self
+
+    def reads(self) -> dict[str, frozenset[str] | None]:
+        """Which projects of which organisation; None for all. Case counts in neither."""
+        names = self.select.projects
+        place = same_address(self.url).lower()
+        return {place: None if names is None else frozenset(name.lower() for name in names)}
 
 
 def credentials(auth: AzureDevOpsAuth, refresh: Refresh | None = None) -> Credentials:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from adapters.address import usable_base_url
+from adapters.address import same_address, usable_base_url
 from adapters.sign_in import Refresh, SignIn
 
 
@@ -84,6 +84,11 @@ class JiraOptions(_Strict):
     @classmethod
     def _usable(cls, url: str) -> str:
         return usable_base_url(url)
+
+    def reads(self) -> dict[str, frozenset[str] | None]:
+        """Which projects of which site; None for all."""
+        keys = self.select.projects
+        return {same_address(self.url): None if keys is None else frozenset(key.upper() for key in keys)}
 
 
 def sign_in(auth: JiraAuth, refresh: Refresh | None = None) -> SignIn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os.path import normpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
-from adapters.address import usable_base_url
+from adapters.address import same_address, usable_base_url
 from adapters.entra_options import EntraCertificate, EntraSecret, ManagedIdentity
 from adapters.sign_in import Refresh, SignIn
 
@@ -178,6 +179,17 @@ class MsProjectOptions(_Strict):
         if value is not None and api not in _ONLY_FOR[name]:
             raise ValueError(f"is no option of api {api}, only of {' and '.join(_ONLY_FOR[name])}")
         return value
+
+    def reads(self) -> dict[str, frozenset[str] | None]:
+        """Which projects of which site, by their type where it has types, or which files; None for all."""
+        if self.url is None:
+            return {normpath(self.base_dir / file): None for file in self.files or ()}
+        names = self.select.projects
+        parts = None if names is None else frozenset(names)
+        place = same_address(self.url)
+        if self.api == "project_data":
+            return {f"{place} (project type {number})": parts for number in self.project_types}
+        return {place: parts}
 
 
 def credentials(auth: MsProjectAuth, url: str, refresh: Refresh | None = None) -> Credentials:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from os.path import normpath
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -194,6 +195,21 @@ class SpreadsheetOptions(_Strict):
         if self.drive is None and self.auth is not None:
             raise ValueError("`auth` is for `drive`: files on disk are read as this account")
         return self
+
+    def reads(self) -> dict[str, frozenset[str] | None]:
+        """Which tables of which files; None for all of the standard workbook."""
+        tables = frozenset(
+            f"sheet {table.sheet.casefold()!r} as {table.into}"
+            + (f" in {table.file.casefold()!r}" if table.file != "*" else "")
+            for table in self.sheets
+        )
+        if self.drive is None:
+            places = [normpath(self.base_dir / file) for file in self.files]
+        else:
+            drive = self.drive
+            where = drive.id or drive.user or f"{drive.site}/{drive.library or ''}"
+            places = [f"{where.rstrip('/')}: {path}" for path in drive.path]
+        return {place: tables or frozenset({"the standard sheets"}) for place in places}
 
 
 def _checked_locale(value: str | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping
+from itertools import combinations
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,6 +19,7 @@ from portbook.config.model import (
     WrittenRule,
     WrittenWebhook,
 )
+from portbook.config.overlaps import read_by_both
 from portbook.config.settings import ConfigFile, RuleSettings, SourceSettings, WebhookSettings
 from portbook.config.shape import BASE_DIR, Shape, absolute
 from portbook.config.sign_in import IssuerSettings
@@ -222,7 +224,19 @@ class _Reader:
                     at, f"the source name {name!r} is used twice", f"first in line {lines[name]}"
                 )
             lines.setdefault(name, self._document.where(at)[0])
+        self._check_overlaps(read)
         return [source for source in read if source is not None]
+
+    def _check_overlaps(self, read: list[Source | None]) -> None:
+        sources = [(index, source) for index, source in enumerate(read) if source is not None]
+        for (_, earlier), (index, source) in combinations(sources, 2):
+            if both := read_by_both(earlier, source):
+                self.shape.wrong(
+                    ("sources", index),
+                    f"{source.name!r} and {earlier.name!r} (line {earlier.line}) both read {both}: its rows would "
+                    "count twice",
+                    "let each read what the other does not (`select`, `files`, `sheets`), or take one away",
+                )
 
     def _source(self, item: Any, at: At) -> Source | None:
         if not isinstance(item, dict):

@@ -347,7 +347,7 @@ def test_a_file_that_is_not_utf8_is_named_with_the_line(tmp_path: Path) -> None:
 
 def test_anchors_may_be_shared_but_not_multiply_without_end() -> None:
     shared = "sources:\n" + "".join(
-        f"  - {{name: {name}, kind: jira, url: https://a.example, auth: {auth}}}\n"
+        f"  - {{name: {name}, kind: jira, url: https://{name}.example, auth: {auth}}}\n"
         for name, auth in (("a", "&auth {kind: pat, token: {env: X}}"), ("b", "*auth"))
     )
     assert len(parse(shared).sources) == 2
@@ -520,3 +520,67 @@ def test_every_key_is_documented_and_every_documented_key_exists() -> None:
 def test_the_example_in_the_documentation_loads() -> None:
     for example in re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.S):
         parse_config(example, HERE, KINDS, None)
+
+
+JIRA = "kind: jira, url: {url}, auth: {{kind: pat, token: {{env: T}}}}"
+SITE = JIRA.format(url="https://acme.example/jira")
+AZURE = "kind: azure_devops, url: https://dev.azure.com/acme, auth: {kind: pat, token: {env: T}}"
+PWA = "kind: ms_project, api: project_data, url: https://p.example/pwa, auth: {kind: bearer, token: {env: T}}"
+BOOK = "kind: spreadsheet, files: [a.xlsx]"
+
+
+def two(one: str, other: str) -> str:
+    return f"sources:\n  - {{name: one, {one}}}\n  - {{name: other, {other}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [
+        (SITE, SITE, "https://acme.example/jira"),
+        (SITE, JIRA.format(url="https://ACME.example:443/jira/"), "https://acme.example/jira"),
+        (SITE, f"{SITE}, select: {{projects: [PAY]}}", "PAY of https://acme.example/jira"),
+        (
+            f"{SITE}, select: {{projects: [PAY, WEB]}}",
+            f"{SITE}, select: {{projects: [web]}}",
+            "WEB of https://acme.example/jira",
+        ),
+        (
+            f"{AZURE}, select: {{projects: [Pay]}}",
+            f"{AZURE}, select: {{projects: [PAY, Web]}}",
+            "pay of https://dev.azure.com/acme",
+        ),
+        (PWA, PWA, "https://p.example/pwa (project type 0)"),
+        (
+            "kind: ms_project, api: files, files: [plans/*.xml]",
+            "kind: ms_project, api: files, files: [b.xml, ./plans/*.xml]",
+            "/srv/register/plans/*.xml",
+        ),
+        (BOOK, BOOK, "the standard sheets of /srv/register/a.xlsx"),
+        (
+            f"{BOOK}, sheets: [{{sheet: Risks, into: risk}}]",
+            f"{BOOK}, sheets: [{{sheet: risks, into: risk}}, {{sheet: Budget, into: cost_line}}]",
+            "sheet 'risks' as risk of /srv/register/a.xlsx",
+        ),
+    ],
+)
+def test_two_sources_that_read_the_same_are_refused(one: str, other: str, both: str) -> None:
+    assert mistakes(two(one, other)) == [
+        f"portbook.yaml:3:5: 'other' and 'one' (line 2) both read {both}: its rows would count twice "
+        "(let each read what the other does not (`select`, `files`, `sheets`), or take one away)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (SITE, JIRA.format(url="https://acme.example/other")),
+        (SITE, AZURE),
+        (f"{SITE}, select: {{projects: [PAY]}}", f"{SITE}, select: {{projects: [WEB]}}"),
+        (PWA, f"{PWA}, project_types: [1]"),
+        (BOOK, "kind: spreadsheet, files: [b.xlsx]"),
+        (f"{BOOK}, sheets: [{{sheet: Risks, into: risk}}]", f"{BOOK}, sheets: [{{sheet: Log, into: risk}}]"),
+        (f"{BOOK}, sheets: [{{sheet: Risks, into: risk}}]", BOOK),
+    ],
+)
+def test_sources_that_share_a_tool_and_no_rows_are_taken(one: str, other: str) -> None:
+    assert [source.name for source in parse(two(one, other)).sources] == ["one", "other"]

@@ -55,9 +55,12 @@ def test_rules_may_stand_in_a_file_of_their_own(tmp_path: Path) -> None:
 
 
 def test_how_old_news_may_be_follows_every_unless_it_is_said(tmp_path: Path) -> None:
-    common = "kind: jira, url: https://a.example, auth: {kind: pat, token: {env: X}}"
+    common = "kind: jira, auth: {kind: pat, token: {env: X}}"
     found = expected(
-        tmp_path, "", f"sources:\n  - {{name: a, {common}}}\n  - {{name: b, expect_within: 1d, {common}}}\n"
+        tmp_path,
+        "",
+        f"sources:\n  - {{name: a, url: https://a.example, {common}}}\n"
+        f"  - {{name: b, url: https://b.example, expect_within: 1d, {common}}}\n",
     )
     assert found.fresh_within_s == {"a": 3_600, "b": 86_400}
 
