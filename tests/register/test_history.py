@@ -73,7 +73,10 @@ class Book:
         return row
 
     def ranked(self, name: str) -> list[str]:
+        """Who is asked, in order: the present first, and of a row that is there none whose record is deleted."""
         order = [source for source in RANKED.get(name, "ba") if source in self.said]
+        if any(presence == "present" for presence, _ in self.said.values()):
+            order = [source for source in order if self.said[source][0] != "deleted"]
         return sorted(order, key=lambda source: self.said[source][0] != "present")
 
     def disagreements(self) -> set[str]:
