@@ -9,7 +9,8 @@ from adapters.errors import SourceMisbehaved, our_own_trouble
 from portbook.errors import Problem
 from register import runs
 from register.db import Pool
-from register.findings import close_settled_values
+from register.findings import FindingDraft, close_findings_about, close_settled_values
+from register.ids import derive_id
 from register.lease import Held as HeldLease
 from register.outside import note_outside
 from register.policy import Policy
@@ -28,6 +29,18 @@ class Held(Problem):
     """More would vanish than a person should learn of afterwards: the run holds and asks."""
 
     code = "RUN001"
+
+    def finding(self, source: str) -> FindingDraft:
+        """What a person is asked, for as long as nobody has answered and no complete run has met what was missed."""
+        return FindingDraft(
+            self.code,
+            "error",
+            self.message,
+            source=source,
+            entity="source",
+            entity_id=derive_id("source", source),
+            hint=self.hint,
+        )
 
 
 async def sweep(
@@ -51,7 +64,8 @@ async def sweep(
     if gone > runs.HOLD_SHARE * present and not job.approved:
         kinds = ", ".join(sorted({stream for row_id, stream, _ in missing if row_id not in outside}))
         raise Held(
-            f"{gone} of {present} records of {job.source} ({kinds}) are no longer there; nothing was removed",
+            f"{gone} of {present} records of {job.source} ({kinds}) are no longer there; nothing was removed: their "
+            f"rows go on counting beside those of the {present - len(missing)} that are there",
             hint=f"If that is right, run `portbook sync {job.source} --full --approve`; if not, look at the account's "
             "permissions at the tool.",
         )
@@ -68,6 +82,7 @@ async def sweep(
         )
         await write.advance([])
         await close_settled_values(write.connection, job.source)
+        await close_findings_about(write.connection, Held.code, [derive_id("source", job.source)])
 
 
 async def _reasons(

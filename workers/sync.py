@@ -33,6 +33,7 @@ from portbook.tasks import stop
 from register import lease, runs
 from register.db import DATABASE_AWAY, Pool
 from register.errors import LeaseLost
+from register.findings import open_findings
 from register.mappings import note_mapping
 from register.policy import Policy
 from register.runs import RunJob
@@ -135,6 +136,7 @@ class Syncer:
             match problem:
                 case Held():
                     await runs.end_run(connection, job.id, "held", **ended)
+                    await open_findings(connection, [problem.finding(job.source)], run_id=job.id)
                 case SourceUnavailable() if job.attempts + 1 < MAX_ATTEMPTS:
                     delay = problem.retry_after or min(300.0, 5.0 * 3**job.attempts)
                     await runs.postpone(connection, job.id, delay_s=delay, **ended)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from register.settled import Memory, read_settled
 from tests.fakes.jira import FakeJira
 from tests.fix_engine import Engine
+from tests.fix_gateway import RunningGateway
 from tests.sync.test_accounts import fill
 from tests.sync.test_identity import RISKS, write_book
 
@@ -85,6 +86,48 @@ async def test_the_rows_of_a_sheet_that_is_taken_away_are_deleted(engine: Engine
     run = await engine.sync("pmo", "full")
     assert (run["state"], run["vanished"]) == ("succeeded", 1), run["error"]
     assert await engine.count("risk", "presence = 'deleted'") == 1
+
+
+async def test_rows_that_a_new_key_doubles_are_a_finding_while_the_run_holds(
+    engine: Engine, gateway: RunningGateway
+) -> None:
+    old, new = ({"sheets": [{"sheet": "Risks", "into": "risk", "key": key}]} for key in ("Risk ID", "Ref"))
+    rows = [["Risk ID", "Ref", "Title"], *([f"R-{n}", f"Z-{n}", f"Risk {n}"] for n in range(4))]
+    write_book(engine.folder / "pmo.xlsx", Risks=rows)
+    await engine.add_files("pmo.xlsx", **old)
+    await engine.sync("pmo")
+    await engine.add_files("pmo.xlsx", **new)
+    assert (await engine.sync("pmo"))["state"] == "succeeded"
+    assert await engine.count("risk", "presence = 'present'") == 8
+
+    (found,) = await engine.findings()
+    assert (found["code"], found["severity"], found["source"]) == ("RUN001", "error", "pmo")
+    assert found["message"] == (
+        "4 of 8 records of pmo (risk) are no longer there; nothing was removed: their rows go on counting beside those "
+        "of the 4 that are there"
+    )
+    assert "`portbook sync pmo --full --approve`" in found["hint"]
+    with gateway.client() as client:
+        (health,) = client.get("/odata/v4/SyncHealth?$select=OpenFindings").json()["value"]
+    assert health["OpenFindings"] == 1
+
+    await engine.sync("pmo", "full")
+    assert [row["opened_at"] for row in await engine.findings()] == [found["opened_at"]]
+    run = await engine.sync("pmo", "full", approved=True)
+    assert (run["state"], run["vanished"]) == ("succeeded", 4)
+    assert await engine.findings() == []
+
+
+async def test_the_finding_of_a_hold_closes_when_all_is_there_again(engine: Engine) -> None:
+    write_book(engine.folder / "pmo.xlsx", Actions=ACTIONS, Risks=RISKS)
+    await engine.add_files("pmo.xlsx")
+    await engine.sync("pmo")
+    write_book(engine.folder / "pmo.xlsx", Risks=RISKS)
+    assert (await engine.sync("pmo", "full"))["state"] == "held"
+    assert "RUN001" in [row["code"] for row in await engine.findings()]
+    write_book(engine.folder / "pmo.xlsx", Actions=ACTIONS, Risks=RISKS)
+    assert (await engine.sync("pmo", "full"))["state"] == "succeeded"
+    assert "RUN001" not in [row["code"] for row in await engine.findings()]
 
 
 async def test_a_large_sheet_that_is_taken_away_holds_and_asks(engine: Engine) -> None:
