@@ -22,9 +22,11 @@ from tests.fix_gateway import RunningGateway, insert
 
 ROOT = Path(__file__).parents[2]
 BOARD = json.loads((ROOT / "examples" / "grafana" / "portfolio.json").read_text("utf-8"))
-PAGE = re.search(r"```sql\n(.*?)```", (ROOT / "docs" / "sql.md").read_text("utf-8"), re.S)
+PAGE = "".join(re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "sql.md").read_text("utf-8"), re.S)).split(
+    ";"
+)
 PAST = date(2026, 1, 5)
-ERP, PAY = UUID(int=11), UUID(int=21)
+ERP, PAY, OLD, ITEM = UUID(int=11), UUID(int=21), UUID(int=22), UUID(int=31)
 
 
 def words(entity: str, field: str) -> list[str | None]:
@@ -163,8 +165,7 @@ async def test_a_panel_shows_what_the_api_answers(
 async def test_the_page_s_questions_answer_as_the_api_does(
     api: Callable[..., Any], reader: asyncpg.Connection
 ) -> None:
-    assert PAGE
-    slipping, work, findings = (question for question in PAGE[1].split(";") if question.strip())
+    slipping, work, findings, _, _ = PAGE
     late = api("milestones", f"{OPEN_MILESTONE} AND slip_days > 10", "slip_days")
     assert [tuple(row) for row in await reader.fetch(slipping)] == [
         ("ERP", len(late), max(row["slip_days"] for row in late))
@@ -174,3 +175,30 @@ async def test_the_page_s_questions_answer_as_the_api_does(
     assert at_the_end != work
     assert [row[1] for row in await reader.fetch(at_the_end)] == [len(api("work_items", OPEN_WORK))]
     assert [tuple(row) for row in await reader.fetch(findings)] == [("error", len(api("findings")))]
+
+
+async def test_the_page_s_question_about_a_past_day_counts_what_hung_on_a_row_that_is_now_part_of_another(
+    gateway: RunningGateway, reader: asyncpg.Connection
+) -> None:
+    url, now = gateway.database_url, datetime.now(UTC)
+    until = {
+        "presence": "present",
+        "version": 1,
+        "valid_from": now - timedelta(4),
+        "valid_to": now - timedelta(1),
+    }
+    insert(url, "project", [{"id": PAY, "key": "PAY", "valid_from": now - timedelta(4)}])
+    insert(url, "project_history", [{"id": OLD, "key": "OLD", **until}])
+    insert(url, "absorbed", [{"id": OLD, "entity": "project", "entity_id": PAY}])
+    insert(url, "work_item_history", [{"id": ITEM, "key": "W", "project_id": OLD, **until}])
+    insert(
+        url,
+        "work_item",
+        [{"id": ITEM, "key": "W", "project_id": PAY, "version": 2, "valid_from": now - timedelta(1)}],
+    )
+    event = {"type": "created", "entity": "project", "entity_id": PAY, "version": 1}
+    insert(url, "event", [{**event, "at": now - timedelta(4)}])
+    on_a_day = PAGE[3]
+    assert [tuple(row) for row in await reader.fetch(on_a_day)] == [("OLD", 1)]
+    today = on_a_day.replace("current_date - 2", "current_date")
+    assert [tuple(row) for row in await reader.fetch(today)] == [("PAY", 1)]
