@@ -67,9 +67,8 @@ def _lines(name: str, told: Mapping[str, Any]) -> list[list[str]]:
     who, why = _who(told)
     lines = [[f"[bold]{name}[/]", _short(told["value"]), who, why, _moment(told["since"])]]
     for loser in told.get("losers", ()):
-        lines.append(
-            ["", f"[dim]{_short(loser['value'])}[/]", f"[dim]{_record(loser)}[/]", "[dim]not chosen[/]", ""]
-        )
+        value = f"{_short(loser['value'])} {escape(loser.get('currency', ''))}".rstrip()
+        lines.append(["", f"[dim]{value}[/]", f"[dim]{_record(loser)}[/]", "[dim]not chosen[/]", ""])
     return lines
 
 

@@ -56,7 +56,8 @@ async def explain_row(
     scope: RowScope | None = None,
 ) -> dict[str, Any]:
     """`{"data": {id, key, collection, version, valid_from, fields: {name: …}}, "meta": {as_of}}`: every field that is
-    not empty, or the one asked for. Raises RowNotFound, RowAmbiguous, NameUnknown, PastUnknown or QueryInvalid.
+    not empty, or would not be but for the currency of its amounts, or the one asked for. Raises RowNotFound,
+    RowAmbiguous, NameUnknown, PastUnknown or QueryInvalid.
 
     As of an instant: the version shown then, and what records said then. `presence` of a record is then how it stood at
     that instant; null where the register has not kept it.
@@ -75,7 +76,7 @@ async def explain_row(
     pins = {pin["id"]: pin for pin in _read(found["pins"]) or ()}
     shown = {} if len(said) < 2 else await _absorbed(lanes, entity, said)
     explain = _Explainer(entity, row, since, said, pins, shown, gone=found["gone"])
-    names = [wanted.name] if wanted else [name for name in entity.fields if row[name] is not None]
+    names = [wanted.name] if wanted else [name for name in entity.fields if explain.worth_telling(name)]
     return {
         "data": {
             "id": row["id"],
@@ -112,6 +113,13 @@ class _Explainer:
         self._shown = shown
         self._gone = gone
         self._chosen: Mapping[str, list[str | None]] = row.get("chosen") or {}
+        self._currencies = {one.values["currency"] for one in said if one.values.get("currency")}
+
+    def worth_telling(self, name: str) -> bool:
+        """Whether it shows something, or would but for the currency."""
+        return self._row[name] is not None or any(
+            one.values.get(name) is not None and self._foreign(name, one) for one in self._said
+        )
 
     def field(self, name: str) -> dict[str, Any]:
         value = self._row[name]
@@ -138,7 +146,8 @@ class _Explainer:
         elif rule is not None:
             winner = next((one for one in telling if one.record["record_id"] == record_id), None)
         if value is None and "pin" not in found and telling:
-            rule = _ONLY_GONE
+            foreign = any(self._foreign(name, one) for one in telling)
+            rule = f"no record tells it in {self._row['currency']}" if foreign else _ONLY_GONE
         elif winner is None and "pin" not in found and telling:
             winner = next((one for one in telling if self._same(name, one, value)), telling[0])
         if rule is None:
@@ -149,7 +158,7 @@ class _Explainer:
         found["winner"] = None if winner is None else self._record(name, winner)
         others = [one for one in telling if one is not winner]
         found["losers"] = [
-            {"value": self._value(name, one), **self._record(name, one)}
+            {"value": self._value(name, one), **self._currency(name, one), **self._record(name, one)}
             for one in others
             if not self._same(name, one, value)
         ]
@@ -165,7 +174,16 @@ class _Explainer:
         }
 
     def _same(self, name: str, one: _Said, value: Any) -> bool:
-        return bool(self._value(name, one) == value)
+        return bool(self._value(name, one) == value) and not self._foreign(name, one)
+
+    def _foreign(self, name: str, one: _Said) -> bool:
+        """Whether it is an amount in another currency than the row shows, where records name several."""
+        if len(self._currencies) < 2 or not self._entity.fields[name].money:
+            return False
+        return one.values.get("currency") not in (None, self._row["currency"])
+
+    def _currency(self, name: str, one: _Said) -> dict[str, Any]:
+        return {"currency": one.values["currency"]} if self._foreign(name, one) else {}
 
     def _value(self, name: str, one: _Said) -> Any:
         value = one.values[name]

@@ -6,7 +6,8 @@ the same whatever order the records arrived in.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
+from functools import cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -52,6 +53,9 @@ _NO_CONFLICT = {
 _NO_LONGER = ("deleted", "moved", "out_of_scope")
 """Of a record that stands so, the tool or a person says that it is no longer this source's. One that is archived or
 hidden from our account says what it last said."""
+
+_IN_CURRENCY = ", in the currency of the row"
+"""Added to the name of a rule that could not choose among all amounts."""
 
 
 class ClaimRow(NamedTuple):
@@ -246,12 +250,17 @@ def _merged(
     if len(said) == 1 and not several:
         values.update(first.values)
     else:
+        foreign = _foreign(entity, row_id, said, policy, settled)
         for column in sorted({column for claim in said for column in claim.values}):
             ranking = policy.ranking(entity, column, settled.lapsed)
-            claim = next(claim for claim in _ranked(said, ranking) if column in claim.values)
-            values[column] = claim.values[column]
+            telling = [claim for claim in _ranked(said, ranking) if column in claim.values]
+            believed = _in_currency(entity, column, telling, foreign)
+            if not believed:
+                continue
+            values[column] = believed[0].values[column]
             if several:
-                chosen[column] = [claim.record_id, ranking.rule]
+                rule = ranking.rule if len(believed) == len(telling) else ranking.rule + _IN_CURRENCY
+                chosen[column] = [believed[0].record_id, rule]
         if entity == "person":
             values["accounts"] = {
                 k: v for c in reversed(ranked) for k, v in (c.values.get("accounts") or {}).items()
@@ -273,6 +282,33 @@ def _believed(said: list[ClaimRow]) -> list[ClaimRow]:
     if all(claim.presence != "present" for claim in said):
         return said
     return [claim for claim in said if claim.presence not in _NO_LONGER]
+
+
+def _foreign(entity: str, row_id: str, said: list[ClaimRow], policy: Policy, settled: Settled) -> Set[str]:
+    """The records whose amounts the row cannot show: they name another currency than the one it shows. None where all
+    name the same: a currency that is pinned then says what theirs is."""
+    if not amounts(entity):
+        return frozenset()
+    named = {claim.record_id: claim.values["currency"] for claim in said if claim.values.get("currency")}
+    if len(set(named.values())) < 2:
+        return frozenset()
+    pinned = settled.pinned(row_id).get("currency")
+    ranked = _ranked(said, policy.ranking(entity, "currency", settled.lapsed))
+    shown = pinned.value if pinned else next(named[c.record_id] for c in ranked if c.record_id in named)
+    return {record_id for record_id, currency in named.items() if currency != shown}
+
+
+def _in_currency(entity: str, column: str, telling: list[ClaimRow], foreign: Set[str]) -> list[ClaimRow]:
+    """Those of them that the column may be taken from."""
+    if not foreign or column not in amounts(entity):
+        return telling
+    return [claim for claim in telling if claim.record_id not in foreign]
+
+
+@cache
+def amounts(entity: str) -> frozenset[str]:
+    """The columns that hold amounts in the row's currency."""
+    return frozenset(name for name, field in catalog()[entity].fields.items() if field.money)
 
 
 def _ranked(said: list[ClaimRow], ranking: Ranking) -> list[ClaimRow]:
@@ -330,13 +366,18 @@ def _conflicts(
     found = []
     resolved = [(claim, resolve_references(entity, claim.values, settled.shown)) for claim in present]
     pins = settled.pinned(row_id)
+    foreign = _foreign(entity, row_id, present, policy, settled)
     for column in sorted({column for _, values in resolved for column in values} - _NO_CONFLICT):
         ranking = policy.ranking(entity, column, settled.lapsed)
         by_claim = {claim.record_id: values.get(column) for claim, values in resolved}
         ranked = _ranked(present, ranking)
         opinions = [(c, by_claim[c.record_id]) for c in ranked if by_claim[c.record_id] is not None]
-        if any(value != opinions[0][1] for _, value in opinions):
-            pinned = pins.get(column)
+        telling = [claim for claim, _ in opinions]
+        believed = _in_currency(entity, column, telling, foreign)
+        pinned = pins.get(column)
+        left_out = len(believed) < len(telling)
+        if any(value != opinions[0][1] for _, value in opinions) or (left_out and not pinned):
+            rule = ranking.rule + (_IN_CURRENCY if left_out else "")
             found.append(
                 {
                     "id": derive_id("conflict", entity, row_id, column),
@@ -344,8 +385,8 @@ def _conflicts(
                     "entity_id": row_id,
                     "field": column,
                     "values": _told(opinions),
-                    "winner": None if pinned else opinions[0][0].source,
-                    "rule": f"pin {pinned.id}" if pinned else ranking.rule,
+                    "winner": None if pinned or not believed else believed[0].source,
+                    "rule": f"pin {pinned.id}" if pinned else rule,
                 }
             )
     return found

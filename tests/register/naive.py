@@ -16,8 +16,8 @@ ORDERS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"default": ("b",), "budget": ("c", "a")},
 )
 """Precedence of projects, as it may be configured in turn."""
-FIELDS = ("code", "title", "budget")
-DISPUTED = ("budget", "code")
+FIELDS = ("code", "title", "budget", "currency")
+DISPUTED = ("budget", "code", "currency")
 """Fields whose difference is a conflict."""
 
 
@@ -166,10 +166,16 @@ class Naive:
             said = self.believed(self.told(row))
             pinned = {name: value for _, (_, name, value) in self._pinned(row)}
             plain = self.unpinned.setdefault(row, dict.fromkeys(FIELDS))
+            foreign = self.foreign(row, said)
             for name in FIELDS if said else ():
                 if name not in pinned:
                     plain[name] = next(
-                        (s.values[name] for s in self.ranked(said, name) if name in s.values), None
+                        (
+                            s.values[name]
+                            for s in self.ranked(said, name)
+                            if name in s.values and not (name == "budget" and s in foreign)
+                        ),
+                        None,
                     )
             if said:
                 first = self.ranked(said, "default")[0]
@@ -183,6 +189,15 @@ class Naive:
         """Not what a deleted record says of something that is there."""
         there = any(s.presence == "present" for s in said)
         return [s for s in said if not there or s.presence != "deleted"]
+
+    def foreign(self, row: str, said: list[Said]) -> list[Said]:
+        """Those that name another currency than the row shows, where they name several."""
+        named = [s for s in self.ranked(said, "currency") if "currency" in s.values]
+        pinned = {name: value for _, (_, name, value) in self._pinned(row)}
+        if len({s.values["currency"] for s in named}) < 2:
+            return []
+        shown = pinned.get("currency", named[0].values["currency"])
+        return [s for s in named if s.values["currency"] != shown]
 
     def ranked(self, said: list[Said], name: str) -> list[Said]:
         first = self.order.get(name, self.order.get("default", ()))
@@ -201,6 +216,10 @@ class Naive:
                     values = [s.values[name] for s in present if name in s.values]
                     if any(value != values[0] for value in values):
                         found.add((row, name))
+                pinned = {name for _, (_, name, _) in self._pinned(row)}
+                left_out = any("budget" in s.values for s in self.foreign(row, present))
+                if left_out and "budget" not in pinned:
+                    found.add((row, "budget"))
         return found
 
     def pin(self, pin: str, own: str, name: str, value: Any) -> None:

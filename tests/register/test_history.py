@@ -67,7 +67,7 @@ class Book:
     def expected(self) -> dict[str, Any]:
         row: dict[str, Any] = dict.fromkeys(FIELDS)
         for name in FIELDS:
-            order = self.ranked(name)
+            order = [s for s in self.ranked(name) if name != "budget" or s not in self.foreign()]
             row[name] = next((self.said[s][1][name] for s in order if name in self.said[s][1]), None)
         row["presence"], row["source"] = self.said[self.ranked("")[0]][0], self.ranked("")[0]
         return row
@@ -79,12 +79,18 @@ class Book:
             order = [source for source in order if self.said[source][0] != "deleted"]
         return sorted(order, key=lambda source: self.said[source][0] != "present")
 
+    def foreign(self) -> list[str]:
+        """Whose amounts are in another currency than the row shows."""
+        named = [s for s in self.ranked("currency") if "currency" in self.said[s][1]]
+        return [s for s in named if self.said[s][1]["currency"] != self.said[named[0]][1]["currency"]]
+
     def disagreements(self) -> set[str]:
         present = [values for presence, values in self.said.values() if presence == "present"]
         if len(present) < 2:
             return set()
         both = present[0].keys() & present[1].keys() - _NO_CONFLICT
-        return {name for name in both if present[0][name] != present[1][name]}
+        left_out = {"budget" for source in self.foreign() if "budget" in self.said[source][1]}
+        return {name for name in both if present[0][name] != present[1][name]} | left_out
 
 
 async def books(engine: Engine) -> dict[str, lease.Held]:

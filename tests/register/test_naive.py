@@ -41,9 +41,11 @@ VALUES = st.fixed_dictionaries(
         "code": st.sampled_from(["X", "Y"]),
         "title": st.sampled_from(["Payments", "Zahlungen"]),
         "budget": st.sampled_from([0, 1000]),
+        "currency": st.sampled_from(["EUR", "JPY"]),
     },
 )
 THING = st.sampled_from([*OWN, *((source, 1) for source in SOURCES for _ in range(2))])
+PINS = st.sampled_from([("budget", 7), ("title", "Pinned"), ("code", None), ("currency", "JPY")])
 STEP = st.one_of(
     st.tuples(st.just("say"), THING, VALUES),
     st.tuples(st.just("say"), THING, VALUES),
@@ -53,7 +55,7 @@ STEP = st.one_of(
     st.tuples(st.just("same"), THING, THING),
     st.tuples(st.just("different"), THING, THING),
     st.tuples(st.just("undo"), st.integers(0, 9)),
-    st.tuples(st.just("pin"), THING, st.sampled_from([("budget", 7), ("title", "Pinned"), ("code", None)])),
+    st.tuples(st.just("pin"), THING, PINS),
     st.tuples(st.just("release"), st.integers(0, 9)),
     st.tuples(st.just("order"), st.integers(0, len(ORDERS) - 1)),
     st.tuples(st.just("lost"), THING, VALUES),
