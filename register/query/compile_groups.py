@@ -112,7 +112,7 @@ def _rows(builder: Builder, groups: Groups) -> tuple[str, list[str]]:
         measure = _SQL[measured.function].format("*" if operand is None else f"x._m{at}")
         for nth, currency in enumerate(measured.currencies):
             columns.append(
-                f"CASE WHEN {operand} IS NOT NULL THEN {rows.expression(currency)} END AS _c{at}_{nth}"
+                f"CASE WHEN {operand} IS NOT NULL THEN {_named(rows, currency)} END AS _c{at}_{nth}"
             )
             measure = _of_one(measure, f"min(x._c{at}_{nth})", f"max(x._c{at}_{nth})")
         measures.append(measure)
@@ -137,7 +137,7 @@ def _parts(builder: Builder, groups: Groups) -> tuple[str, list[str]] | None:
         parts += [f"{one.format(operand)} AS {name}" for one, name in zip(spelled, names, strict=True)]
         measure = again.format(*(f"x.{name}" for name in names))
         for currency in measured.currencies:
-            of_amounts = f"({rows.expression(currency)}) FILTER (WHERE {operand} IS NOT NULL)"
+            of_amounts = f"({_named(rows, currency)}) FILTER (WHERE {operand} IS NOT NULL)"
             low, high = f"_c{len(currencies)}", f"_c{len(currencies) + 1}"
             currencies += [f"min{of_amounts} AS {low}", f"max{of_amounts} AS {high}"]
             measure = _of_one(measure, f"min(x.{low})", f"max(x.{high})")
@@ -151,8 +151,13 @@ def _parts(builder: Builder, groups: Groups) -> tuple[str, list[str]] | None:
 
 
 def _of_one(measure: str, lowest: str, highest: str) -> str:
-    """A measure, where all amounts are of one currency; of none where none says so."""
+    """A measure, where all amounts are of one currency, or none of them names one."""
     return f"CASE WHEN {lowest} IS NOT DISTINCT FROM {highest} THEN {measure} END"
+
+
+def _named(rows: FromClause, currency: Other) -> str:
+    # Beside amounts of a currency, one that names none may be of another: `min` and `max` would pass over a null.
+    return f"coalesce({rows.expression(currency)}, '')"
 
 
 def _leading(groups: Groups) -> list[str] | None:

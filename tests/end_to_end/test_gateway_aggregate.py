@@ -83,6 +83,25 @@ def test_amounts_of_several_currencies_are_never_added_up(api: httpx.Client, gat
     assert {row["b"] for row in get(api, "work_items/aggregate", **by_item)["data"]} == {350}
 
 
+def test_an_amount_without_a_currency_is_not_added_to_amounts_of_one(
+    api: httpx.Client, gateway: RunningGateway
+) -> None:
+    def budgets(group_by: str) -> list[Any]:
+        found = get(
+            api, "projects/aggregate", group_by=group_by, measures="b:sum(budget)", filter="budget > 0"
+        )
+        return [row["b"] for row in found["data"]]
+
+    alone, below = budgets(""), budgets("programme.key")
+    assert None not in (*alone, *below), "none names a currency"
+    execute(
+        gateway.database_url,
+        "UPDATE project SET currency = 'EUR', version = version + 1 WHERE key = 'PAY'",
+    )
+    assert (budgets(""), budgets("programme.key")) == ([None], [None])
+    assert budgets("currency") == [100, 50]
+
+
 def test_groups_by_a_field_of_a_related_row_carry_their_measures_in_order(api: httpx.Client) -> None:
     body = get(
         api,
