@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from register.catalog import Entity, FieldDef, Kind, Relation, catalog
+from register.models.base import RAG
 from register.query.past import end_of, every_version, shown_at
 
 if TYPE_CHECKING:
@@ -64,14 +65,13 @@ def _portfolio_summary(builder: Builder) -> str:
     table, visible = _read(builder, "project", "p")
     programme = _joined(builder, "programme", "g", "g.id = p.programme_id")
     portfolio = _joined(builder, "portfolio", "f", "f.id = coalesce(p.portfolio_id, g.portfolio_id)")
-    rag = "".join(
-        f", count(*) FILTER (WHERE p.rag_reported = '{word}') AS {word}" for word in ("red", "amber", "green")
-    )
+    rag = "".join(f", count(*) FILTER (WHERE p.rag_reported = '{word}') AS {word}" for word in RAG)
     return (
         "SELECT coalesce(f.id::text, '') || '/' || coalesce(g.id::text, '') || '/' || coalesce(p.currency, '') AS id, "
         "f.id AS portfolio_id, min(f.key) AS portfolio_key, min(f.title) AS portfolio_title, "
         "g.id AS programme_id, min(g.key) AS programme_key, min(g.title) AS programme_title, p.currency, "
-        "count(*) AS projects, count(*) FILTER (WHERE p.stage = 'delivery') AS in_delivery"
+        "count(*) AS projects, count(*) FILTER (WHERE p.stage = 'delivery') AS in_delivery, "
+        "count(*) FILTER (WHERE p.stage IN ('closed', 'cancelled')) AS ended"
         f"{rag}, count(*) FILTER (WHERE p.rag_reported IS NULL) AS not_reported, "
         "sum(p.budget) AS budget, sum(p.forecast_cost) AS forecast_cost, sum(p.actual_cost) AS actual_cost, "
         "avg(p.percent_complete) AS percent_complete, max(p.finish_forecast_on) AS last_finish_forecast_on "
@@ -90,7 +90,7 @@ def _risk_heatmap(builder: Builder) -> str:
         "g.id AS programme_id, min(g.key) AS programme_key, r.kind, r.probability, r.impact, "
         "r.probability * r.impact AS score, count(*) AS risks, sum(r.cost_impact) AS cost_impact, r.currency "
         f"FROM {table} r {project} {programme} "
-        f"WHERE {visible} AND r.status IN ('draft', 'open', 'closing') "
+        f"WHERE {visible} AND (r.status IS NULL OR r.status NOT IN ('closed', 'occurred')) "
         "GROUP BY p.id, g.id, r.kind, r.probability, r.impact, r.currency"
     )
 
@@ -250,9 +250,8 @@ def views() -> Mapping[str, Entity]:
                 "currency": (_T, "ISO 4217 code of the amounts."),
                 "projects": (_I, "How many projects."),
                 "in_delivery": (_I, "How many of them are in delivery."),
-                "red": (_I, "How many are reported red."),
-                "amber": (_I, "How many are reported amber."),
-                "green": (_I, "How many are reported green."),
+                "ended": (_I, "How many of them are closed or cancelled: they count in all that is here."),
+                **{word: (_I, f"How many are reported {word}.") for word in RAG},
                 "not_reported": (_I, "How many have no reported RAG."),
                 "budget": (_N, _MONEY),
                 "forecast_cost": (_N, _MONEY),
@@ -264,7 +263,7 @@ def views() -> Mapping[str, Entity]:
         ),
         _view(
             RISK_HEATMAP,
-            "Open risks counted by probability and impact, for each project.",
+            "Risks that are not closed and have not occurred, counted by probability and impact, for each project.",
             _risk_heatmap,
             {
                 "id": (_T, "Project, programme, kind, probability, impact and currency."),

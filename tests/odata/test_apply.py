@@ -218,3 +218,32 @@ def test_quality_and_sources_show_how_they_are(own: Service) -> None:
         row["OpenFindings"],
     ) == ("delivery", 2, "succeeded", 12, 1)
     assert own.get("DataQuality")["value"] == []
+
+
+def test_every_project_is_of_one_colour_and_risks_of_no_known_status_are_on_the_map(own: Service) -> None:
+    projects = [
+        {"id": UUID(int=700 + n), "key": f"C-{n}", "currency": "CHF", "rag_reported": colour, "stage": stage}
+        for n, (colour, stage) in enumerate(
+            [
+                ("red", "delivery"),
+                ("blue", "closed"),
+                ("grey", "pipeline"),
+                (None, "cancelled"),
+                ("grey", None),
+            ]
+        )
+    ]
+    insert(own.gateway.database_url, "project", projects)
+    (row,) = own.get("PortfolioSummary?$filter=Currency eq 'CHF'")["value"]
+    colours = ("Red", "Amber", "Green", "Blue", "Grey", "NotReported")
+    assert [row[colour] for colour in colours] == [1, 0, 0, 1, 2, 1]
+    assert (row["Projects"], row["Ended"]) == (5, 2)
+    words = (None, "draft", "open", "closing", "closed", "occurred")
+    risk = {"project_id": projects[0]["id"], "probability": 4, "impact": 4}
+    insert(
+        own.gateway.database_url,
+        "risk",
+        [{"id": UUID(int=800 + n), **risk, "status": word} for n, word in enumerate(words)],
+    )
+    (row,) = own.get("RiskHeatmap?$filter=Probability eq 4")["value"]
+    assert row["Risks"] == 4
