@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from mapping.currency import settle_currency
 from mapping.describe import Described, describe
 from mapping.errors import FieldUnmapped, TextRepaired
 from mapping.locale import Locale, own_locale
@@ -109,6 +110,7 @@ class _Compiled(NamedTuple):
     locale: Locale
     fields: _Fields
     custom: _Fields
+    amounts: list[FieldRule]
 
 
 class Mapper:
@@ -214,6 +216,9 @@ def _row(
 ) -> MappedRow:
     references: list[Reference] = []
     values = _filled(compiled.fields, compiled.locale, element, record, references, mapped)
+    if compiled.amounts:
+        for rule, value, problem in settle_currency(compiled.amounts, element, record, values):
+            mapped.note(problem, rule, value)
     key = values.get("key")
     if type(key) is str and len(key) > KEY_MOST:
         del values["key"]
@@ -301,6 +306,7 @@ def _compile(
         locale,
         fields(rule.fields.values()),
         fields(rule.custom.values()),
+        rule.amounts,
     )
 
 

@@ -222,7 +222,8 @@ class _Reader:
             if path is not None:
                 self._path(node, key, path)
         fields, custom = self._fields(node, shapes)
-        return Rule(node["stream"], into, self._at(node, None), fields, custom, each, own_id, when)
+        place = self._at(node, None)
+        return Rule(node["stream"], into, place, fields, custom, each, own_id, when, "currency" in shapes)
 
     def _fields(
         self, node: CommentedMap, shapes: Mapping[str, FieldShape]

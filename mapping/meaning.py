@@ -94,6 +94,10 @@ def _rule(rule: Rule, mapping: MappingSet, locale: Locale, aliases: Mapping[str,
     if len(fields) < len(rule.fields) + len(rule.custom):
         # Two names of one column: which of them fills it is decided by all of them together.
         rows.append([[name, _field(field, mapping)] for name, field in rule.fields.items()])
+    if rule.amounts:
+        # What is written in one amount may decide the currency, and so whether there is another amount.
+        told = [*rule.amounts, *(f for f in rule.fields.values() if f.column == "currency")]
+        rows.append([_field(field, mapping) for field in told])
     return {"into": rule.into, "each": rule.each, "rows": _digest(rows), "fields": fields}
 
 

@@ -147,12 +147,56 @@ _SAME = {
     "$": ("D", "MXN", "CLP", "COP", "ARS", "UYU", "DOP"), "€": ("EUR",), "£": ("GBP", "EGP"), "¥": ("JPY", "CNY")
 }  # fmt: skip
 """Sign → how the code ends that may stand beside it."""
+_MEANT = {
+    "€": "EUR", "£": "GBP", "₹": "INR", "₽": "RUB", "₩": "KRW", "₺": "TRY", "₴": "UAH", "₪": "ILS", "₦": "NGN",
+    "₫": "VND", "฿": "THB", "ZŁ": "PLN", "KČ": "CZK", "RMB": "CNY", "SFR": "CHF",
+    "US$": "USD", "A$": "AUD", "AU$": "AUD", "C$": "CAD", "CA$": "CAD", "NZ$": "NZD", "HK$": "HKD", "S$": "SGD",
+    "R$": "BRL", "MX$": "MXN", "NT$": "TWD",
+}  # fmt: skip
+"""Sign or word → the code it stands for. `$`, `¥`, `kr` and `Fr.` alone are those of several."""
+_MAY_END = {"$": _SAME["$"], "¥": _SAME["¥"], "KR": ("SEK", "NOK", "DKK", "ISK"), "FR": ("F",)}
 
 
 def money(value: Any, locale: Locale) -> int | float | None:
     """A number with or without one currency; brackets mean negative; k, m and bn multiply."""
     if type(value) is not str:
         return number(value, locale)
+    currencies, parts = _apart(value)
+    if len(currencies) > 1 and not _are_one(currencies):
+        raise ValueError("more than one currency")
+    if sum(any(map(str.isdigit, part)) for part in parts) > 1:
+        raise ValueError("more than one amount")
+    return _written("".join(parts), locale, scaled=True)
+
+
+def currency_of(value: Any) -> str | None:
+    """The currency that stands in an amount or alone: its code, or the sign or word where that is one of several."""
+    found = _apart(value)[0] if type(value) is str else []
+    if not found:
+        return None
+    # Beside a sign stands its own code.
+    written = max(found, key=len).upper().rstrip(".")
+    if written in _CODES and written not in _MEANT:
+        return written
+    return _MEANT.get(written) or ("$" if written.endswith("$") else written)
+
+
+def is_code(currency: str) -> bool:
+    """Whether it says which currency is meant, unlike `$`."""
+    return currency in _CODES
+
+
+def may_be_one(first: str, second: str) -> bool:
+    """Whether two currencies, as `currency_of` gives them, can be the same."""
+    return (
+        first == second
+        or second.endswith(_MAY_END.get(first, ()))
+        or first.endswith(_MAY_END.get(second, ()))
+    )
+
+
+def _apart(value: str) -> tuple[list[str], list[str]]:
+    """The currencies in a text, and what stands between them."""
     currencies: list[str] = []
     parts: list[str] = []
     end = 0
@@ -163,11 +207,7 @@ def money(value: Any, locale: Locale) -> int | float | None:
         parts.append(value[end : found.start()])
         end = found.end()
     parts.append(value[end:])
-    if len(currencies) > 1 and not _are_one(currencies):
-        raise ValueError("more than one currency")
-    if sum(any(map(str.isdigit, part)) for part in parts) > 1:
-        raise ValueError("more than one amount")
-    return _written("".join(parts), locale, scaled=True)
+    return currencies, parts
 
 
 def _are_one(currencies: list[str]) -> bool:

@@ -44,6 +44,13 @@ class Rule:
     each: str | None = None
     id: str | None = None
     when: str | None = None
+    has_currency: bool = False
+    """Whether its rows have a currency, which their amounts are in."""
+
+    @property
+    def amounts(self) -> list[FieldRule]:
+        """The fields whose cells may say the currency of the row."""
+        return [f for f in self.fields.values() if self.has_currency and f.verb == "money" and f.place]
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,3 +88,12 @@ async def test_an_amount_that_names_no_currency_or_the_same_stays(
     row = await the_project(engine)
     assert (row["currency"], row["forecast_cost"], row["budget"]) == ("EUR", 100, 15_000)
     assert await conflicts(engine) == {}
+
+
+async def test_a_currency_beside_the_amount_is_the_row_s(engine: Engine) -> None:
+    await sync_books(engine, one={"Budget": "EUR 100", "Forecast cost": "JPY 9000", "Actual cost": 7})
+    row = await the_project(engine)
+    amounts = (row["currency"], row["budget"], row["forecast_cost"], row["actual_cost"])
+    assert amounts == ("EUR", 100, None, 7)
+    (finding,) = [one for one in await engine.findings() if one["field"] == "forecast_cost"]
+    assert "'JPY 9000' is not in the currency of the row, EUR" in finding["message"]

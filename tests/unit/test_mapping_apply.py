@@ -259,3 +259,48 @@ def test_a_sheet_in_another_locale_is_read_in_its_own() -> None:
         call("issue", "1", {**due, "portbook": {"locale": "en-US"}}).rows[0].values["due_on"] == "2026-03-06"
     )
     assert codes(call("issue", "1", due)) == [("MAP101", "due_on")]
+
+
+MONEY = """
+rules:
+  - stream: plan
+    into: project
+    fields:
+      budget: {from: 'budget || "approved budget"', as: money}
+      forecast_cost: {from: forecast, as: money}
+      currency: {from: currency, as: line}
+      custom:
+        Fee: {from: fee, as: money}
+"""
+
+
+@pytest.mark.parametrize(
+    ("record", "values", "refused"),
+    [
+        ({"budget": "EUR 100"}, {"budget": 100, "currency": "EUR"}, []),
+        ({"approved budget": "€ 100", "forecast": 90}, {"budget": 100, "forecast_cost": 90, "currency": "EUR"}, []),
+        ({"forecast": "US$ 1.5m"}, {"forecast_cost": 1_500_000, "currency": "USD"}, []),
+        ({"budget": "$ 500 MXN"}, {"budget": 500, "currency": "MXN"}, []),
+        ({"budget": "$100"}, {"budget": 100}, []),
+        ({"budget": "500 kr.", "forecast": "SEK 400"}, {"budget": 500, "forecast_cost": 400, "currency": "SEK"}, []),
+        ({"budget": "$100", "currency": "CAD"}, {"budget": 100, "currency": "CAD"}, []),
+        ({"budget": "J$100", "currency": "JMD"}, {"budget": 100, "currency": "JMD"}, []),
+        ({"budget": "€ 100", "currency": "eur"}, {"budget": 100, "currency": "eur"}, []),
+        ({"budget": "€ 100", "currency": "Euros"}, {"budget": 100, "currency": "Euros"}, []),
+        ({"budget": "EUR 100", "forecast": "JPY 9"}, {"budget": 100, "currency": "EUR"}, ["forecast_cost"]),
+        ({"budget": "$100", "forecast": "€ 9"}, {"forecast_cost": 9, "currency": "EUR"}, ["budget"]),
+        ({"budget": "$100", "forecast": "kr 9"}, {"budget": 100}, ["forecast_cost"]),
+        ({"budget": "$100", "currency": "€"}, {"currency": "€"}, ["budget"]),
+        ({"budget": "100", "fee": "EUR 5"}, {"budget": 100, "custom": {"Fee": 5}}, []),
+    ],
+)  # fmt: skip
+def test_a_row_has_the_currency_that_its_amounts_name(
+    record: dict[str, Any], values: dict[str, Any], refused: list[str]
+) -> None:
+    rules = parse_mapping("spreadsheet", [("r.yaml", MONEY)], entities(), {})
+    mapped = Mapper(rules, lambda stream, name: f"{stream}:{name}")("plan", "1", record)
+    assert mapped.rows[0].values == values
+    assert [(unread.rule.name, unread.problem.code) for unread in mapped.problems] == [
+        (name, "MAP101") for name in refused
+    ]
+    assert all("is not in the currency of the row" in unread.problem.message for unread in mapped.problems)
