@@ -289,13 +289,21 @@ def _foreign(entity: str, row_id: str, said: list[ClaimRow], policy: Policy, set
     name the same: a currency that is pinned then says what theirs is."""
     if not amounts(entity):
         return frozenset()
-    named = {claim.record_id: claim.values["currency"] for claim in said if claim.values.get("currency")}
+    named = {
+        claim.record_id: _code(claim.values["currency"]) for claim in said if claim.values.get("currency")
+    }
     if len(set(named.values())) < 2:
         return frozenset()
     pinned = settled.pinned(row_id).get("currency")
     ranked = _ranked(said, policy.ranking(entity, "currency", settled.lapsed))
-    shown = pinned.value if pinned else next(named[c.record_id] for c in ranked if c.record_id in named)
+    shown = (
+        _code(pinned.value) if pinned else next(named[c.record_id] for c in ranked if c.record_id in named)
+    )
     return {record_id for record_id, currency in named.items() if currency != shown}
+
+
+def _code(currency: Any) -> str:
+    return str(currency).strip().upper()
 
 
 def _in_currency(entity: str, column: str, telling: list[ClaimRow], foreign: Set[str]) -> list[ClaimRow]:

@@ -63,6 +63,11 @@ async def test_no_amount_is_shown_under_the_currency_of_another(engine: Engine, 
     assert [(one["source"], one["currency"]) for one in forecast["losers"]] == [("two", "JPY")]
 
 
+async def test_a_currency_is_the_same_however_it_is_written(engine: Engine) -> None:
+    await sync_books(engine, one={"Currency": "eur "}, two={"Currency": "EUR", "Budget": 15_000})
+    assert (await the_project(engine))["budget"] == 15_000
+
+
 async def test_a_pinned_currency_brings_the_amounts_that_are_in_it(engine: Engine) -> None:
     await sync_books(
         engine,
