@@ -177,11 +177,13 @@ class Uniter:
 
     async def _settle_references(self, rows: Sequence[Any], told: set[str]) -> None:
         """Every reference to a merged entity leads to a row, or is linked to one, or is a finding."""
-        wanted: dict[str, tuple[str, str, Any, str]] = {}
+        wanted: dict[str, tuple[str, str]] = {}
+        named: dict[tuple[str, str], Any] = {}
         for row in rows:
             for column, entity, ref_id, word in row.references:
                 if entity in self._policy.merged and ref_id not in self.settled.shown and ref_id not in told:
-                    wanted.setdefault(ref_id, (entity, word, row, column))
+                    wanted.setdefault(ref_id, (entity, word))
+                    named.setdefault((ref_id, column), row)
         unknown = wanted.keys() - self._memory.known
         for entity in sorted({wanted[ref_id][0] for ref_id in unknown}):
             ids = [ref_id for ref_id in unknown if wanted[ref_id][0] == entity]
@@ -189,9 +191,9 @@ class Uniter:
                 f"SELECT id::text FROM {entity} WHERE id = ANY($1::uuid[])", ids
             )
             self._memory.known.update(row[0] for row in there)
-        findings = []
+        nowhere: set[str] = set()
         for ref_id in sorted(unknown - self._memory.known):
-            entity, word, row, column = wanted[ref_id]
+            entity, word = wanted[ref_id]
             candidate = Candidate(entity, ref_id, word, frozenset({normal_key(word)}), {})
             found = await self._matches.find(candidate)
             targets = {self.settled.row(each.id) for each in found}
@@ -199,6 +201,11 @@ class Uniter:
                 self._links.called.setdefault(ref_id, f"{self._source}:{word}")
                 await self._act(candidate, found[0])
             else:
+                nowhere.add(ref_id)
+        findings = []
+        for (ref_id, column), row in named.items():
+            if ref_id in nowhere:
+                entity, word = wanted[ref_id]
                 by = f"{row.entity} {row.values.get('key') or row.source_id}"
                 findings.append(unknown_reference(self._source, entity, ref_id, word, by=by, column=column))
         await open_findings(self._connection, findings, run_id=self._run_id)

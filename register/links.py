@@ -18,7 +18,7 @@ from register.ids import derive_id
 from register.merge import NEXT_VERSION, Change, merge_rows, write_events
 from register.policy import Policy
 from register.query.scope import ABOVE
-from register.references import UNKNOWN_REFERENCE, referring, refers, tell_unknown
+from register.references import UNKNOWN_REFERENCE, referring, refers, tell_unknown, word_of_unknown
 from register.settled import Settled
 
 DECISION = "decision"
@@ -100,24 +100,30 @@ class Links:
             weakest = min(path, key=lambda edge: (edge.strength, edge.id))
             edges.remove(weakest)
             await self._withdraw([weakest.id], why)
-        await self.regroup(entity, row)
+        await self._regroup(entity, [row])
 
     async def withdraw(self, entity: str, edges: Iterable[Edge], why: str) -> None:
         """Take back these links; what nothing else holds together comes apart."""
         rows = sorted({self.settled.row(edge.one) for edge in edges})
         await self._withdraw([edge.id for edge in edges], why)
-        for row in rows:
-            await self.regroup(entity, row)
+        await self._regroup(entity, rows)
 
-    async def regroup(self, entity: str, row: str) -> None:
-        """Show apart what applied links no longer hold together. The row stays with the part its id belongs to; each
-        other part goes back to the id of its own that was shown longest."""
+    async def _regroup(self, entity: str, rows: Iterable[str]) -> None:
+        """Show apart what applied links no longer hold together in these rows."""
+        apart = [await self._divide(entity, row) for row in rows]
+        # All at once: every claim may have to be read.
+        await tell_unknown(self._connection, entity, set().union(*apart), run_id=self._run_id)
+
+    async def _divide(self, entity: str, row: str) -> set[str]:
+        """The row stays with the part its id belongs to; each other part goes back to the id of its own that was shown
+        longest. Returns the ids of the other parts."""
         members = self.settled.members(row)
         groups = _groups(members, await self._edges(members))
         apart = [group for group in groups if row not in group]
         if not apart:
-            return
-        regrouped = {row: set[str]().union(*apart)}
+            return set()
+        others = set[str]().union(*apart)
+        regrouped = {row: others}
         for group in apart:
             shown = await self._oldest(entity, group)
             await self._show(entity, group, shown)
@@ -130,7 +136,7 @@ class Links:
         await self._merge(entity, regrouped)
         await self._tell_regrouped(entity, regrouped, self.changes[before:])
         await self._repoint(entity, row)
-        await tell_unknown(self._connection, entity, {i for g in apart for i in g}, run_id=self._run_id)
+        return others
 
     async def edges_of(self, entity: str) -> list[Edge]:
         """Every applied link of an entity."""
@@ -322,7 +328,7 @@ class Links:
             """,
             entity, own_id,
         )  # fmt: skip
-        return found
+        return found or await word_of_unknown(self._connection, entity, own_id)
 
 
 def _redirected(column: FieldDef) -> str:

@@ -87,6 +87,8 @@ class Quality:
             except asyncpg.DataError as error:
                 # Of values that its condition cannot be worked out for; the other rules are looked by nevertheless.
                 log.warning("a rule cannot be looked by", rule=checked.rule.code, error=str(error))
+        async with self._pool.acquire() as connection:
+            await close_unnamed(connection)
         await self._measure(self._measured, seen[0])
         self._measured = seen[0]
         self._seen, self._seen_at = tuple(seen), time.monotonic()
@@ -158,7 +160,6 @@ class Quality:
     async def _measure(self, since: int | None, upto: int) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(f"SELECT pg_advisory_xact_lock({QUALITY_LOCK})")
-            await close_unnamed(connection)
             await place_findings(connection)
             await follow_rows(connection)
             concerned = None if since is None else await concerned_by(connection, since, upto)

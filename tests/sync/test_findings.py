@@ -99,6 +99,39 @@ async def test_an_unknown_reference_stays_a_finding_where_another_source_is_beli
     assert [f["value"] for f in await found(engine, "REF001")] == ["nobody@acme.example"]
 
 
+async def test_an_unknown_reference_is_a_finding_of_each_field_that_says_it(engine: Engine) -> None:
+    header = ["No", "Code", "Title", "Manager", "Sponsor"]
+    second = ["p2", "B", "Salaries", "", "x@acme.example"]
+    await book(engine, Projects=[header, ["p1", "A", "Payments", "x@acme.example", ""], second])
+    assert {f["field"] for f in await found(engine, "REF001")} == {"manager", "sponsor"}
+    await book(engine, Projects=[header, ["p1", "A", "Payments", "", ""], second])
+    await looked(engine)
+    assert {f["field"] for f in await found(engine, "REF001")} == {"sponsor"}
+
+
+async def test_an_unknown_reference_stays_a_finding_while_a_pin_hides_it(engine: Engine) -> None:
+    write_book(
+        engine.folder / "one.xlsx",
+        Projects=[["No", "Code", "Title", "Manager"], ["p1", "A", "Payments", "x@acme.example"]],
+        People=[["E-mail", "Name"], ["ana@acme.example", "Ana"]],
+    )
+    people = {"sheet": "People", "into": "person", "key": "E-mail"}
+    await engine.add_files("one.xlsx", "one", sheets=[PROJECTS, people])
+    await engine.sync("one")
+    ana = await engine.pool.fetchval("SELECT id::text FROM person")
+    async with decide(engine) as decisions:
+        pin = await decisions.pin("project", derive_id("one", "project", "p1"), "manager", ana, "why", None)
+    await looked(engine)
+    assert [f["value"] for f in await found(engine, "REF001")] == ["x@acme.example"]
+    before = await engine.touched()
+    await looked(engine)
+    assert await engine.touched() == before
+    async with decide(engine) as decisions:
+        await decisions.release(pin, "over")
+    await looked(engine)
+    assert [f["value"] for f in await found(engine, "REF001")] == ["x@acme.example"]
+
+
 async def test_a_finding_tells_of_the_value_that_is_there_now(engine: Engine) -> None:
     await book(engine, Projects=projects("lots"))
     first = (await found(engine, "MAP101"))[0]
