@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from mapping.currency import settle_currency
 from mapping.describe import Described, describe
-from mapping.errors import FieldUnmapped, TextRepaired
+from mapping.errors import FieldUnmapped, TextRepaired, ValueUnknown
 from mapping.locale import Locale, own_locale
 from mapping.meaning import Changed, Meaning, RuleOf, code_digest, meaning_of
 from mapping.paths import Getter, compile_path
@@ -93,6 +93,10 @@ class _Object(NamedTuple):
     references: list[tuple[str, _Refer]]
 
 
+_Holds = Callable[[Any, Any, Locale], bool]
+"""Whether something holds of (element, record)."""
+
+
 class _Fields(NamedTuple):
     """What fills the columns of a row, or its custom fields."""
 
@@ -100,6 +104,8 @@ class _Fields(NamedTuple):
     objects: list[_Object]
     references: list[_Refer]
     """Of fields that name the same row in every record."""
+    only: list[tuple[str, _Holds]]
+    """Columns that stay empty unless something holds."""
 
 
 class _Compiled(NamedTuple):
@@ -248,8 +254,10 @@ def _filled(
             try:
                 result = convert(value, locale)
             except UNCONVERTIBLE as error:
-                mapped.note(problem_of(rule, value, error), rule, value)
-                continue
+                word, result = (
+                    (error.word, error.instead) if isinstance(error, ValueUnknown) else (None, None)
+                )
+                mapped.note(problem_of(rule, value, error), rule, value if word is None else word)
             if result is None:
                 continue
             kind = type(result)
@@ -263,6 +271,9 @@ def _filled(
             refer(get(member), values, references, mapped)
     for refer in fields.references:
         refer(None, values, references, mapped)
+    for column, holds in fields.only:
+        if column in values and not holds(element, record, locale):
+            del values[column]
     return values
 
 
@@ -279,7 +290,10 @@ def _compile(
         constants: dict[str, Any] = {}
         objects: dict[tuple[str, ...], _Object] = {}
         fixed: list[_Refer] = []
+        only: list[tuple[str, _Holds]] = []
         for found in rules:
+            if found.only is not None and found.beside is not None:
+                only.append((found.column, _holding(found.beside, found.only[1])))
             place = found.place
             if place is None:
                 if found.ref is None:
@@ -296,7 +310,7 @@ def _compile(
                 holder.values.append(value)
             else:
                 holder.references.append((place.member, _reference(found, mapping, derive_id, locale)))
-        return _Fields(constants, list(objects.values()), fixed)
+        return _Fields(constants, list(objects.values()), fixed, only)
 
     return _Compiled(
         rule,
@@ -308,6 +322,27 @@ def _compile(
         fields(rule.custom.values()),
         rule.amounts,
     )
+
+
+def _holding(rule: FieldRule, word: Any) -> _Holds:
+    """Whether the field is this word. Asked of the record, not of the row: the field itself may not be among those that
+    are filled."""
+    place, convert = rule.place, converter(rule)
+    assert place is not None
+
+    def holds(element: Any, record: Any, locale: Locale) -> bool:
+        found = place.find(element, record)
+        value = found.get(place.member) if type(found) is dict else None
+        if value is None:
+            return bool(rule.default == word)
+        try:
+            return bool(convert(value, locale) == word)
+        except ValueUnknown as error:
+            return bool(error.instead == word)
+        except UNCONVERTIBLE:
+            return False
+
+    return holds
 
 
 def _reference(rule: FieldRule, mapping: MappingSet, derive_id: DeriveId, locale: Locale) -> _Refer:

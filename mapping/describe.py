@@ -26,7 +26,7 @@ def describe(mapping: MappingSet) -> Described:
 def says(rule: FieldRule) -> str:
     """One line of a mapping: `from fields.duedate as date`."""
     words = [f"const {_shown(rule.const)}" if rule.path is None else f"from {rule.path}"]
-    if rule.lookup is not None:
+    if rule.lookup_name:
         words.append(f"lookup {rule.lookup_name}")
     elif rule.ref is not None:
         words.append(f"ref {rule.ref}")
@@ -34,6 +34,8 @@ def says(rule: FieldRule) -> str:
         words.append(f"as {rule.verb}")
     if rule.default is not None:
         words.append(f"default {_shown(rule.default)}")
+    if rule.only is not None:
+        words.append(f"only {rule.only[0]} {_shown(rule.only[1])}")
     return " ".join(words)
 
 

@@ -7,6 +7,8 @@ Problem
 
 from __future__ import annotations
 
+from typing import Any
+
 from portbook.errors import Problem
 
 
@@ -26,6 +28,10 @@ class ValueUnknown(FieldUnmapped):
     """The value is not in the lookup, or not one of the field's words."""
 
     code = "MAP102"
+    word: Any = None
+    """The one that is unknown, where the value has several."""
+    instead: Any = None
+    """What the value's other words give: the field holds it all the same."""
 
 
 class TextRepaired(FieldUnmapped):

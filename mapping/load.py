@@ -65,7 +65,7 @@ FITTING: dict[str, tuple[str, ...]] = {
 }
 """Kind of field → the verbs whose results it can hold. What is not here holds anything."""
 _RULE_KEYS = ("stream", "into", "each", "id", "when", "fields")
-_FIELD_KEYS = ("from", "const", "lookup", "as", "ref", "stream", "keys", "many", "default")
+_FIELD_KEYS = ("from", "const", "lookup", "as", "ref", "stream", "keys", "many", "default", "only")
 
 
 def load_mapping(
@@ -131,6 +131,7 @@ def parse_mapping(
                     when=rule.when or below.when,
                 )
             rules[identity] = rule
+    complete = tuple(_beside(rule, mistakes) for rule in rules.values())
     if mistakes:
         raise MappingInvalid(
             "the mapping cannot be used"
@@ -143,7 +144,25 @@ def parse_mapping(
     for _, text in texts:
         digest.update(text.encode())
     digest.update(repr(sorted(aliases.items())).encode())
-    return MappingSet(kind, tuple(rules.values()), digest.hexdigest()[:12])
+    return MappingSet(kind, complete, digest.hexdigest()[:12])
+
+
+def _beside(rule: Rule, mistakes: list[str]) -> Rule:
+    """The rule, its fields with the ones that their `only` names."""
+
+    def completed(field: FieldRule) -> FieldRule:
+        if field.only is None:
+            return field
+        other = rule.fields.get(field.only[0])
+        if other is None or other.place is None or other.ref is not None:
+            mistakes.append(f"{field.where}: `only` names {field.only[0]}, which no path of this rule fills")
+        return replace(field, beside=other)
+
+    return replace(
+        rule,
+        fields={name: completed(field) for name, field in rule.fields.items()},
+        custom={name: completed(field) for name, field in rule.custom.items()},
+    )
 
 
 @lru_cache(maxsize=32)  # with line numbers kept, YAML is slow to parse, and each run of a source asks again
@@ -238,11 +257,11 @@ class _Reader:
             if name == "custom" and isinstance(spec, CommentedMap) and "from" not in spec:
                 for label, inner in spec.items():
                     if found := self._field(spec, str(label), inner, None):
-                        custom[str(label)] = found
+                        custom[str(label)] = replace(found, only=self._only(inner, shapes))
             elif name not in shapes:
                 self.mistake(given, name, f"{node['into']} has no field {name!r}{_meant(name, shapes)}")
             elif found := self._field(given, name, spec, shapes[name]):
-                fields[name] = found
+                fields[name] = replace(found, only=self._only(spec, shapes))
         return fields, custom
 
     def _field(
@@ -258,7 +277,9 @@ class _Reader:
         if (spec.get("from") is None) == (spec.get("const") is None):
             self.mistake(parent, name, f"{name} needs either `from` or `const`")
             return None
-        lookup = self._lookup(spec, shape)
+        lookups = self._lookups_of(spec, shape)
+        several = isinstance(spec.get("lookup"), list)
+        lookup = lookups[0][1] if lookups and not several else None
         wanted = shape.ref if shape else None
         ref = spec.get("ref")
         if ref != wanted:
@@ -270,12 +291,12 @@ class _Reader:
         if verb not in VERBS:
             self.mistake(spec, "as", f"`as: {verb}` is no verb{_meant(verb, VERBS)}")
             return None
-        if shape and not ref and lookup is None and verb not in FITTING.get(shape.kind, VERBS):
+        if shape and not ref and not lookups and verb not in FITTING.get(shape.kind, VERBS):
             self.mistake(
                 spec, "as", f"`as: {verb}` does not give a {shape.kind}, which {name} is; "
                 f"these do: {', '.join(FITTING[shape.kind])}",
             )  # fmt: skip
-        for value in (lookup or {}).values():
+        for value in (value for _, table in lookups for value in table.values()):
             if shape and not ref and value is not None and not _fits(shape.kind, value):
                 self.mistake(spec, "lookup", f"the lookup gives {value!r}, which is no {shape.kind}")
                 break
@@ -290,9 +311,7 @@ class _Reader:
                     key,
                     f"{value!r} is not one of {', '.join(shape.choices)}{_meant(str(value), shape.choices)}",
                 )
-        if spec.get("keys") is not None and (
-            verb != "json" or ref or lookup is not None or spec.get("from") is None
-        ):
+        if spec.get("keys") is not None and (verb != "json" or ref or lookups or spec.get("from") is None):
             self.mistake(
                 spec, "keys", f"`keys` is for an object taken `from` a path as it is, which {name} is not"
             )
@@ -307,7 +326,8 @@ class _Reader:
             where=self._at(parent, name),
             const=const,
             lookup=lookup,
-            lookup_name=str(spec.get("lookup") or ""),
+            lookup_name=", ".join(name for name, _ in lookups),
+            in_turn=lookups if several else (),
             ref=ref,
             ref_stream=None if spec.get("stream") is None else str(spec["stream"]),
             keys=None if spec.get("keys") is None else str(spec["keys"]),
@@ -317,23 +337,48 @@ class _Reader:
             place=place,
         )
 
-    def _lookup(self, spec: CommentedMap, shape: FieldShape | None) -> Mapping[str, Any] | None:
-        name = spec.get("lookup")
-        if name is None:
-            return None
-        table = self._lookups.get(str(name))
-        if table is None:
-            self.mistake(spec, "lookup", f"there is no lookup {name!r}{_meant(str(name), self._lookups)}")
-            return None
-        if shape and shape.choices:
-            for word, value in table.items():
-                if value is not None and value not in shape.choices:
+    def _lookups_of(
+        self, spec: CommentedMap, shape: FieldShape | None
+    ) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+        """Name and table of each that the field uses."""
+        written = spec.get("lookup")
+        if written is None:
+            return ()
+        if isinstance(written, list) and spec.get("ref") is not None:
+            self.mistake(spec, "lookup", "a reference has one lookup")
+            return ()
+        found = []
+        for name in map(str, written if isinstance(written, list) else [written]):
+            table = self._lookups.get(name)
+            if table is None:
+                self.mistake(spec, "lookup", f"there is no lookup {name!r}{_meant(name, self._lookups)}")
+                continue
+            found.append((name, table))
+            for word, value in table.items() if shape and shape.choices else ():
+                if shape and value is not None and value not in shape.choices:
                     self.mistake(
                         spec,
                         "lookup",
                         f"lookup {name} turns {word!r} into {value!r}, not one of {', '.join(shape.choices)}",
                     )
-        return table
+        return tuple(found)
+
+    def _only(self, spec: CommentedMap, shapes: Mapping[str, FieldShape]) -> tuple[str, Any] | None:
+        written = spec.get("only")
+        if written is None:
+            return None
+        if not isinstance(written, CommentedMap) or len(written) != 1 or spec.get("ref") is not None:
+            self.mistake(spec, "only", "`only` is `{FIELD: WORD}` of the same row, and not for a reference")
+            return None
+        ((name, word),) = written.items()
+        shape = shapes.get(name)
+        if shape is None:
+            self.mistake(spec, "only", f"`only` names no field: {name!r}{_meant(str(name), shapes)}")
+            return None
+        if shape.choices and word not in shape.choices:
+            near = _meant(str(word), shape.choices)
+            self.mistake(spec, "only", f"{word!r} is not one of {', '.join(shape.choices)}{near}")
+        return str(name), _plain(word)
 
     def _path(self, node: CommentedMap, key: str, path: str) -> Place | None:
         try:

@@ -109,7 +109,8 @@ def _field(rule: FieldRule, mapping: MappingSet) -> str:
     return _digest(
         [
             rule.name, rule.column, place, rule.verb, rule.const, lookup, rule.lookup_name, rule.ref, stream,
-            rule.keys, rule.many, rule.default, rule.choices,
+            rule.keys, rule.many, rule.default, rule.choices, [sorted(table.items()) for _, table in rule.in_turn],
+            None if rule.beside is None else [_field(rule.beside, mapping), rule.only],
         ]
     )  # fmt: skip
 

@@ -23,6 +23,7 @@ _NAME = r'(?:[A-Za-z_][A-Za-z0-9_]*|"[^"\\]+")'
 _STEP = re.compile(_NAME)
 _DOTTED = re.compile(rf"{_NAME}(?:\.{_NAME})*")
 _FIRST_OF = re.compile(rf"{_DOTTED.pattern}(?:\s*\|\|\s*{_DOTTED.pattern})+")
+_LIST_OF = re.compile(rf"\[\s*{_DOTTED.pattern}(?:\s*,\s*{_DOTTED.pattern})+\s*\]")
 _COMPARED = re.compile(rf"({_DOTTED.pattern})\s*(==|!=)\s*'([^'\\]*)'")
 _CUSTOM = re.compile(r'\bcustom\.("(?:[^"\\]|\\.)+"|[A-Za-z_][A-Za-z0-9_]*)')
 _RECORD = "record."
@@ -76,6 +77,8 @@ def resolved(path: str, aliases: Mapping[str, str]) -> str:
 def _search(path: str) -> Callable[[Any], Any]:
     if _FIRST_OF.fullmatch(path):
         return _first_of([_steps(dotted) for dotted in _DOTTED.findall(path)])
+    if _LIST_OF.fullmatch(path):
+        return _list_of([_walk(_steps(dotted), False) for dotted in _DOTTED.findall(path)])
     if found := _COMPARED.fullmatch(path):
         return _compared(_walk(_steps(found[1]), False), found[3], equal=found[2] == "==")
     try:
@@ -146,6 +149,10 @@ def _first_of(paths: list[list[str]]) -> Callable[[Any], Any]:
         return value
 
     return first
+
+
+def _list_of(getters: list[Getter]) -> Callable[[Any], Any]:
+    return lambda data: None if data is None else [get(data, data) for get in getters]
 
 
 def _first_in(where: str, names: list[str]) -> Callable[[Any], Any]:

@@ -22,6 +22,8 @@ class FieldRule:
     const: Any = None
     lookup: Mapping[str, Any] | None = None
     lookup_name: str = ""
+    in_turn: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    """Name and table of the lookups, where each of several words has its own."""
     ref: str | None = None
     ref_stream: str | None = None
     keys: str | None = None
@@ -30,6 +32,10 @@ class FieldRule:
     default: Any = None
     choices: tuple[str, ...] = ()
     place: Place | None = None
+    only: tuple[str, Any] | None = None
+    """Filled where this field of the same row holds this word."""
+    beside: FieldRule | None = None
+    """The field that `only` names, once every file is read."""
 
 
 @dataclass(frozen=True, slots=True)

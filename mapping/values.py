@@ -16,13 +16,17 @@ DeriveId = Callable[[str, str], str]
 Convert = Callable[[Any, Locale], Any]
 """(value, locale) → result or None; raises one of UNCONVERTIBLE."""
 MEMO_SIZE = 5_000
+ANY_OTHER = "*"
+"""In a lookup, every word that has no line of its own."""
 UNCONVERTIBLE = (FieldUnmapped, ValueError, TypeError, OverflowError, AttributeError)
 
 
 def converter(rule: FieldRule) -> Convert:
     """How the field is read: by its lookup, else by its verb, and held to the words that it may have."""
+    if rule.in_turn:
+        return _in_turn(rule)
     if rule.lookup is not None:
-        return _looked_up(rule, rule.lookup)
+        return _looked_up(rule, rule.lookup, rule.lookup_name)
     verb: Verb = VERBS[rule.verb]
     if not rule.choices:
         return verb
@@ -53,7 +57,35 @@ def keyed_by_rows(convert: Convert, derive_id: DeriveId, stream: str) -> Convert
     return keyed
 
 
-def _looked_up(rule: FieldRule, table: Mapping[str, Any]) -> Convert:
+def _in_turn(rule: FieldRule) -> Convert:
+    """Each word by its own lookup; the first that gives something counts, and one that is unknown is told."""
+    tables = [_looked_up(rule, table, name) for name, table in rule.in_turn]
+
+    def look_up(value: Any, locale: Locale) -> Any:
+        if not isinstance(value, list) or len(value) != len(tables):
+            raise ValueError(f"{len(tables)} lookups need a list of as many words")
+        unknown: ValueUnknown | None = None
+        for word, table in zip(value, tables, strict=True):
+            try:
+                result = None if word is None else table(word, locale)
+            except ValueUnknown as error:
+                if unknown is None:
+                    unknown, error.word = error, word
+                continue
+            if result is None:
+                continue
+            if unknown is None:
+                return result
+            unknown.instead = result
+            break
+        if unknown is not None:
+            raise unknown
+        return None
+
+    return look_up
+
+
+def _looked_up(rule: FieldRule, table: Mapping[str, Any], name: str) -> Convert:
     memo: dict[str, Any] = {}  # a tool's words are few and come again and again
 
     def look_up(value: Any, locale: Locale) -> Any:
@@ -64,14 +96,14 @@ def _looked_up(rule: FieldRule, table: Mapping[str, Any]) -> Convert:
         word = str(value).strip()
         if not word:
             return None
-        if word.casefold() not in table:
+        if word.casefold() not in table and ANY_OTHER not in table:
             raise ValueUnknown(
-                f"{rule.name} {word[:80]!r} is not in lookup {rule.lookup_name!r}",
+                f"{rule.name} {word[:80]!r} is not in lookup {name!r}",
                 detail=rule.where,
                 hint="Add it to the lookup in a mapping file"
                 + (f"; the register's words are {', '.join(rule.choices)}." if rule.choices else "."),
             )
-        result = table[word.casefold()]
+        result = table.get(word.casefold(), table.get(ANY_OTHER))
         if type(value) is str and len(memo) < MEMO_SIZE:
             memo[value] = result
         return result

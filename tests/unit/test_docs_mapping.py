@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -94,7 +95,8 @@ def test_the_example_of_every_key_loads_in_some_entity(key: str) -> None:
     (example,) = blocks("yaml", section(f"### {key}"))
     loaded = []
     for entity in entities():
-        rule = f"rules:\n  - stream: x\n    into: {entity}\n    fields:\n      {example.strip()}\n"
+        fields = indent(example, " " * 6)
+        rule = f"rules:\n  - stream: x\n    into: {entity}\n    fields:\n{fields}"
         text = f"source: jira\n{rule}lookups: {{status: {{}}}}\n"
         with contextlib.suppress(MappingInvalid):  # most entities lack the field
             parse_mapping("jira", [("page", text)], entities(), {})

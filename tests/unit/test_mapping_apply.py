@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from mapping.apply import Mapped, MappedRow, Mapper
 from mapping.errors import FieldUnmapped
 from mapping.load import load_mapping, parse_mapping
+from mapping.meaning import RuleOf, compare
 from portbook.wiring import entities
 from tests.unit.test_mapping_verbs import JSON
 
@@ -304,3 +305,77 @@ def test_a_row_has_the_currency_that_its_amounts_name(
         (name, "MAP101") for name in refused
     ]
     assert all("is not in the currency of the row" in unread.problem.message for unread in mapped.problems)
+
+
+ENDED = """
+rules:
+  - stream: issue
+    into: work_item
+    fields:
+      status: {from: '[was, because, category]', lookup: [was, because, status]}
+      finish_actual_on: {from: ended, as: date, only: {status: done}}
+      custom: {Left: {from: left, only: {status: done}}}
+lookups:
+  was: {Cancelled: cancelled, "*": null}
+  because: {Done: done, Duplicate: cancelled}
+  status: {done: done, todo: todo}
+"""
+
+
+def ended(**data: str) -> Mapped:
+    mapping = parse_mapping("jira", [("rules.yaml", ENDED)], entities(), {})
+    call = Mapper(mapping, lambda stream, name: f"{stream}:{name}")
+    return call("issue", "1", {"ended": "2026-06-01", "left": 3, **data})
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        ({"was": "Closed", "because": "Done", "category": "done"}, "done"),
+        ({"was": "cancelled", "because": "Done", "category": "done"}, "cancelled"),
+        ({"was": "Closed", "because": "Duplicate", "category": "done"}, "cancelled"),
+        ({"was": "Closed", "category": "done"}, "done"),
+        ({"category": "todo"}, "todo"),
+        ({}, None),
+    ],
+)
+def test_of_several_words_the_first_that_means_something_counts(
+    data: dict[str, str], status: str | None
+) -> None:
+    mapped = ended(**data)
+    assert (mapped.rows[0].values.get("status"), mapped.problems) == (status, [])
+
+
+def test_an_unknown_one_of_several_words_is_told_and_the_next_one_counts() -> None:
+    mapped = ended(was="Closed", because="Later", category="done")
+    (unread,) = mapped.problems
+    assert mapped.rows[0].values["status"] == "done"
+    assert mapped.rows[0].values["finish_actual_on"] == "2026-06-01"
+    assert (unread.problem.code, unread.value) == ("MAP102", "Later")
+    assert unread.problem.message == "status 'Later' is not in lookup 'because'"
+    nothing = ended(because="Later", category="strange")
+    assert "status" not in nothing.rows[0].values
+    assert [unread.value for unread in nothing.problems] == ["Later"]
+
+
+def test_a_field_is_filled_only_beside_its_word_also_when_it_is_mapped_alone() -> None:
+    done, dropped = {"category": "done"}, {"category": "done", "because": "Duplicate"}
+    assert ended(**done).rows[0].values["finish_actual_on"] == "2026-06-01"
+    assert ended(**done).rows[0].values["custom"] == {"Left": 3}
+    assert ended(**dropped).rows[0].values == {"status": "cancelled"}
+    mapping = parse_mapping("jira", [("rules.yaml", ENDED)], entities(), {})
+    call = Mapper(mapping, lambda stream, name: f"{stream}:{name}")
+    alone = call.narrowed("issue", {RuleOf("work_item", None): frozenset({"finish_actual_on"})})
+    assert alone("issue", "1", {"ended": "2026-06-01", **dropped}).rows[0].values == {}
+    assert alone("issue", "1", {"ended": "2026-06-01", **done}).rows[0].values == {
+        "finish_actual_on": "2026-06-01"
+    }
+
+
+def test_a_word_added_to_a_lookup_changes_what_stands_only_beside_it() -> None:
+    before, after = (
+        Mapper(parse_mapping("jira", [("rules.yaml", text)], entities(), {}), lambda stream, name: name)
+        for text in (ENDED, ENDED.replace("Duplicate: cancelled", "Duplicate: cancelled, Later: cancelled"))
+    )
+    changed = compare(before.meaning, after.meaning, "issue")
+    assert changed == {RuleOf("work_item", None): frozenset({"status", "finish_actual_on", "custom"})}
