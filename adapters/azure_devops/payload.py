@@ -205,6 +205,9 @@ class ItemReader:
                     extra["finished_on"] = on
             if fields.get("System.Reason"):
                 extra["resolution"] = fields["System.Reason"]
+                if status == "done":
+                    # Whether the work was done or dropped is told by the reason, which a mapping knows.
+                    extra["ended_as"] = fields["System.Reason"]
         if str(fields.get("Microsoft.VSTS.CMMI.Blocked") or "").casefold() == "yes":
             extra["blocked"] = True
         if dates := {name: on for name in self._dates if (on := day(fields.get(name), zone))}:

@@ -28,9 +28,6 @@ _TYPES = {
     "sub-task": "subtask",
     "subtask": "subtask",
 }
-_NOT_DONE = frozenset(
-    {"won't do", "won't fix", "wont do", "duplicate", "declined", "cannot reproduce", "cancelled"}
-)
 _OPEN = ("todo", "in_progress", "in_review")
 _REVIEW = frozenset({"in review", "review", "code review", "peer review"})
 
@@ -130,8 +127,13 @@ class IssueReader:
         extra: dict[str, Any] = {"url": self._browse + str(data.get("key"))}
         if kind := item_type(fields.get("issuetype")):
             extra["type"] = kind
-        if status := item_status(fields.get("status"), fields.get("resolution")):
+        if status := item_status(fields.get("status")):
             extra["status"] = status
+        if status == "done":
+            # Whether the work was done or dropped is told by names, which a mapping knows.
+            for name, found in (("ended_in", fields["status"]), ("ended_as", fields.get("resolution"))):
+                if isinstance(found, dict) and found.get("name"):
+                    extra[name] = str(found["name"]).replace("’", "'")
         if status not in _OPEN:
             # A workflow that forgets to clear them leaves both on an issue that was opened again.
             ended = fields.get("resolutiondate")
@@ -204,7 +206,7 @@ def item_type(issue_type: Any) -> str | None:
     return _TYPES.get(name.strip().casefold(), name) or None
 
 
-def item_status(status: Any, resolution: Any) -> str | None:
+def item_status(status: Any) -> str | None:
     """From the category's key, since names are translated. An unknown category gives the tool's own word."""
     if not isinstance(status, dict):
         return None
@@ -212,8 +214,7 @@ def item_status(status: Any, resolution: Any) -> str | None:
     key = str(category.get("key")) if isinstance(category, dict) else ""
     name = str(status.get("name") or "")
     if key == "done":
-        ended = str(resolution.get("name") or "") if isinstance(resolution, dict) else ""
-        return "cancelled" if ended.strip().casefold().replace("’", "'") in _NOT_DONE else "done"
+        return "done"
     if key == "indeterminate":
         return "in_review" if name.strip().casefold() in _REVIEW else "in_progress"
     return "todo" if key == "new" else name or key or None

@@ -122,6 +122,24 @@ async def test_a_work_item_arrives_with_every_field(azure_devops: FakeAzureDevOp
     }
 
 
+@pytest.mark.parametrize("reason", ["Cut", "Obsolete", "Duplicate", "Deferred", "Rejected"])
+async def test_an_item_closed_for_a_reason_that_drops_it_is_cancelled_and_not_finished(
+    azure_devops: FakeAzureDevOps, rules: MappingSet, reason: str
+) -> None:
+    fill(azure_devops.world, {"Alpha": 1})
+    ended = {"Microsoft.VSTS.Common.ClosedDate": "2025-07-01T21:30:00Z"}
+    item = azure_devops.add_item("Alpha", kind="Task", state="Closed", **ended, **{"System.Reason": reason})
+    other = azure_devops.add_item(
+        "Alpha", kind="Task", state="Closed", **ended, **{"System.Reason": "Our own words"}
+    )
+    found = await mapped(azure_devops, rules)
+    said = found["work_item", str(item.id)].rows[0].values
+    assert (said["status"], said.get("finish_actual_on"), said["resolution"]) == ("cancelled", None, reason)
+    assert found["work_item", str(item.id)].problems == found["work_item", str(other.id)].problems == []
+    said = found["work_item", str(other.id)].rows[0].values
+    assert (said["status"], "finish_actual_on" in said) == ("done", True)
+
+
 @pytest.mark.parametrize(
     ("process", "kind", "field"),
     [

@@ -139,6 +139,9 @@ async def test_an_issue_becomes_a_work_item_with_every_field(jira: FakeJira, rul
     [
         ("Done", "Done", ("done", "2025-07-02", "Done")),
         ("Done", "Won't Do", ("cancelled", None, "Won't Do")),
+        ("Done", "Won’t Do", ("cancelled", None, "Won’t Do")),
+        ("Done", "Known Error", ("cancelled", None, "Known Error")),
+        ("Done", "Nicht umsetzen", ("cancelled", None, "Nicht umsetzen")),
         ("In Progress", "Done", ("in_progress", None, None)),
         ("To Do", "Won't Do", ("todo", None, None)),
     ],
@@ -153,6 +156,45 @@ async def test_a_resolution_counts_once_the_issue_has_ended_and_only_what_is_don
     # In Berlin, where the account is, the day was another.
     assert (values["status"], values.get("finish_actual_on"), values.get("resolution")) == said
     assert ("resolved_at" in values) == (said[2] is not None)
+
+
+@pytest.mark.parametrize("name", ["Cancelled", "Canceled", "Rejected", "Declined", "Abgebrochen"])
+async def test_work_in_a_status_that_says_it_was_dropped_is_cancelled_whatever_the_resolution(
+    jira: FakeJira, rules: MappingSet, name: str
+) -> None:
+    fill(jira, {"PAY": 1})
+    for resolution in ({"name": "Done"}, None):
+        issue = jira.add_issue(
+            "PAY", status="Done", resolution=resolution, resolutiondate="2025-07-01T22:30:00.000+0000"
+        )
+        assert issue.fields is not None
+        issue.fields["status"] = {**issue.fields["status"], "name": name}
+        values = (await mapped(jira, rules))["issue", str(issue.id)].rows[0].values
+        assert (values["status"], values.get("finish_actual_on")) == ("cancelled", None)
+
+
+SHIPPED = (
+    "Done", "Fixed", "Won't Do", "Won't Fix", "Duplicate", "Cannot Reproduce", "Incomplete", "Declined", "Known Error",
+    "Hardware failure", "Software failure",
+)  # fmt: skip
+
+
+async def test_every_resolution_that_jira_ships_is_known_and_another_is_told(
+    jira: FakeJira, rules: MappingSet
+) -> None:
+    fill(jira, {"PAY": 1})
+    made = {
+        str(jira.add_issue("PAY", status="Done", resolution={"name": name}).id): name
+        for name in (*SHIPPED, "Parked")
+    }
+    found = await mapped(jira, rules)
+    assert {
+        made[key]: [unread.value for unread in one.problems]
+        for (stream, key), one in found.items()
+        if stream == "issue" and one.problems
+    } == {"Parked": ["Parked"]}
+    parked = next(one for (_, key), one in found.items() if made.get(key) == "Parked")
+    assert parked.rows[0].values["status"] == "done"
 
 
 async def test_unknown_statuses_and_types_are_findings_and_leave_the_field_empty(
