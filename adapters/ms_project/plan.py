@@ -148,12 +148,11 @@ def _task(plan: str, uid: str, data: Data, found: Survey) -> Data:
     own = found.tasks[uid]
     day_hours = found.minutes_per_day / 60
     percent = decimal(data.get("PercentComplete"))
-    active = yes(data.get("Active") or "1")
     start, finish = data.get("Start"), data.get("Finish")
     actual_start, actual_finish = data.get("ActualStart"), data.get("ActualFinish")
     first = _baseline_of(data, "0")
     milestone = own.kind == "milestone"
-    reached = milestone_status(percent, actual_finish, active=active)
+    reached = milestone_status(percent, actual_finish, active=own.active)
     extra: Data = {
         "project": plan,
         "parent": own.parent,
@@ -162,13 +161,13 @@ def _task(plan: str, uid: str, data: Data, found: Survey) -> Data:
         "milestone": milestone,
         "status": reached
         if milestone and not own.works
-        else task_status(percent, actual_start, actual_finish, active=active),
+        else task_status(percent, actual_start, actual_finish, active=own.active),
         **beside(own.id, works=own.works, milestone_status=reached),
         "percent": percent,
         "start_on": day(start),
         "finish_on": last_day(start, finish),
         "start_actual_on": day(actual_start),
-        "finish_actual_on": last_day(actual_start, actual_finish),
+        "finish_actual_on": last_day(actual_start, actual_finish) if own.active else None,
         "start_baseline_on": day(first.get("Start")),
         "finish_baseline_on": last_day(first.get("Start"), first.get("Finish")),
         "deadline_on": day(data.get("Deadline")),
@@ -200,13 +199,17 @@ def _task(plan: str, uid: str, data: Data, found: Survey) -> Data:
     if own.kind != "summary":
         # A summary's hours and costs are those of the tasks below it: added up they would count twice.
         extra |= {
+            "baseline_hours": hours(first.get("Work")),
+            "baseline_cost": scaled(first.get("Cost"), 100),
+        }
+    if own.kind != "summary" and own.active:
+        # Project leaves those of inactive tasks out of every sum; what was planned of them once stays in the baseline.
+        extra |= {
             "work_hours": hours(data.get("Work")),
             "actual_hours": hours(data.get("ActualWork")),
             "remaining_hours": hours(data.get("RemainingWork")),
-            "baseline_hours": hours(first.get("Work")),
             "cost": scaled(data.get("Cost"), 100),
             "actual_cost": scaled(data.get("ActualCost"), 100),
-            "baseline_cost": scaled(first.get("Cost"), 100),
         }
     if own.kind and (links := _links(data, own, found)):
         extra["links"] = links
@@ -252,8 +255,8 @@ def _assignment(plan: str, data: Data, found: Survey) -> Data:
         {
             "project": plan,
             "work_item": task.work_item if task else None,
-            # Material is counted in pieces, an unassigned resource is nobody.
-            "counts": bool(resource and resource.kind and task and task.kind),
+            # Material is counted in pieces, an unassigned resource is nobody, an inactive task takes nobody's time.
+            "counts": bool(resource and resource.kind and task and task.kind and task.active),
             "person": resource.id if resource and resource.kind == "person" else None,
             "role": resource.name if resource and resource.kind == "role" else None,
             "units_percent": neat(units * 100) if isinstance(units, int | float) else units,

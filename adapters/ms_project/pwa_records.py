@@ -40,6 +40,7 @@ class TaskKind(NamedTuple):
     hours: Any
     works: bool = False
     """Whether there is work in what is marked as a milestone."""
+    active: bool = True
 
 
 rejected = partial(
@@ -147,7 +148,7 @@ def task(
         "start_on": day(start),
         "finish_on": last_day(start, finish),
         "start_actual_on": day(begun),
-        "finish_actual_on": last_day(begun, ended),
+        "finish_actual_on": last_day(begun, ended) if active else None,
         "start_baseline_on": before.get("start_on"),
         "finish_baseline_on": before.get("finish_on"),
         "deadline_on": day(moment(data.get("TaskDeadline"))),
@@ -158,16 +159,17 @@ def task(
     }
     if kind != "summary":
         # A summary's hours and costs are those of the tasks below it: added up they would count twice.
+        extra |= {"baseline_hours": before.get("hours"), "baseline_cost": before.get("cost")}
+    if kind != "summary" and active:
+        # Project leaves those of inactive tasks out of every sum; what was planned of them once stays in the baseline.
         extra |= {
             "work_hours": work_hours,
             "actual_hours": actual_hours,
             "remaining_hours": remaining_hours,
-            "baseline_hours": before.get("hours"),
             "cost": number(data.get("TaskCost")),
             "actual_cost": number(data.get("TaskActualCost")),
-            "baseline_cost": before.get("cost"),
         }
-    return made("pwa_task", own, payload, data, extra), task_id, TaskKind(kind, length, works)
+    return made("pwa_task", own, payload, data, extra), task_id, TaskKind(kind, length, works, active)
 
 
 def task_kind(data: Mapping[str, Any]) -> str:
@@ -191,8 +193,8 @@ def assignment(payload: bytes, tasks: Mapping[str, TaskKind], kinds: Mapping[str
     extra = {
         "project": home,
         "work_item": work_item_id(f"{home}:{task_id}", on.kind, works=on.works) if on else None,
-        # Material is counted in pieces, an unassigned resource is nobody.
-        "counts": bool(resource and resource.kind and on and on.kind),
+        # Material is counted in pieces, an unassigned resource is nobody, an inactive task takes nobody's time.
+        "counts": bool(resource and resource.kind and on and on.kind and on.active),
         "person": who if resource and resource.kind == "person" else None,
         "role": resource.name if resource and resource.kind == "role" else None,
         "planned_hours": number(data.get("AssignmentWork")),

@@ -22,6 +22,7 @@ class Task(NamedTuple):
     hours: float | None
     works: bool = False
     """Whether there is work in what is marked as a milestone."""
+    active: bool = True
 
     @property
     def work_item(self) -> str | None:
@@ -146,8 +147,10 @@ def _survey_task(
     works = kind == "milestone" and has_work(
         *(hours(data.get(name)) for name in ("Work", "ActualWork", "RemainingWork"))
     )
-    found.tasks[uid] = Task(own, parent, kind, length if isinstance(length, int | float) else None, works)
-    if kind and kind != "summary" and yes(data.get("Active") or "1"):
+    active = yes(data.get("Active") or "1")
+    length = length if isinstance(length, int | float) else None
+    found.tasks[uid] = Task(own, parent, kind, length, works, active)
+    if kind and kind != "summary" and active:
         cost, actual = scaled(data.get("Cost"), 100), scaled(data.get("ActualCost"), 100)
         found.cost += cost if isinstance(cost, int | float) else 0
         found.actual_cost += actual if isinstance(actual, int | float) else 0

@@ -383,13 +383,30 @@ def test_any_plan_agrees_with_its_own_totals(tmp_path: Path, data: st.DataObject
     }
     work = sum(item.get("work_hours", 0) for item in items.values() if item["type"] == "task")
     assert work == pytest.approx(totals["work_hours"], abs=0.01)
-    cost = sum(
-        item["cost"] for item in items.values() if item["type"] != "summary" and item["status"] != "cancelled"
-    )
+    cost = sum(item.get("cost", 0) for item in items.values() if item["type"] != "summary")
     assert cost == pytest.approx(totals["cost"], abs=0.01)
     links = [link for item in items.values() for link in item.get("links", ())]
     assert len(links) == totals["links"]
     assert sum(link["lag_days"] for link in links) == pytest.approx(totals["lag_days"], abs=0.01)
+
+
+def test_an_inactive_task_keeps_its_row_and_counts_in_no_sum(tmp_path: Path) -> None:
+    plan = Plan("Harbour")
+    mia = plan.add_person("Mia")
+    for name, active in (("On", True), ("Off", False)):
+        task = plan.add_task(name, hours=10, percent=100, cost=50, active=active)
+        task.baselines = {0: baseline(task.start, task.finish, 11, 100)}
+        plan.assign(task, mia, 10)
+    items = parsed(tmp_path, plan.xml())
+    sums = {"work_hours", "actual_hours", "remaining_hours", "cost", "actual_cost", "finish_actual_on"}
+    assert {name: len(sums & items[name].keys()) for name in items} == {"On": 6, "Off": 0}
+    assert (items["Off"]["work_item"], items["Off"]["status"]) == (True, "cancelled")
+    assert items["Off"]["baseline_hours"] == 11
+    path = tmp_path / "plan.xml"
+    made = plans.records(path, "plan.xml", "P", survey(path, "plan.xml", "P", 10**6))
+    counted = [item.data["portbook"]["counts"] for item in made if item.stream == "mspdi_assignment"]
+    assert counted == [True, False]
+    assert (plan.totals()["work_hours"], plan.totals()["assigned_hours"]) == (10, 10)
 
 
 async def test_what_vanished_from_a_plan_was_deleted_but_not_while_a_file_cannot_be_read(

@@ -248,6 +248,24 @@ async def test_rows_that_stand_for_no_work_are_told_apart() -> None:
     assert "parent" not in items["Off"]
 
 
+async def test_an_inactive_task_keeps_its_row_and_counts_in_no_sum() -> None:
+    world = World()
+    project, mia = world.add_project("Harbour"), world.add_person("Mia")
+    for name, active in (("On", True), ("Off", False)):
+        task = world.add_task(project, name, hours=10, percent=100, TaskIsActive=active)
+        world.assign(task, mia, 10)
+        world.baseline(task, 0, task["TaskStartDate"], task["TaskFinishDate"], 11, 100)
+    with FakeProjectServer(world) as fake:
+        found = await everything(fake)
+    items = {r.data["TaskName"]: r.data["portbook"] for r in found["pwa_task"].values()}
+    sums = {"work_hours", "actual_hours", "remaining_hours", "cost", "actual_cost", "finish_actual_on"}
+    assert {name: len(sums & items[name].keys()) for name in ("On", "Off")} == {"On": 6, "Off": 0}
+    assert items["Off"]["work_item"]
+    assert items["Off"]["baseline_hours"] == 11
+    assert sorted(r.data["portbook"]["counts"] for r in found["pwa_assignment"].values()) == [False, True]
+    assert (world.totals()["work_hours"], world.totals()["assigned_hours"]) == (10, 10)
+
+
 async def test_hostile_names_arrive_as_they_are() -> None:
     names = (
         "'\"; DROP TABLE--",

@@ -167,13 +167,16 @@ class Plan:
     def totals(self) -> dict[str, Any]:
         """Tasks by type and status, hours, cost, links and their lags."""
         rows = list(self.tasks.values())
-        leaves = [task for task in rows if not task.summary]
+        leaves = [task for task in rows if not task.summary and task.active]
+        put = [
+            a for a in self.assignments if self.resources[a.resource].kind == 1 and self.tasks[a.task].active
+        ]
         return {
             "types": dict(Counter(kind for task in rows for kind, _ in task.rows)),
             "statuses": dict(Counter(row for task in rows for row in task.rows)),
             "work_hours": round(sum(task.hours for task in leaves), 4),
-            "cost": round(sum(task.cost for task in leaves if task.active), 2),
-            "actual_cost": round(sum(task.actual_cost for task in leaves if task.active), 2),
+            "cost": round(sum(task.cost for task in leaves), 2),
+            "actual_cost": round(sum(task.actual_cost for task in leaves), 2),
             "links": sum(len(task.links) for task in rows),
             "lag_days": round(
                 sum(
@@ -184,8 +187,8 @@ class Plan:
                 ),
                 4,
             ),
-            "assignments": len([a for a in self.assignments if self.resources[a.resource].kind == 1]),
-            "assigned_hours": sum(a.hours for a in self.assignments if self.resources[a.resource].kind == 1),
+            "assignments": len(put),
+            "assigned_hours": sum(a.hours for a in put),
         }
 
     def link_totals(self) -> dict[str, tuple[int, float]]:

@@ -55,6 +55,8 @@ class _Server:
         for tasks in chains.values():
             for before, after in zip(tasks[3::8], tasks[5::8], strict=False):
                 world.link(before, after, "SF", lag_days=-1.5)
+            for task in [row for row in tasks if not row.get("TaskIsSummary")][6::13]:
+                task["TaskIsActive"] = False
 
     async def join(self, engine: Engine) -> None:
         fake = self.fake
@@ -102,7 +104,9 @@ class _Server:
         return {
             **_planned(world.totals()),
             "projects": len(world.sets["Projects"]),
-            "hours": [sum(row[name] for row in work) for name in names],
+            "hours": [
+                sum(row[name] for row in work if row.get("TaskIsActive") is not False) for name in names
+            ],
             "parents": sum(row["ParentTaskId"] in phases for row in work),
             "links": {kind: list(held) for kind, held in world.link_totals().items()},
             "baselines": _titled(world.baseline_totals()),
@@ -188,6 +192,8 @@ class _Files:
             tasks = [task for task in plan.tasks.values() if not task.summary]
             for before, after in zip(tasks[3::8], tasks[5::8], strict=False):
                 plan.link(before, after, "SF", lag_days=-1.5)
+            for task in tasks[6::13]:
+                task.active = False
         self._save(self.plans)
 
     def _save(self, plans: list[Plan]) -> None:
@@ -223,8 +229,9 @@ class _Files:
         for plan in self.plans:
             told = _planned(plan.totals())
             work = [t for t in plan.tasks.values() if not t.summary and t.hours]
-            done = sum(t.hours * t.percent / 100 for t in work)
-            told["hours"] = [sum(t.hours for t in work), done, sum(t.hours for t in work) - done]
+            active = [t for t in work if t.active]
+            done = sum(t.hours * t.percent / 100 for t in active)
+            told["hours"] = [sum(t.hours for t in active), done, sum(t.hours for t in active) - done]
             told["parents"] = len(work)
             told["links"] = {kind: list(held) for kind, held in plan.link_totals().items()}
             told["baselines"] = _titled(plan.baseline_totals())

@@ -291,14 +291,15 @@ class World:
         projects = {key[0] for key, row in self.sets["Projects"].items() if row["ProjectType"] == 0}
         tasks = [row for row in self.sets["Tasks"].values() if row["ProjectId"] in projects and _counts(row)]
         kinds = {row["TaskId"]: _type(row) for row in tasks}
-        leaves = [row for row in tasks if _type(row) != "summary"]
+        active = {row["TaskId"] for row in tasks if row.get("TaskIsActive") is not False}
+        leaves = [row for row in tasks if _type(row) != "summary" and row["TaskId"] in active]
         people = {
             key[0] for key, row in self.sets["Resources"].items()
             if not row["ResourceMaterialLabel"]
         }  # fmt: skip
         put = [
             row for row in self.sets["Assignments"].values()
-            if row["ProjectId"] in projects and row["TaskId"] in kinds and row["ResourceId"] in people
+            if row["ProjectId"] in projects and row["TaskId"] in active and row["ResourceId"] in people
         ]  # fmt: skip
         chosen = [row for row in self.sets["Projects"].values() if row["ProjectType"] == 0]
         links = [
