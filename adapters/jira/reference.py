@@ -11,9 +11,9 @@ import msgspec
 from adapters.base import Cursor, Page, RawRecord
 from adapters.errors import SourceMisbehaved
 from adapters.jira.keys import find_issues
-from adapters.jira.payload import record
+from adapters.jira.payload import local_day, record
 from adapters.jira.people import People
-from adapters.jira.site import Site, decode_list, user_id
+from adapters.jira.site import Site, decode_list, user_id, zone_of
 from adapters.json_body import loads
 
 WHOLE: Cursor = {"read": "whole"}
@@ -188,8 +188,9 @@ async def _worklogs(scope: _Scope, people: People, payloads: list[bytes]) -> lis
             extra["author"] = who
             authors.append(author)
         if isinstance(started := data.get("started"), str) and len(started) >= 10:
-            # The day as the person logged it; turned into UTC it would be another one for half of the world.
-            extra["on"] = started[:10]
+            # The day where the person is; as it stands, it is the day where the account is that we read with.
+            zone = zone_of(author.get("timeZone")) if isinstance(author, dict) else None
+            extra["on"] = str(local_day(started, zone))[:10]
         if project := inside.get(str(data.get("issueId"))):
             extra["project"] = project
         kept.append(record("worklog", payload, extra))

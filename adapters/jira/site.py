@@ -83,6 +83,14 @@ def as_array(body: bytes) -> list[Any]:
     return data
 
 
+def zone_of(name: object) -> tzinfo | None:
+    """The zone in a user's profile; None for one that is not told or that we do not know."""
+    try:
+        return ZoneInfo(name) if isinstance(name, str) and name else None
+    except (KeyError, ValueError, OSError):
+        return None
+
+
 def user_id(user: Any) -> str | None:
     """The immutable id: accountId on Cloud; on Data Center `key`, which survives renames, else `name`."""
     if not isinstance(user, dict):
@@ -114,10 +122,6 @@ class Site:
         # Bad credentials degrade to anonymous on many routes; this one says 401.
         me = await self.http.json("GET", f"rest/api/{3 if cloud else 2}/myself", decode=as_object)
         zone_name = str(me.get("timeZone") or "")
-        try:
-            zone: tzinfo | None = ZoneInfo(zone_name) if zone_name else None
-        except (KeyError, ValueError, OSError):
-            zone = None
         return Server(
             cloud=cloud,
             version=str(info.get("version") or "?"),
@@ -125,7 +129,7 @@ class Site:
             account=str(me.get("displayName") or me.get("emailAddress") or user_id(me) or "?"),
             account_id=user_id(me) or "",
             zone_name=zone_name,
-            zone=zone,
+            zone=zone_of(zone_name),
         )
 
     async def _fields(self) -> Fields:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -68,6 +68,28 @@ async def test_jira(engine: Engine, flavour: str, zone: str) -> None:
     assert await days(engine, "time_entry", "worked_on") == [str(LAST)]
     assert await days(engine, "milestone", "planned_on") == [str(LAST)]
     assert await days(engine, "iteration", "start_on", "finish_on") == [str(FIRST), str(LAST)]
+
+
+@pytest.mark.parametrize("home", ["Australia/Sydney", "America/Los_Angeles", "No/Such_Place", None])
+async def test_work_is_logged_on_the_day_of_the_person_not_of_the_account(
+    engine: Engine, home: str | None
+) -> None:
+    world = JiraWorld("cloud", "Europe/London")
+    mia = world.add_user("Mia Krystof", timeZone=home)
+    world.add_project("PAY", lead=mia)
+    # Half an hour before midnight in London, the next morning in Sydney, the afternoon in Los Angeles.
+    late, early = (
+        ms_of(datetime.combine(LAST, at, ZoneInfo("Europe/London"))) for at in (time(23, 30), time(3))
+    )
+    for moment in (late, early):
+        world.add_worklog(world.add_issue("PAY"), mia, 3600, moment)
+    with FakeJira(world) as fake:
+        await engine.add_jira(fake, "tool")
+        await run(engine)
+    found = {row["worked_on"] for row in (await engine.rows("time_entry")).values()}
+    after = str(LAST + timedelta(days=1))
+    there = {"Australia/Sydney": {after, str(LAST)}, "America/Los_Angeles": {str(LAST), str(FIRST)}}
+    assert found == there.get(home or "", {str(LAST)})
 
 
 @pytest.mark.parametrize("zone", ZONES)
