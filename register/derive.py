@@ -34,7 +34,7 @@ def working_days_between(start: date, end: date) -> int:
 def _milestone(values: Values) -> None:
     baseline = values.get("baseline_on")
     now = values.get("actual_on") or values.get("forecast_on") or values.get("planned_on")
-    if baseline and now:
+    if baseline and now and values.get("status") != "cancelled":
         values["slip_days"] = working_days_between(date.fromisoformat(baseline), date.fromisoformat(now))
     else:
         values.pop("slip_days", None)
@@ -54,7 +54,9 @@ def _risk(values: Values) -> None:
 
 
 _FROM: Mapping[str, Mapping[str, str]] = {
-    "milestone": {"slip_days": "baseline_on and actual_on, else forecast_on, else planned_on"},
+    "milestone": {
+        "slip_days": "baseline_on and actual_on, else forecast_on, else planned_on; none when cancelled"
+    },
     "risk": {"score": "probability × impact", "residual_score": "residual_probability × residual_impact"},
 }
 _COMPUTED: dict[str, Callable[[Values], None]] = {"milestone": _milestone, "risk": _risk}

@@ -46,6 +46,10 @@ def test_working_days_are_those_from_monday_to_friday(start: date, days: int) ->
         ({"baseline_on": "2026-11-20", "planned_on": "2026-11-23", "actual_on": "2026-11-19"}, -1),
         ({"baseline_on": "2026-11-20", "planned_on": "x", "forecast_on": "2026-12-04"}, 10),
         ({"baseline_on": "2026-11-20"}, None),
+        (
+            {"baseline_on": "2026-11-20", "planned_on": "2026-11-23", "slip_days": 1, "status": "cancelled"},
+            None,
+        ),
         ({"planned_on": "2026-11-20", "slip_days": 7}, None),
     ],
 )
