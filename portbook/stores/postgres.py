@@ -104,8 +104,17 @@ class EmbeddedPostgres:
                 if time.monotonic() - unreachable_since > 10:
                     self.stop()
             time.sleep(0.02)
-        if not ask_postgres(self.url("postgres"), "SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
-            ask_postgres(self.url("postgres"), f"CREATE DATABASE {DATABASE}")
+        if self._lacks_database():
+            try:
+                ask_postgres(self.url("postgres"), f"CREATE DATABASE {DATABASE}")
+            except StoreUnavailable:
+                # The server goes on with what a command asked for that was killed meanwhile.
+                if self._lacks_database():
+                    raise
+
+    def _lacks_database(self) -> bool:
+        sql = "SELECT 1 FROM pg_database WHERE datname = $1"
+        return not ask_postgres(self.url("postgres"), sql, DATABASE)
 
     def stop(self) -> None:
         """Stop cleanly: open transactions are rolled back, everything committed is on disk."""

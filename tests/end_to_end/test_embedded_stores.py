@@ -262,6 +262,19 @@ def test_a_killed_first_start_leaves_nothing_in_the_way(tmp_path: Path) -> None:
         assert ask_postgres(stores.database_url, "SELECT 1") == 1
 
 
+def test_a_database_that_a_killed_start_is_still_making_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(url: str, sql: str, *args: object) -> object:
+        if sql.startswith("CREATE DATABASE"):
+            ask_postgres(url, sql)
+        return ask_postgres(url, sql, *args)
+
+    monkeypatch.setattr("portbook.stores.postgres.ask_postgres", late)
+    with open_stores("embedded", "embedded", tmp_path) as stores:
+        assert ask_postgres(stores.database_url, "SELECT 1") == 1
+
+
 def test_another_major_version_is_refused_in_words(data_dir: Path) -> None:
     (data_dir / "stores/postgres/PG_VERSION").write_text("16\n")
     with (
