@@ -86,10 +86,11 @@ class Naive:
         self.work_out()
 
     def remap(self, reading: Reading) -> None:
-        """Everything that was written says what it says now, and rules look at all of it again."""
+        """What was written and says something else now says that; then rules look at all of it again."""
         for source in SOURCES:
             for own in sorted(self.written, key=lambda own: derive_id("record", own)):
-                if self.written[own][0] == source:
+                before = self.said[own].values if own in self.said else None
+                if self.written[own][0] == source and reading.values(self.written[own][1]) != before:
                     self.clock += 1
                     self._read(own, reading)
                     self.work_out()
