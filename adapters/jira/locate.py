@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from adapters.base import Presence
-from adapters.jira.keys import find_issues
+from adapters.jira.keys import find_issues, find_singly
 from adapters.jira.payload import instant
 from adapters.jira.reference import deleted_worklogs
 from adapters.jira.site import Site
@@ -44,31 +44,44 @@ class Locator:
                 return {}
 
     async def _issues(self, ids: Sequence[str], last_known: Mapping[str, Any]) -> dict[str, Presence]:
-        chosen = {project.id for project in await self._site.projects()}
         answer: dict[str, Presence] = {}
         async for issue in find_issues(self._site, list(ids)):
-            name, home = str(issue["id"]), str(issue["fields"]["project"]["id"])
-            if issue["fields"].get("archiveddate"):
-                # Archived one by one: such an issue answers when asked for, yet no search finds it.
-                answer[name] = Presence.ARCHIVED
-            elif home in chosen:
-                answer[name] = Presence.PRESENT
-            elif home == (_project_of(last_known.get(name)) or home):
-                answer[name] = Presence.OUT_OF_SCOPE
-            else:
-                answer[name] = Presence.MOVED
-        for name in ids:
-            home_then = _project_of(last_known.get(name))
-            if name in answer or home_then is None:
+            answer[str(issue["id"])] = await self._where(issue, last_known)
+        homes = {
+            name: home
+            for name in ids
+            if name not in answer and (home := _project_of(last_known.get(name))) is not None
+        }
+        fates = {home: await self._project(home) for home in dict.fromkeys(homes.values())}
+        # The project is there and ours to browse, the issue is not.
+        absent = [
+            name for name, home in homes.items() if fates[home] in (Presence.PRESENT, Presence.OUT_OF_SCOPE)
+        ]
+        if absent and not (await self._site.server()).cloud:
+            # Data Center has been asked by a search, which leaves issues out that are there.
+            async for issue in find_singly(self._site, absent):
+                answer[str(issue["id"])] = await self._where(issue, last_known)
+        for name, home in homes.items():
+            if name in answer:
                 continue
-            presence = await self._project(home_then)
-            if presence in (Presence.PRESENT, Presence.OUT_OF_SCOPE):
-                # The project is there and ours to browse, the issue is not.
-                hidden = await self._hides_issues(home_then)
-                answer[name] = Presence.LOST_ACCESS if hidden else Presence.DELETED
-            elif presence:
-                answer[name] = presence
+            fate = fates[home]
+            if fate in (Presence.PRESENT, Presence.OUT_OF_SCOPE):
+                hidden = await self._hides_issues(home)
+                fate = Presence.LOST_ACCESS if hidden else Presence.DELETED
+            if fate:
+                answer[name] = fate
         return answer
+
+    async def _where(self, issue: Mapping[str, Any], last_known: Mapping[str, Any]) -> Presence:
+        """What became of an issue that answers."""
+        home = str(issue["fields"]["project"]["id"])
+        if issue["fields"].get("archiveddate"):
+            # Archived one by one: such an issue answers when asked for, yet no search finds it.
+            return Presence.ARCHIVED
+        if home in {project.id for project in await self._site.projects()}:
+            return Presence.PRESENT
+        known = _project_of(last_known.get(str(issue["id"])))
+        return Presence.OUT_OF_SCOPE if home == (known or home) else Presence.MOVED
 
     async def _project(self, project_id: str) -> Presence | None:
         """DELETED only where Jira itself lists it in the trash; else a project that does not answer is

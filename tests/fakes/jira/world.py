@@ -116,6 +116,8 @@ class World:
             {"id": "10001", "name": "Relates", "inward": "relates to", "outward": "relates to"},
             {"id": "10002", "name": "Duplicate", "inward": "is duplicated by", "outward": "duplicates"},
         ]
+        self.unindexed: set[int] = set()
+        """Ids of issues that are there and that no search finds, as while an index is rebuilt."""
         self.next_id = 10_000
         self.next_link = 20_000
         self.now_ms = ms_of(datetime.now(UTC))
@@ -427,6 +429,10 @@ class World:
     def visible(self, issue: Issue) -> bool:
         return not issue.hidden and self.projects[issue.project].listed
 
+    def archived(self, issue: Issue) -> bool:
+        """By itself: it answers when asked for, and no search finds it."""
+        return issue.fields is not None and bool(issue.fields.get("archiveddate"))
+
     def found(self, query: Query) -> Sequence[tuple[int, int]]:
         """(sort value, id) of the matching visible issues, in the query's order (ascending only; descending
         is the reverse). Kept until the next edit: paging through 100,000 issues sorts once."""
@@ -447,6 +453,8 @@ class World:
             for issue in picked
             if (homes is None or issue.project in homes)
             and self.visible(issue)
+            and not self.archived(issue)
+            and issue.id not in self.unindexed
             and all(getattr(issue, name) >= ms for name, ms in query.since)
             and all(getattr(issue, name) < ms for name, ms in query.before)
             and (query.after_id is None or issue.id > query.after_id)
