@@ -251,8 +251,9 @@ class Http:
                 raise self._problem(
                     SourceRefused, f"not a usable address: {self._clean(str(wrong))}", method, path, stream
                 ) from None
+            # Also where a refusal is the caller's business: it must not take an expired token for a missing right.
             refused = answer.status == 401 or self._at_the_door(answer)
-            if refused and answer.status not in also and not renewed:
+            if refused and not renewed:
                 renewed = True
                 async with self._renewing:
                     # Another request may have renewed while this one waited for the lock.

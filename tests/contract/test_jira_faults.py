@@ -7,11 +7,13 @@ import time
 
 import pytest
 
+from adapters.base import Presence
 from adapters.errors import SourceMisbehaved, SourceRefused, SourceUnavailable
 from adapters.http import Patience
 from adapters.jira import JiraAdapter, JiraOptions
 from tests.fakes.jira import FakeJira
-from tests.fix_sources import AT_ONCE, fill, issue_ids, jira_adapter, read_pages
+from tests.fakes.jira.world import OLD_POINTS, POINTS
+from tests.fix_sources import AT_ONCE, fill, issue_ids, jira_adapter, read_pages, records_of
 
 PAY = "issues:10001"
 
@@ -125,6 +127,26 @@ async def test_a_token_that_expires_in_mid_run_is_renewed_once_where_it_can_be(j
     async with jira_adapter(jira, page_size=5, refresh=refresh) as adapter:
         assert issue_ids(await read_pages(adapter, PAY)) == everything(jira)
     assert len(asked) == 1
+
+
+async def test_a_token_may_expire_before_any_request_and_changes_no_value(jira: FakeJira) -> None:
+    """Also before those where a refusal is an answer: whether there are boards, what they count, what is gone."""
+    fill(jira, {"PAY": 1, "OLD": 1})
+    jira.edit("PAY-1", **{POINTS: 3.0, OLD_POINTS: 8.0})
+    jira.world.add_board("PAY", "PAY board", points=OLD_POINTS)
+    jira.archive_project("OLD")
+
+    async def refresh() -> str:
+        return jira.secret
+
+    for count in range(1, 20):
+        jira.state.secret = "fake-token"
+        jira.faults.token_expires_after = jira.state.requests + count
+        async with jira_adapter(jira, refresh=refresh) as adapter:
+            assert "sprints" in [partition.name for partition in await adapter.partitions()]
+            (record,) = records_of(await read_pages(adapter, PAY)).values()
+            assert record.data["portbook"]["points"] == 8.0, count
+            assert await adapter.locate("project", ["10002"], {}) == {"10002": Presence.ARCHIVED}, count
 
 
 async def test_a_token_that_expires_in_mid_run_is_refused_where_it_cannot_be_renewed(jira: FakeJira) -> None:
