@@ -197,13 +197,15 @@ def _task(plan: str, uid: str, data: Data, found: Survey) -> Data:
     if kind.isdigit() and 0 < int(kind) < len(_CONSTRAINTS):
         extra["constraint"] = _CONSTRAINTS[int(kind)]
     if own.kind != "summary":
-        # A summary's hours and costs are those of the tasks below it: added up they would count twice.
+        # A summary's are those of the tasks below it: added up they would count twice.
         extra |= {
             "baseline_hours": hours(first.get("Work")),
             "baseline_cost": scaled(first.get("Cost"), 100),
         }
-    if own.kind != "summary" and own.active:
-        # Project leaves those of inactive tasks out of every sum; what was planned of them once stays in the baseline.
+    # Project leaves those of inactive tasks out of every sum; what was planned of them once stays in the baseline.
+    if own.kind == "summary":
+        extra |= found.alone.get(uid, {})
+    elif own.active:
         extra |= {
             "work_hours": hours(data.get("Work")),
             "actual_hours": hours(data.get("ActualWork")),

@@ -23,6 +23,10 @@ OVERLAP = timedelta(hours=2)
 """The feed is filled by a queue after publishing, and dates of the hour that a clock change repeats are ambiguous."""
 _INTERNAL = "Timesheet Administrative Work Items"
 _ONLINE = ".sharepoint.com"
+UNASSIGNED = "b067ce64-9588-4b18-bf54-3491f76419c9"
+"""The resource that work belongs to for as long as nobody is assigned to it; the same on every server."""
+_LOCAL = "8847397e-b724-4eba-949a-dbe03842cf2a"
+"""The resource that stands for those that a plan made up for itself; the same on every server."""
 
 HINTS = {
     401: "Project Server asks for a sign-in that was refused. basic works where the server allows it over https; NTLM, "
@@ -44,7 +48,7 @@ class Project(NamedTuple):
 class Resource(NamedTuple):
     name: str
     kind: str
-    """`person`, `role` (generic, or a team), or empty for material and cost."""
+    """`person`, `role` (generic, or a team), or empty for material, cost and nobody."""
 
 
 class Site:
@@ -194,7 +198,10 @@ class Site:
 def resource_kind(data: dict[str, Any]) -> str:
     """Material and cost are no people. What the numbers of `ResourceType` mean is not documented, so the other signs
     are read: only people have an account or an address."""
-    if data.get("ResourceIsGeneric") is True or data.get("ResourceIsTeam") is True:
+    own = guid(data.get("ResourceId"))
+    if own == UNASSIGNED:
+        return ""
+    if own == _LOCAL or data.get("ResourceIsGeneric") is True or data.get("ResourceIsTeam") is True:
         return "role"
     if data.get("ResourceEmailAddress") or data.get("ResourceNTAccount"):
         return "person"

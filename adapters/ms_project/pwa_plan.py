@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -21,6 +21,9 @@ from adapters.ms_project.work import baseline_items
 
 PLAN_STREAMS = ("pwa_task", "pwa_assignment", "pwa_link", "pwa_baseline")
 _NUMBER_OF_BASELINES = range(11)
+_ASSIGNED = (
+    "AssignmentId", "TaskId", "ResourceId", "ResourceName", "AssignmentMaterialWork", *pwa_records.SUMMED.values(),
+)  # fmt: skip
 _MOST_SHIFTS = 4
 
 
@@ -37,14 +40,14 @@ async def plan_pages(
     settled = bool(project.modified) and site_time(project.modified) < now - OVERLAP
     kinds = await site.resources()
     mine = f"ProjectId eq {odata.guid_literal(project.id)}"
-    assignees = await _assignees(site, mine)
+    assigned = await _assigned(site, mine)
     first: dict[str, Any] = {}
     taken: dict[int, dict[str, Any]] = {}
     async for page in site.entities("TaskBaselines", {"$filter": mine}, "pwa_baseline"):
         for raw in page.raws:
             _take_baseline(loads(raw), first, taken)
     tasks: dict[str, TaskKind] = {}
-    async with aclosing(_task_pages(site, project, mine, first, assignees, tasks)) as found:
+    async with aclosing(_task_pages(site, project, mine, first, assigned, tasks)) as found:
         async for task_page in found:
             yield task_page
     async for page in site.entities(
@@ -69,7 +72,7 @@ async def _task_pages(
     project: Project,
     mine: str,
     baseline: Mapping[str, Any],
-    assignees: Mapping[str, str | None],
+    assigned: _Assigned,
     tasks: dict[str, TaskKind],
 ) -> AsyncGenerator[Page, None]:
     """The tasks of a project, which are also put into `tasks`. They are read again when rows came or went
@@ -83,7 +86,11 @@ async def _task_pages(
             records = []
             for raw in page.raws:
                 record, task_id, kind = pwa_records.task(
-                    raw, day_hours=site.options.hours_per_day, baseline=baseline, assignees=assignees
+                    raw,
+                    day_hours=site.options.hours_per_day,
+                    baseline=baseline,
+                    assignees=assigned.who,
+                    sums=assigned.sums,
                 )
                 records.append(record)
                 seen.add(record.id)
@@ -100,17 +107,29 @@ async def _task_pages(
     )
 
 
-async def _assignees(site: Site, mine: str) -> dict[str, str | None]:
-    """Task → the one person assigned to it; None where there are several."""
+class _Assigned(NamedTuple):
+    """What assignments say of the tasks they are on, by task."""
+
+    who: dict[str, str | None]
+    """The one person assigned; None where there are several."""
+    sums: dict[str, dict[str, float]]
+    """Hours of people and roles, and money of whatever resource."""
+
+
+async def _assigned(site: Site, mine: str) -> _Assigned:
     kinds = await site.resources()
-    found: dict[str, str | None] = {}
-    params = {"$filter": mine, "$select": "AssignmentId,TaskId,ResourceId", "$orderby": "AssignmentId"}
+    found = _Assigned({}, {})
+    params = {"$filter": mine, "$select": ",".join(_ASSIGNED), "$orderby": "AssignmentId"}
     async for page in site.entities("Assignments", params, "pwa_assignment"):
         for raw in page.raws:
             data = loads(raw)
-            task, who = guid(data.get("TaskId")), guid(data.get("ResourceId"))
-            if task and who and who in kinds and kinds[who].kind == "person":
-                found[task] = None if task in found and found[task] != who else who
+            task, resource = guid(data.get("TaskId")), pwa_records.resource_of(data, kinds)
+            if not task or resource is None:
+                continue
+            if resource.kind == "person":
+                who = guid(data.get("ResourceId"))
+                found.who[task] = None if task in found.who and found.who[task] != who else who
+            pwa_records.add_up(data, resource, found.sums.setdefault(task, {}))
     return found
 
 

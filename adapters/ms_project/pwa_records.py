@@ -12,6 +12,7 @@ from urllib.parse import quote
 from adapters.base import RawRecord
 from adapters.json_body import kept_aside, loads
 from adapters.ms_project.odata import moment, with_portbook
+from adapters.ms_project.pwa import UNASSIGNED, Resource
 from adapters.ms_project.units import (
     LINK_KINDS,
     day,
@@ -113,8 +114,10 @@ def task(
     day_hours: float,
     baseline: Mapping[str, Any],
     assignees: Mapping[str, str | None],
+    sums: Mapping[str, Mapping[str, float]],
 ) -> tuple[RawRecord, str, TaskKind]:
-    """The record, the task's id, and what became of it. `baseline` and `assignees` are looked up by task id."""
+    """The record, the task's id, and what became of it. `baseline`, `assignees` and `sums` (of its assignments) are
+    looked up by task id."""
     found = entity("pwa_task", payload, "ProjectId", "TaskId")
     if isinstance(found, RawRecord):
         return found, "", TaskKind("", None)
@@ -158,10 +161,12 @@ def task(
         "created": stamp(data.get("TaskCreatedDate")),
     }
     if kind != "summary":
-        # A summary's hours and costs are those of the tasks below it: added up they would count twice.
+        # A summary's are those of the tasks below it: added up they would count twice.
         extra |= {"baseline_hours": before.get("hours"), "baseline_cost": before.get("cost")}
-    if kind != "summary" and active:
-        # Project leaves those of inactive tasks out of every sum; what was planned of them once stays in the baseline.
+    # Project leaves those of inactive tasks out of every sum; what was planned of them once stays in the baseline.
+    if kind == "summary" and active:
+        extra |= alone(sums.get(task_id, {}), data.get("TaskFixedCost"), data.get("TaskActualFixedCost"))
+    elif active:
         extra |= {
             "work_hours": work_hours,
             "actual_hours": actual_hours,
@@ -180,7 +185,45 @@ def task_kind(data: Mapping[str, Any]) -> str:
     return "milestone" if data.get("TaskIsMilestone") is True else "task"
 
 
-def assignment(payload: bytes, tasks: Mapping[str, TaskKind], kinds: Mapping[str, Any]) -> RawRecord:
+SUMMED = {
+    "work_hours": "AssignmentWork",
+    "actual_hours": "AssignmentActualWork",
+    "remaining_hours": "AssignmentRemainingWork",
+    "cost": "AssignmentCost",
+    "actual_cost": "AssignmentActualCost",
+}
+"""What is added up of the assignments on a task."""
+
+
+def resource_of(data: Mapping[str, Any], kinds: Mapping[str, Resource]) -> Resource | None:
+    """Whose an assignment is; None for nobody. A resource that only the plan has, as one whose account was removed
+    becomes, is not listed: its name says what it is, and a name alone makes no person."""
+    own = guid(data.get("ResourceId"))
+    if own is None or own == UNASSIGNED:
+        return None
+    if own in kinds:
+        return kinds[own]
+    name, material = str(data.get("ResourceName") or ""), number(data.get("AssignmentMaterialWork"))
+    return Resource(name, "" if material else "role") if name else None
+
+
+def add_up(data: Mapping[str, Any], resource: Resource, sums: dict[str, float]) -> None:
+    for name, theirs in SUMMED.items():
+        size = number(data.get(theirs))
+        if isinstance(size, int | float) and (resource.kind or name.endswith("cost")):
+            sums[name] = sums.get(name, 0) + size
+
+
+def alone(sums: Mapping[str, float], fixed: Any, fixed_actual: Any) -> Data:
+    """Of a summary, what is not that of the tasks below it: resources assigned to itself, and its own fixed cost."""
+    found = {name: neat(size) for name, size in sums.items() if size or name.endswith("hours")}
+    for name, amount in (("cost", number(fixed)), ("actual_cost", number(fixed_actual))):
+        if isinstance(amount, int | float) and amount:
+            found[name] = neat(found.get(name, 0) + amount)
+    return found
+
+
+def assignment(payload: bytes, tasks: Mapping[str, TaskKind], kinds: Mapping[str, Resource]) -> RawRecord:
     found = entity("pwa_assignment", payload, "ProjectId", "AssignmentId")
     if isinstance(found, RawRecord):
         return found
@@ -188,7 +231,7 @@ def assignment(payload: bytes, tasks: Mapping[str, TaskKind], kinds: Mapping[str
     home = own.partition(":")[0]
     task_id, who = guid(data.get("TaskId")), guid(data.get("ResourceId"))
     on = tasks.get(task_id or "")
-    resource = kinds.get(who or "")
+    resource = resource_of(data, kinds)
     start = moment(data.get("AssignmentStartDate"))
     extra = {
         "project": home,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from adapters.ms_project.mspdi import Data, Definition, as_data, definitions, elements, header, leaves
-from adapters.ms_project.units import decimal, guid, hours, scaled, yes
+from adapters.ms_project.units import decimal, guid, hours, neat, scaled, yes
 from adapters.ms_project.work import has_work, work_item_id
 from adapters.spreadsheet.grid import Refused
 
@@ -49,6 +49,8 @@ class Survey:
     resources: dict[str, Resource] = field(default_factory=dict)
     assignees: dict[str, str | None] = field(default_factory=dict)
     """Task UID → the one person assigned (by UID, until the whole plan is known); None where there are several."""
+    alone: dict[str, dict[str, float]] = field(default_factory=dict)
+    """UID of a summary → the hours and the money that are not those of the tasks below it."""
     holders: dict[tuple[str, str], str] = field(default_factory=dict)
     """Kind of element and GUID → the UID of the one that is known by it."""
     summary: Data | None = None
@@ -119,10 +121,11 @@ def survey(path: Path, name: str, plan: str, most: int) -> Survey:
             found.resources[uid] = Resource(own, _resource_kind(data, uid), data.get("Name") or "")
         elif tag == "Assignment":
             found.hold(tag, uid, data.get("GUID"))
-            who = data.get("ResourceUID") or ""
+            who, task = data.get("ResourceUID") or "", data.get("TaskUID") or ""
             if who in found.resources and found.resources[who].kind == "person":
-                task = data.get("TaskUID") or ""
                 found.assignees[task] = None if task in found.assignees else who
+            if who in found.resources and task in found.tasks:
+                _survey_assignment(found, found.resources[who], task, data)
     raise AssertionError("unreachable: the project comes last")
 
 
@@ -150,10 +153,38 @@ def _survey_task(
     active = yes(data.get("Active") or "1")
     length = length if isinstance(length, int | float) else None
     found.tasks[uid] = Task(own, parent, kind, length, works, active)
-    if kind and kind != "summary" and active:
+    if kind == "summary" and active:
+        _add(found, uid, cost=scaled(data.get("FixedCost"), 100))
+    elif kind and active:
         cost, actual = scaled(data.get("Cost"), 100), scaled(data.get("ActualCost"), 100)
         found.cost += cost if isinstance(cost, int | float) else 0
         found.actual_cost += actual if isinstance(actual, int | float) else 0
+
+
+def _survey_assignment(found: Survey, who: Resource, task: str, data: dict[str, str]) -> None:
+    """People assign resources to a summary itself: their work and their cost are in no task below it."""
+    if found.tasks[task].kind != "summary" or not found.tasks[task].active:
+        return
+    if who.kind:
+        _add(
+            found,
+            task,
+            work_hours=hours(data.get("Work")),
+            actual_hours=hours(data.get("ActualWork")),
+            remaining_hours=hours(data.get("RemainingWork")),
+        )
+    _add(found, task, cost=scaled(data.get("Cost"), 100), actual_cost=scaled(data.get("ActualCost"), 100))
+
+
+def _add(found: Survey, uid: str, **sizes: Any) -> None:
+    for name, size in sizes.items():
+        if isinstance(size, int | float) and (size or name.endswith("hours")):
+            mine = found.alone.setdefault(uid, {})
+            mine[name] = neat(mine.get(name, 0) + size)
+            if name == "cost":
+                found.cost += size
+            elif name == "actual_cost":
+                found.actual_cost += size
 
 
 def _age(uid: str) -> tuple[int, str]:

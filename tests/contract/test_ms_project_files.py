@@ -164,6 +164,31 @@ def test_hours_money_float_and_days_are_what_project_shows(tmp_path: Path) -> No
     }  # fmt: skip
 
 
+def test_what_is_assigned_to_a_summary_itself_is_in_no_task_below_it(tmp_path: Path) -> None:
+    """A manager put on a whole phase, an overhead booked on it: Project adds both to what the tasks below come to."""
+    plan = Plan("Harbour")
+    phase = plan.add_task("Phase", summary=True, hours=60, cost=900, more={"FixedCost": 25000})
+    dig = plan.add_task("Dig", level=2, hours=40, cost=500)
+    other = plan.add_task("Other phase", summary=True, hours=8)
+    off = plan.add_task("Off", summary=True, active=False, hours=7, more={"FixedCost": 100})
+    mia, ola = plan.add_person("Mia"), plan.add_person("Manager", generic=True)
+    sand = plan.add_person("Sand", kind=0)
+    plan.assign(dig, mia, 40)
+    plan.assign(phase, mia, 12, 3)
+    plan.assign(phase, ola, 8, 1)
+    plan.assign(phase, sand, 99)
+    plan.assign(off, mia, 7)
+    paid = "<Cost>15000</Cost><ActualCost>4000</ActualCost></Assignment>"
+    found = parsed(tmp_path, plan.xml().replace("</Assignment>", paid))
+    sums = ("work_hours", "actual_hours", "remaining_hours", "cost", "actual_cost")
+    assert [found["Phase"].get(name) for name in sums] == [20, 4, 16, 700, 120]
+    assert [found["Dig"].get(name) for name in sums] == [40, 0, 40, 500, 0]
+    for name in ("Other phase", "Off"):
+        assert not [one for one in sums if one in found[name]]
+    assert other.uid != off.uid
+    assert survey(tmp_path / "plan.xml", "plan.xml", "P", 100).cost == 1200
+
+
 async def test_people_roles_and_material_are_told_apart(tmp_path: Path) -> None:
     plan = Plan("Harbour")
     dig, pour = plan.add_task("Dig"), plan.add_task("Pour")

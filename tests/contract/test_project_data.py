@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from adapters.base import Page, Presence, RawRecord
 from adapters.errors import SourceError, SourceMisbehaved, SourceRefused, SourceUnavailable
-from adapters.ms_project import MsProjectAdapter, odata, pwa_records
+from adapters.ms_project import MsProjectAdapter, odata, pwa, pwa_records
 from tests.fakes.project_server import FakeProjectServer, World, generated
 from tests.fix_project import server_adapter
 
@@ -264,6 +264,57 @@ async def test_an_inactive_task_keeps_its_row_and_counts_in_no_sum() -> None:
     assert items["Off"]["baseline_hours"] == 11
     assert sorted(r.data["portbook"]["counts"] for r in found["pwa_assignment"].values()) == [False, True]
     assert (world.totals()["work_hours"], world.totals()["assigned_hours"]) == (10, 10)
+
+
+async def test_what_is_assigned_to_a_summary_itself_is_in_no_task_below_it() -> None:
+    world = World()
+    project, mia = world.add_project("Harbour"), world.add_person("Mia")
+    sand = world.add_person("Sand", material=True)
+    phase = world.add_task(
+        project, "Phase", summary=True, hours=60, TaskFixedCost=Decimal(250), TaskActualFixedCost=Decimal(50)
+    )
+    world.add_task(project, "Other phase", summary=True, hours=8)
+    dig = world.add_task(project, "Dig", parent=phase, hours=40)
+    world.assign(dig, mia, 40)
+    world.assign(phase, mia, 12, 3)
+    world.edit(world.assign(phase, mia, 8, 1), AssignmentCost=Decimal(150), AssignmentActualCost=Decimal(40))
+    world.edit(world.assign(phase, sand, 99), AssignmentCost=Decimal(300))
+    with FakeProjectServer(world) as fake:
+        found = await everything(fake)
+    items = {r.data["TaskName"]: r.data["portbook"] for r in found["pwa_task"].values()}
+    sums = ("work_hours", "actual_hours", "remaining_hours", "cost", "actual_cost")
+    assert [items["Phase"].get(name) for name in sums] == [20, 4, 16, 700, 90]
+    assert items["Dig"]["work_hours"] == 40
+    assert not [name for name in sums if name in items["Other phase"]]
+
+
+async def test_nobody_is_no_person_and_who_is_not_listed_is_a_role() -> None:
+    """Work without a resource belongs to one of the server's own making; a resource that only the plan has is in no
+    list, and its assignments are there all the same."""
+    world = World()
+    project, mia = world.add_project("Harbour"), world.add_person("Mia", "mia@example.org")
+    nobody, local = world.add_person("Unassigned Resource"), world.add_person("Local Resource")
+    for row, own in ((nobody, pwa.UNASSIGNED), (local, "8847397E-B724-4EBA-949A-DBE03842CF2A")):
+        world.remove("Resources", (row["ResourceId"],))
+        world.put("Resources", (own,), row | {"ResourceId": own, "ResourceNTAccount": None})
+        row["ResourceId"] = own
+    left = world.add_person("Ola (left)")
+    world.remove("Resources", (left["ResourceId"],))
+    for who, hours in ((mia, 1), (nobody, 2), (local, 4), (left, 8)):
+        world.assign(world.add_task(project, who["ResourceName"], hours=hours), who, hours)
+    with FakeProjectServer(world) as fake:
+        found = await everything(fake)
+    people = {r.data["ResourceName"]: r.data["portbook"]["person"] for r in found["pwa_resource"].values()}
+    assert people == {"Mia": True, "Unassigned Resource": False, "Local Resource": False}
+    items = {r.data["TaskName"]: r.data["portbook"] for r in found["pwa_task"].values()}
+    assert [name for name in items if "assignee" in items[name]] == ["Mia"]
+    put = {r.data["ResourceName"]: r.data["portbook"] for r in found["pwa_assignment"].values()}
+    assert {name: (a["counts"], a.get("role"), a["planned_hours"]) for name, a in put.items()} == {
+        "Mia": (True, None, 1),
+        "Unassigned Resource": (False, None, 2),
+        "Local Resource": (True, "Local Resource", 4),
+        "Ola (left)": (True, "Ola (left)", 8),
+    }
 
 
 async def test_hostile_names_arrive_as_they_are() -> None:

@@ -31,6 +31,7 @@ TASK: Row = {
     "TaskModifiedRevisionCounter": 1, "TaskCreatedDate": START,
 }  # fmt: skip
 ASSIGNMENT: Row = {
+    "AssignmentCost": Decimal(0), "AssignmentActualCost": Decimal(0), "AssignmentMaterialWork": Decimal(0),
     "AssignmentActualRegularCost": Decimal(0), "AssignmentActualRegularWork": Decimal(0), "AssignmentBookingId": 0,
     "AssignmentBudgetCost": Decimal(0), "AssignmentBudgetMaterialWork": Decimal(0), "AssignmentBudgetWork": Decimal(0),
     "AssignmentCreatedDate": START, "AssignmentCreatedRevisionCounter": 1, "AssignmentIsOverallocated": False,
