@@ -7,7 +7,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,8 @@ from adapters.spreadsheet.xlsx import check_extent
 DELIMITERS = ",;\t|"
 _SAMPLE_ROWS = 50
 _SEP = re.compile(r"^sep=(.)\r?\n", re.IGNORECASE)
+_END = "\x1fend of the table\x1f"
+"""A line put behind the last: where it arrives inside another cell, a quotation mark was never closed."""
 
 
 class Dialect(NamedTuple):
@@ -87,19 +89,27 @@ def sniff_dialect(text: str, encoding: str = "utf-8") -> Dialect:
     return Dialect(encoding, best, False)
 
 
-def _reader(text: str, delimiter: str) -> Iterator[list[str]]:
+def _reader(text: str, delimiter: str, *behind: str) -> Iterator[list[str]]:
     csv.field_size_limit(max(csv.field_size_limit(), 1 << 24))
-    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    return csv.reader(chain(io.StringIO(text, newline=""), behind), delimiter=delimiter)
 
 
 def _rows(text: str, dialect: Dialect, name: str, limits: Limited) -> Iterator[tuple[int, Row]]:
-    reader = _reader(text, dialect.delimiter)
+    reader = _reader(text, dialect.delimiter, _END)
     widest = cells = 0
     number = 0
     try:
         for number, row in enumerate(reader, start=1):
             if number == 1 and dialect.declared:
                 continue
+            if row and row[-1].endswith(_END):
+                if row == [_END]:
+                    return
+                raise Refused(
+                    f"{name} ends inside a quoted cell, which begins in row {number}",
+                    hint="A quotation mark that stands alone makes one cell of everything behind it: double it, or "
+                    "take it out. Else the file is cut off. Nothing was deleted.",
+                )
             widest, cells = max(widest, len(row)), cells + len(row)
             if number > limits.rows or widest > limits.columns or cells > limits.cells:
                 check_extent(name, number, widest, limits)

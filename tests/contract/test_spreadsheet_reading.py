@@ -477,6 +477,18 @@ async def test_text_tables_of_every_dialect_are_read(
     }  # fmt: skip
 
 
+async def test_a_quotation_mark_that_is_never_closed_does_not_swallow_the_rows_behind_it(
+    tmp_path: Path,
+) -> None:
+    """Whatever follows it is one cell: the rows in there would count as deleted."""
+    text = 'ID,Title,Owner\nR-1,"Late, again",Ola\nR-2,"5 inch pipe,Mia\nR-3,Leak,Mia\nR-4,Fire,Ola\n'
+    (tmp_path / "Risks.csv").write_text(text)
+    with pytest.raises(SourceRefused, match=r"Risks\.csv ends inside a quoted cell, which begins in row 3"):
+        await rows(tmp_path)
+    (tmp_path / "Risks.csv").write_text(text.replace('"5 inch', '5" inch').rstrip("\n"))
+    assert [record.id for record in await rows(tmp_path)] == ["r-1", "r-2", "r-3", "r-4"]
+
+
 async def test_xlsm_is_read_and_its_macros_are_not_run(tmp_path: Path) -> None:
     write_xlsx(tmp_path / "a.xlsm", {"Risks": [RISK_HEADER, *risk_rows(1)]})
     replace_part(tmp_path / "a.xlsm", "xl/vbaProject.bin", lambda _: b"\xd0\xcf macros")
