@@ -19,6 +19,8 @@ from adapters.answers import retry_after
 from adapters.errors import FileRefused, SourceMisbehaved, SourceUnavailable
 
 _CHUNK = 1 << 20
+_WHOLE = 60
+"""How many times as long as for a sign of life a whole file may take: one that drips would never end."""
 
 
 class Fetched(NamedTuple):
@@ -39,6 +41,7 @@ class Downloads:
         """`plain`: the tool runs on this machine, so an address on this machine need not be https."""
         self._plain = plain
         self._timeout = httpx.Timeout(timeout_s, connect=min(10.0, timeout_s))
+        self._whole_s = _WHOLE * timeout_s
         self._transport = transport
 
     async def __aenter__(self) -> Self:
@@ -61,7 +64,7 @@ class Downloads:
         self._check(url, name)
         digest, size = hashlib.sha256(), 0
         try:
-            async with self._client.stream("GET", url) as response:
+            async with asyncio.timeout(self._whole_s), self._client.stream("GET", url) as response:
                 self._judge(response, name)
                 with await asyncio.to_thread(into.open, "wb") as file:
                     async for chunk in response.aiter_bytes(_CHUNK):
@@ -73,7 +76,7 @@ class Downloads:
                             )
                         digest.update(chunk)
                         await asyncio.to_thread(file.write, chunk)
-        except httpx.TimeoutException:
+        except (httpx.TimeoutException, TimeoutError):
             raise SourceUnavailable(f"{name} did not arrive in time") from None
         except (httpx.TransportError, httpx.DecodingError) as broken:
             # The message may quote the address.

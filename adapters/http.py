@@ -36,6 +36,8 @@ _TRANSIENT = frozenset({429, 500, 502, 503, 504})
 _CLOCK_OFF = timedelta(days=366)
 """A clock that is further off is no clock but a header gone wrong: cursors would lie beyond every change."""
 _SPENT = httpx.ByteStream(b"")
+_WHOLE = 10
+"""How many times as long as for a sign of life a whole answer may take: one whose body drips would never end."""
 
 
 class Credentials(Protocol):
@@ -101,6 +103,7 @@ class Http:
         self._patience = patience or Patience()
         self._transport = transport
         self._timeout = httpx.Timeout(timeout_s, connect=min(10.0, timeout_s), pool=None)
+        self._whole_s = _WHOLE * timeout_s
         self._slots = asyncio.Semaphore(concurrency)
         self._concurrency = concurrency
         self._rate = AsyncLimiter(per_second, 1.0)
@@ -232,7 +235,7 @@ class Http:
             signed = dict(self._credentials.headers())
             try:
                 answer = await self._exchange(method, path, params, body, {**more, **signed})
-            except httpx.TimeoutException:
+            except (httpx.TimeoutException, TimeoutError):
                 raise _Again(
                     self._problem(SourceUnavailable, "the tool did not answer in time", method, path, stream)
                 ) from None
@@ -288,9 +291,10 @@ class Http:
             if body is not None:
                 content = orjson.dumps(body)
                 headers["Content-Type"] = "application/json"
-            response = await self._client.request(
-                method, f"{self.base_url}/{path}", params=params, content=content, headers=headers
-            )
+            async with asyncio.timeout(self._whole_s):
+                response = await self._client.request(
+                    method, f"{self.base_url}/{path}", params=params, content=content, headers=headers
+                )
         # A response and its stream refer to each other; with its body, a megabyte and more a page, it would stay
         # until the collector comes by.
         response.stream = _SPENT
