@@ -9,6 +9,12 @@ from typing import NamedTuple
 
 import orjson
 
+_SINCE_NOW = 1e8
+"""Seconds up to here count from now; beyond, from 1970."""
+_LONGEST_WAIT_S = 86_400.0
+"""A day is a wait for a daily quota. Whoever asks for more has its numbers or its units wrong, and is asked again after
+a day: a source must not fall asleep for years."""
+
 
 class Answer(NamedTuple):
     status: int
@@ -28,8 +34,8 @@ def error_text(body: bytes) -> str:
         return ""
     if not isinstance(data, dict):
         return ""
-    parts: list[str] = [str(text) for text in data.get("errorMessages") or ()]
-    errors = data.get("errors")
+    told, errors = data.get("errorMessages"), data.get("errors")
+    parts = [str(text) for text in told] if isinstance(told, list) else []
     if isinstance(errors, dict):
         parts += [f"{name}: {text}" for name, text in errors.items()]
     elif isinstance(errors, list):
@@ -48,20 +54,24 @@ def error_text(body: bytes) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds the tool asks us to wait: Retry-After as seconds or date, else X-RateLimit-Reset as ISO 8601 or
-    epoch seconds."""
-    now = datetime.now(UTC)
+    """Seconds the tool asks us to wait, a day at most: Retry-After as seconds or date, else X-RateLimit-Reset as ISO
+    8601 or epoch seconds. Moments are the tool's: they count from its own clock where the answer tells it."""
+    wait = _asked_for(headers)
+    return None if wait is None else min(max(0.0, wait), _LONGEST_WAIT_S)
+
+
+def _asked_for(headers: Mapping[str, str]) -> float | None:
     told = headers.get("retry-after", "")
     try:
-        return max(0.0, float(told))
+        return float(told)
     except ValueError:
         moment = http_date(told)
     if moment is None and (reset := headers.get("x-ratelimit-reset", "")):
         try:
             seconds = float(reset)
-            moment = datetime.fromtimestamp(seconds, UTC) if seconds > 1e8 else None
-            if moment is None:
-                return max(0.0, seconds)
+            if seconds <= _SINCE_NOW:
+                return seconds
+            moment = datetime.fromtimestamp(seconds, UTC)
         except ValueError:
             try:
                 moment = datetime.fromisoformat(reset)
@@ -70,7 +80,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         except OverflowError:
             return None
-    return max(0.0, (moment - now).total_seconds()) if moment else None
+    now = http_date(headers.get("date")) or datetime.now(UTC)
+    return (moment - now).total_seconds() if moment else None
 
 
 def http_date(text: str | None) -> datetime | None:

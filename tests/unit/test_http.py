@@ -87,6 +87,26 @@ def test_retry_after_is_read_in_every_spelling() -> None:
     assert retry_after({}) is None
 
 
+def test_a_moment_to_wait_for_is_one_of_the_tools_clock() -> None:
+    """Ours may be hours off: the wait is between two moments that the tool names."""
+    tools = datetime.now(UTC) - timedelta(hours=5)
+    sent = {"date": format_datetime(tools, usegmt=True)}
+    until = tools + timedelta(seconds=30)
+    for told in (
+        {"retry-after": format_datetime(until, usegmt=True)},
+        {"x-ratelimit-reset": until.replace(microsecond=0).isoformat()},
+        {"x-ratelimit-reset": str(int(until.timestamp()))},
+    ):
+        assert 29 <= (retry_after({**sent, **told}) or 0) <= 31, told
+
+
+@pytest.mark.parametrize("told", ["inf", "1e300", "31536000", "Fri, 31 Dec 2199 00:00:00 GMT"])
+def test_no_tool_is_waited_for_beyond_a_day(told: str) -> None:
+    assert retry_after({"retry-after": told}) == 86_400
+    assert retry_after({"retry-after": "nan"}) == 0
+    assert retry_after({"retry-after": "-7"}) == 0
+
+
 @pytest.mark.parametrize(
     "moment", ["Fri, 31 Dec 99999999999999999999 00:00:00 GMT", "Fri, 31 Dec 2020 00:00:00 +99999999999"]
 )
@@ -104,6 +124,7 @@ def test_the_tools_words_are_found_in_every_shape_of_error() -> None:
     assert error_text(b'{"code":401,"message":"Unauthorized"}') == "Unauthorized"
     assert error_text(b'{"errors":["Subject is empty",{}]}') == "Subject is empty"
     assert error_text(b'{"error":"invalid"}') == "invalid"
+    assert error_text(b'{"errorMessages":true,"message":"odd"}') == "odd"
     assert error_text(b"<html>") == ""
     assert error_text(b"[1]") == ""
 
