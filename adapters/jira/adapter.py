@@ -60,7 +60,7 @@ class JiraAdapter:
         self._boards = Boards(self._site)
         self._people = People(self._site)
         self._issues = Issues(self._site, self._boards, self._people)
-        self._locator = Locator(self._site)
+        self._locator = Locator(self._site, self._boards)
         self._ids = Ids(self._site)
 
     async def __aenter__(self) -> Self:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from adapters.base import Presence
+from adapters.jira.boards import Boards
 from adapters.jira.keys import find_issues, find_singly
 from adapters.jira.payload import instant
 from adapters.jira.reference import deleted_worklogs
@@ -15,8 +16,9 @@ from adapters.once import Once
 
 
 class Locator:
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, boards: Boards) -> None:
         self._site = site
+        self._boards = boards
         self._projects: dict[str, Once[Presence | None]] = {}
         self._hiding: dict[str, Once[bool]] = {}
 
@@ -165,6 +167,8 @@ class Locator:
             reply, found = await self._site.http.send(
                 "GET", f"{base}/{name}", decode=loads, also=(400, 403, 404), stream=stream
             )
+            if reply.status == 200 and stream == "sprint" and await self._unlisted(found):
+                continue
             if reply.status == 200:
                 home = str(found.get("projectId") or known or "")
                 answer[name] = Presence.PRESENT if home in chosen or not home else Presence.OUT_OF_SCOPE
@@ -177,6 +181,12 @@ class Locator:
             elif fate:
                 answer[name] = fate
         return answer
+
+    async def _unlisted(self, sprint: Mapping[str, Any]) -> bool:
+        """Whether its board is gone, or has no sprints any more. A sprint outlives it, for its issues still name it: no
+        list has it, and that says nothing of the lists that were read."""
+        board = sprint.get("originBoardId")
+        return board is not None and str(board) not in {str(b["id"]) for b in await self._boards.all()}
 
     async def _worklogs(self, ids: Sequence[str], last_known: Mapping[str, Any]) -> dict[str, Presence]:
         """A worklog of an issue that is there was deleted where Jira lists it as deleted, else it is hidden from us

@@ -143,6 +143,25 @@ async def test_versions_sprints_and_worklogs_are_located_too(jira: FakeJira) -> 
         }
 
 
+async def test_a_sprint_whose_board_was_deleted_is_neither_gone_nor_left_out_of_the_read(
+    jira: FakeJira,
+) -> None:
+    """It answers for as long as issues name it, and no board lists it: were it called there, no complete run would
+    ever succeed again."""
+    fill(jira, {"PAY": 1})
+    world = jira.world
+    boards = [world.add_board("PAY", name) for name in ("Old", "Kanban now", "PAY board")]
+    sprints = [str(world.add_sprint(board, f"Sprint of {board}")["id"]) for board in boards]
+    async with jira_adapter(jira) as adapter:
+        known = records_of(await read_pages(adapter, "sprints"), "sprint")
+    assert sorted(known) == sorted(sprints)
+    del world.boards[boards[0]]
+    world.boards[boards[1]]["type"] = "kanban"
+    async with jira_adapter(jira) as adapter:
+        found = await adapter.locate("sprint", sprints, {name: r.data for name, r in known.items()})
+    assert found == {sprints[2]: Presence.PRESENT}
+
+
 async def test_an_issue_that_a_security_level_hides_is_not_called_deleted(jira: FakeJira) -> None:
     """Jira says the same of both: what may be hidden is lost, the claim that is easier to take back."""
     fill(jira, {"PAY": 3, "WEB": 2})
