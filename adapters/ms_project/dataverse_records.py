@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from hashlib import sha256
@@ -29,6 +30,8 @@ from adapters.ms_project.work import beside, has_work, work_item_id
 
 _UNSET = ("2000-01-01T00:00:00", "0001-01-01", "1900-01-01")
 """How scheduling columns say that there is no date."""
+_UNSET_DAYS = ("2000-01-01", "0001-01-01", "1900-01-01")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _LINK_KINDS = {0: "FF", 1: "FS", 2: "SF", 3: "SS"}
 _HOURS = ("work_hours", "actual_hours", "remaining_hours")
 _PEOPLE = (2, 3)
@@ -209,13 +212,18 @@ _EXTRAS = {
 
 
 def first_day(text: Any, zone: tzinfo) -> str | None:
-    """The day on which it starts, in the site's zone: the wire carries instants in UTC."""
+    """The day on which it starts, in the site's zone: the wire carries instants in UTC. A column of days carries days,
+    which are the same everywhere."""
+    if _is_day(text):
+        return None if text in _UNSET_DAYS else str(text)
     moment = _local(text, zone)
     return moment.date().isoformat() if moment else None
 
 
 def last_day(start: Any, finish: Any, zone: tzinfo) -> str | None:
     """The day on which it ends. Midnight is the end of the day before, unless nothing lies before it."""
+    if _is_day(finish):
+        return first_day(finish, zone)
     moment = _local(finish, zone)
     if moment is None:
         return None
@@ -223,6 +231,10 @@ def last_day(start: Any, finish: Any, zone: tzinfo) -> str | None:
     if (moment.hour, moment.minute, moment.second) == (0, 0, 0) and began is not None and began < moment:
         moment -= timedelta(days=1)
     return moment.date().isoformat()
+
+
+def _is_day(text: Any) -> bool:
+    return isinstance(text, str) and _DAY.fullmatch(text) is not None
 
 
 def _local(text: Any, zone: tzinfo) -> datetime | None:

@@ -246,6 +246,10 @@ async def test_a_manager_is_the_person_behind_the_user(fake: FakeDataverse) -> N
         ("Europe/Berlin", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z", ("2026-10-25", "2026-10-25")),
         ("UTC", "2000-01-01T00:00:00Z", None, (None, None)),
         ("UTC", "2026-06-01T00:00:00Z", "2026-06-01T00:00:00Z", ("2026-06-01", "2026-06-01")),
+        # A column of days (Edm.Date) names them as they are.
+        ("America/New_York", "2026-06-01", "2026-06-12", ("2026-06-01", "2026-06-12")),
+        ("Asia/Tokyo", "2026-06-01", "2026-06-12", ("2026-06-01", "2026-06-12")),
+        ("UTC", "2000-01-01", "2026-06-12", (None, "2026-06-12")),
     ],
 )
 def test_plan_dates_are_days_where_the_plan_is_made(
