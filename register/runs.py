@@ -265,18 +265,21 @@ async def end_run(connection: Connection, run_id: int, state: str, *, code: str,
     await _close(connection, run_id, state, code, error)
 
 
-async def postpone(connection: Connection, run_id: int, *, delay_s: float, code: str, error: str) -> None:
-    """Put a run back in the queue, with its place kept."""
+async def postpone(
+    connection: Connection, run_id: int, *, delay_s: float, code: str, error: str, anew: bool = False
+) -> None:
+    """Put a run back in the queue, with its place kept. `anew`: it came further, and its attempts count from one."""
     await connection.execute(
         """
         UPDATE run SET state = 'queued', not_before = clock_timestamp() + make_interval(secs => $2),
-               attempts = attempts + 1, error_code = $3, error = $4
+               attempts = CASE WHEN $5 THEN 1 ELSE attempts + 1 END, error_code = $3, error = $4
         WHERE id = $1 AND state = 'running'
         """,
         run_id,
         delay_s,
         code,
         error,
+        anew,
     )
 
 

@@ -48,6 +48,7 @@ from workers.writer import Fetched, Watch, Writer
 QUEUE_PAGES = 3
 """Pages read ahead of the writer; the readers wait beyond that."""
 MAX_ATTEMPTS = 5
+"""How often in a row a run may come no further at a tool that is busy or down."""
 
 log = structlog.get_logger("portbook.sync")
 
@@ -115,12 +116,14 @@ class Syncer:
         return True
 
     async def _work_on(self, job: RunJob, held: lease.Held, watch: Watch) -> None:
+        place = await self._place(job)
         try:
             await self._carry_out(job, self._sources[job.source], held, watch)
         except LeaseLost:
             raise
         except Problem as problem:
-            await self._end_badly(job, held, problem)
+            further = isinstance(problem, SourceUnavailable) and await self._place(job) != place
+            await self._end_badly(job, held, problem, further=further)
         except DATABASE_AWAY:
             raise
         except Exception as error:
@@ -128,8 +131,16 @@ class Syncer:
             log.exception("run broken", source=job.source, run=job.id)
             await self._end_badly(job, held, Broken(plain_error(error)[:1000], hint=REPORT))
 
-    async def _end_badly(self, job: RunJob, held: lease.Held, problem: Problem) -> None:
-        """What a problem means for the run is decided here, by its class, and nowhere else."""
+    async def _place(self, job: RunJob) -> Mapping[str, Any]:
+        """How far a run has come in each partition that it has begun."""
+        states = await runs.partition_states(self._pool, job.id)
+        return {name: (state.cursor, state.done) for name, state in states.items()}
+
+    async def _end_badly(
+        self, job: RunJob, held: lease.Held, problem: Problem, *, further: bool = False
+    ) -> None:
+        """What a problem means for the run is decided here, by its class, and nowhere else. `further`: it has read on
+        since it was taken up. A large source behind a quota is read in many turns."""
         ended = {"code": problem.code, "error": str(problem)}
         log.warning("run ended", source=job.source, run=job.id, **ended)
         async with lease.fenced(self._pool, held) as connection:
@@ -137,9 +148,9 @@ class Syncer:
                 case Held():
                     await runs.end_run(connection, job.id, "held", **ended)
                     await open_findings(connection, [problem.finding(job.source)], run_id=job.id)
-                case SourceUnavailable() if job.attempts + 1 < MAX_ATTEMPTS:
-                    delay = problem.retry_after or min(300.0, 5.0 * 3**job.attempts)
-                    await runs.postpone(connection, job.id, delay_s=delay, **ended)
+                case SourceUnavailable() if further or job.attempts + 1 < MAX_ATTEMPTS:
+                    delay = problem.retry_after or min(300.0, 5.0 * 3 ** (0 if further else job.attempts))
+                    await runs.postpone(connection, job.id, delay_s=delay, anew=further, **ended)
                 case SourceRefused():
                     await runs.end_run(connection, job.id, "failed", **ended)
                     if not isinstance(problem, FileRefused):

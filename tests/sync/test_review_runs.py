@@ -58,6 +58,43 @@ async def test_a_worker_that_lost_its_lease_does_not_end_the_run_of_the_next(
     assert await engine.pool.fetchval("SELECT paused FROM source") is None
 
 
+async def test_a_large_source_behind_a_quota_is_read_in_as_many_turns_as_it_takes(
+    engine: Engine, cloud: FakeJira
+) -> None:
+    """Every turn ends at the tool's limit, and begins where the one before ended."""
+    fill(cloud, 200)
+    await engine.add_jira(cloud, page_size=10)
+
+    def used_up(number: int) -> None:
+        if number % 3 == 0:
+            cloud.faults.too_many_every, cloud.faults.retry_after = 1, "3600"
+
+    cloud.faults.on_search = used_up
+    run_id = await runs.request_run(engine.pool, "delivery", "full", requested_by="test")
+    turns = 0
+    run: Any = {"state": "queued"}
+    while run["state"] == "queued" and turns < 20:
+        turns += 1
+        cloud.faults.too_many_every = 0
+        await engine.pool.execute("UPDATE run SET not_before = now() WHERE state = 'queued'")
+        (job,) = await runs.waiting_runs(engine.pool)
+        await Syncer(engine.pool, engine.specs, engine.policy, holder="test").work(job)
+        run = await engine.pool.fetchrow("SELECT state, error FROM run WHERE id = $1", run_id)
+    assert (run["state"], run["error"]) == ("succeeded", None)
+    assert turns > 6
+    assert await engine.count("work_item", "presence = 'present'") == 200
+
+    # One that comes no further is given up.
+    cloud.faults.on_search, cloud.faults.too_many_every = None, 1
+    await runs.request_run(engine.pool, "delivery", "full", requested_by="test")
+    for _ in range(5):
+        await engine.pool.execute("UPDATE run SET not_before = now() WHERE state = 'queued'")
+        (job,) = await runs.waiting_runs(engine.pool)
+        await Syncer(engine.pool, engine.specs, engine.policy, holder="test").work(job)
+    assert not await runs.waiting_runs(engine.pool)
+    assert await engine.count("run", "state = 'incomplete'") == 1
+
+
 class Stubborn:
     """A tool with two parts: one sends pages without end, the other fails when its reading is stopped."""
 
