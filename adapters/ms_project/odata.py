@@ -76,9 +76,10 @@ def decode_one(body: bytes) -> Any:
     return data["d"] if isinstance(data, dict) and set(data) == {"d"} else data
 
 
-def next_path(base_url: str, link: str) -> str:
-    """What to ask `Http` for, to follow a link to the next page. It may be relative, or name the server as it is
-    called inside its own network: only what stands behind `/_api/` is taken, and asked for at our own address."""
+def next_path(base_url: str, path: str, link: str) -> str:
+    """What to ask `Http` for, to follow a link to the page behind the one at `path`. It may be relative, or name the
+    server as it is called inside its own network: only what stands behind `/_api/` is taken, and asked for at our own
+    address."""
     _, found, rest = link.partition("/_api/")
     if found:
         return f"_api/{rest}"
@@ -86,7 +87,8 @@ def next_path(base_url: str, link: str) -> str:
         raise SourceMisbehaved(
             "the link to the next page leads elsewhere", detail=f"{link[:200]} at {base_url}"
         )
-    return f"_api/ProjectData/{link}"
+    # Relative to the service, of which the language is a part: another page in another language has other words.
+    return f"{path.partition('?')[0].rpartition('/')[0]}/{link}"
 
 
 async def pages(
@@ -121,7 +123,7 @@ async def pages(
                 "administrator.",
             )
         met.add(page.next)
-        page = await http.json("GET", next_path(http.base_url, page.next), decode=decode, stream=stream)
+        page = await http.json("GET", next_path(http.base_url, path, page.next), decode=decode, stream=stream)
 
 
 def moment(value: Any) -> str | None:

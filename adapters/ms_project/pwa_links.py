@@ -33,7 +33,7 @@ async def link_pages(
         if following in met:
             raise SourceMisbehaved("the pages of links do not end", stream="pwa_link", detail=following[:300])
         met.add(following)
-        path = odata.next_path(site.http.base_url, following)
+        path = odata.next_path(site.http.base_url, f"{SERVER}/Projects", following)
         body = await site.http.json("GET", path, decode=_json_bytes, stream="pwa_link")
 
 

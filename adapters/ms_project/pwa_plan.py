@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, NamedTuple
@@ -25,6 +26,11 @@ _ASSIGNED = (
     "AssignmentId", "TaskId", "ResourceId", "ResourceName", "AssignmentMaterialWork", *pwa_records.SUMMED.values(),
 )  # fmt: skip
 _MOST_SHIFTS = 4
+_SETS = {
+    "Tasks": ("tasks", "pwa_task"),
+    "Assignments": ("assignments", "pwa_assignment"),
+    "TaskBaselines": ("rows of baselines", "pwa_baseline"),
+}
 
 
 async def plan_pages(
@@ -40,20 +46,17 @@ async def plan_pages(
     settled = bool(project.modified) and site_time(project.modified) < now - OVERLAP
     kinds = await site.resources()
     mine = f"ProjectId eq {odata.guid_literal(project.id)}"
-    assigned = await _assigned(site, mine)
-    first: dict[str, Any] = {}
-    taken: dict[int, dict[str, Any]] = {}
-    async for page in site.entities("TaskBaselines", {"$filter": mine}, "pwa_baseline"):
-        for raw in page.raws:
-            _take_baseline(loads(raw), first, taken)
+    assigned = await _assigned(site, project, mine)
+    first, taken = await _baselines(site, project, mine)
     tasks: dict[str, TaskKind] = {}
     async with aclosing(_task_pages(site, project, mine, first, assigned, tasks)) as found:
         async for task_page in found:
             yield task_page
-    async for page in site.entities(
-        "Assignments", {"$filter": mine, "$orderby": "AssignmentId"}, "pwa_assignment"
-    ):
-        yield Page([pwa_records.assignment(raw, tasks, kinds) for raw in page.raws], None)
+    params = {"$filter": mine, "$orderby": "AssignmentId"}
+    async with aclosing(_steady(site, project, "Assignments", params, "AssignmentId")) as read:
+        async for page in read:
+            if page is not None:
+                yield Page([pwa_records.assignment(raw, tasks, kinds) for raw in page.raws], None)
     if site.options.links:
         async for links in link_pages(site, project.id, tasks):
             yield links
@@ -75,16 +78,12 @@ async def _task_pages(
     assigned: _Assigned,
     tasks: dict[str, TaskKind],
 ) -> AsyncGenerator[Page, None]:
-    """The tasks of a project, which are also put into `tasks`. They are read again when rows came or went
-    meanwhile, for a server that counts its pages in rows then leaves others out."""
-    params = {"$filter": mine, "$orderby": "TaskId", "$inlinecount": "allpages"}
-    for _ in range(_MOST_SHIFTS):
-        totals: set[int] = set()
-        seen: set[str] = set()
-        async for page in site.entities("Tasks", params, "pwa_task"):
-            totals |= {page.total} if page.total is not None else set()
+    """The tasks of a project, which are also put into `tasks`."""
+    params = {"$filter": mine, "$orderby": "TaskId"}
+    async with aclosing(_steady(site, project, "Tasks", params, "TaskId")) as pages:
+        async for page in pages:
             records = []
-            for raw in page.raws:
+            for raw in page.raws if page is not None else ():
                 record, task_id, kind = pwa_records.task(
                     raw,
                     day_hours=site.options.hours_per_day,
@@ -93,15 +92,36 @@ async def _task_pages(
                     sums=assigned.sums,
                 )
                 records.append(record)
-                seen.add(record.id)
                 if task_id:
                     tasks[task_id] = kind
-            yield Page(records, None, page.total)
+            if page is not None:
+                yield Page(records, None, page.total)
+
+
+async def _steady(
+    site: Site, project: Project, name: str, params: Mapping[str, str], *key: str
+) -> AsyncGenerator[odata.Set | None, None]:
+    """The pages of a set, behind a None. When rows came or went meanwhile, all of them again behind another None, for a
+    server that counts its pages in rows then leaves others out. `key` tells the rows of one project apart."""
+    called, stream = _SETS[name]
+    totals: set[int] = set()
+    seen: set[tuple[bytes, ...]] = set()
+    # Found in the text: decoding each row for its key alone would be felt.
+    members = [re.compile(rb'"%b"\s*:\s*"?([^",}\s]+)' % member.encode()) for member in key]
+    for _ in range(_MOST_SHIFTS):
+        totals, seen = set(), set()
+        yield None
+        async for page in site.entities(name, {**params, "$inlinecount": "allpages"}, stream):
+            totals |= {page.total} if page.total is not None else set()
+            for raw in page.raws:
+                found = [member.search(raw) for member in members]
+                seen.add(tuple(match[1] for match in found if match) if all(found) else (raw,))
+            yield page
         if len(totals) < 2 and len(seen) >= max(totals, default=0):
             return
     raise SourceMisbehaved(
-        f"the feed counts {max(totals)} tasks in {project.name} and lists {len(seen)}",
-        stream="pwa_task",
+        f"the feed counts {max(totals)} {called} in {project.name} and lists {len(seen)}",
+        stream=stream,
         detail=site.http.base_url,
         hint="The project is being published just now. Nothing was deleted; the next run tries again.",
     )
@@ -116,12 +136,14 @@ class _Assigned(NamedTuple):
     """Hours of people and roles, and money of whatever resource."""
 
 
-async def _assigned(site: Site, mine: str) -> _Assigned:
+async def _assigned(site: Site, project: Project, mine: str) -> _Assigned:
     kinds = await site.resources()
     found = _Assigned({}, {})
     params = {"$filter": mine, "$select": ",".join(_ASSIGNED), "$orderby": "AssignmentId"}
-    async for page in site.entities("Assignments", params, "pwa_assignment"):
-        for raw in page.raws:
+    async for page in _steady(site, project, "Assignments", params, "AssignmentId"):
+        if page is None:
+            found = _Assigned({}, {})
+        for raw in page.raws if page is not None else ():
             data = loads(raw)
             task, resource = guid(data.get("TaskId")), pwa_records.resource_of(data, kinds)
             if not task or resource is None:
@@ -131,6 +153,22 @@ async def _assigned(site: Site, mine: str) -> _Assigned:
                 found.who[task] = None if task in found.who and found.who[task] != who else who
             pwa_records.add_up(data, resource, found.sums.setdefault(task, {}))
     return found
+
+
+async def _baselines(
+    site: Site, project: Project, mine: str
+) -> tuple[dict[str, Any], dict[int, dict[str, Any]]]:
+    """What each task had in the baseline, and in each of them by number."""
+    first: dict[str, Any] = {}
+    taken: dict[int, dict[str, Any]] = {}
+    key = ("TaskId", "BaselineNumber")
+    params = {"$filter": mine, "$orderby": ",".join(key)}
+    async for page in _steady(site, project, "TaskBaselines", params, *key):
+        if page is None:
+            first, taken = {}, {}
+        for raw in page.raws if page is not None else ():
+            _take_baseline(loads(raw), first, taken)
+    return first, taken
 
 
 def _take_baseline(data: Any, first: dict[str, Any], taken: dict[int, dict[str, Any]]) -> None:

@@ -116,6 +116,50 @@ async def test_no_task_is_left_out_when_others_are_deleted_meanwhile(skip: bool)
     assert read >= {":".join(key) for key in world.sets["Tasks"]}
 
 
+@pytest.mark.parametrize("kind", ["Assignments", "TaskBaselines"])
+async def test_no_assignment_and_no_baseline_is_left_out_when_others_are_deleted_meanwhile(kind: str) -> None:
+    """A server that counts its pages in rows then leaves as many out as went away."""
+    world = generated(1, 60)
+    for task in list(world.sets["Tasks"].values()):
+        if not task.get("TaskIsProjectSummary"):
+            world.baseline(task, 0, task["TaskStartDate"], task["TaskFinishDate"], 8, 0)
+    with FakeProjectServer(world, page_size=10) as fake:
+        fake.faults.skip_links = True
+        first, met = sorted(world.sets[kind])[:3], [0]
+
+        def delete(name: str, number: int) -> None:
+            met[0] += name == kind
+            if name == kind and met[0] > 2 and first:
+                world.remove(kind, first.pop())
+
+        fake.faults.on_page = delete
+        async with server_adapter(fake) as adapter:
+            pages = await pages_of(adapter, plans(world)[0])
+    assert not first
+    read = {r.id: r for page in pages for r in page.records}
+    if kind == "Assignments":
+        assert read.keys() >= {f"{key[1]}:{key[0]}" for key in world.sets[kind]}
+        given = {r.data["TaskId"] for r in read.values() if r.data["portbook"].get("assignee")}
+        assert given >= {row["TaskId"] for row in world.sets[kind].values()}
+    else:
+        (baseline,) = (r.data["portbook"]["items"] for r in read.values() if r.stream == "pwa_baseline")
+        assert baseline.keys() >= {f"{key[0]}:{key[1]}" for key in world.sets[kind]}
+
+
+def test_a_relative_link_to_a_next_page_keeps_the_language_that_was_asked_for() -> None:
+    """It is relative to the service, and the language is a part of its address: `Cost` is `Kosten` in another."""
+    path = "_api/ProjectData/[en-US]/Resources?$orderby=ResourceId"
+    assert odata.next_path("https://a.example/pwa", path, "Resources?$skiptoken=7") == (
+        "_api/ProjectData/[en-US]/Resources?$skiptoken=7"
+    )
+    whole = "http://pwa-int-01/pwa/_api/ProjectData/[en-US]/Resources?$skiptoken=7"
+    assert odata.next_path("https://a.example/pwa", path, whole) == (
+        "_api/ProjectData/[en-US]/Resources?$skiptoken=7"
+    )
+    with pytest.raises(SourceMisbehaved, match="elsewhere"):
+        odata.next_path("https://a.example/pwa", path, "/other/Resources?$skiptoken=7")
+
+
 async def test_a_plan_that_never_comes_to_rest_concludes_nothing() -> None:
     world = generated(1, 60)
     project = next(iter(world.sets["Projects"].values()))
@@ -516,7 +560,7 @@ def test_pages_keep_each_element_as_it_was_sent(rows: list[dict[str, str]], verb
 
 def test_an_entity_without_its_key_is_set_aside_with_its_payload() -> None:
     for payload in (b'{"TaskName":"x"}', b'{"TaskId":1,"ProjectId":2}', b'{"TaskId":', b"[]", b"null"):
-        record, task_id, kind = pwa_records.task(payload, day_hours=8, baseline={}, assignees={})
+        record, task_id, kind = pwa_records.task(payload, day_hours=8, baseline={}, assignees={}, sums={})
         assert record.error is not None
         assert (record.payload, task_id, kind.kind) == (payload, "", "")
     assert pwa_records.number(str(Decimal("8.000000"))) == 8
