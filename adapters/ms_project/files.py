@@ -60,6 +60,8 @@ class Folder(NamedTuple):
     plans: dict[str, Plan]
     skipped: tuple[str, ...]
     problems: tuple[SourceError, ...]
+    empty: tuple[str, ...]
+    """Files that may still be uploading: which plans they are, nobody can tell."""
 
 
 class FilesReader:
@@ -179,13 +181,13 @@ class FilesReader:
     async def locate(
         self, stream: str, ids: Sequence[str], last_known: Mapping[str, Any]
     ) -> dict[str, Presence]:
-        """What a complete read did not meet was deleted: in its plan, or with its file. Unknown while any file cannot
-        be read, for it may be the one."""
+        """What a complete read did not meet was deleted: in its plan, or with its file. Unknown while any file is empty
+        or cannot be read, for it may be the one."""
         try:
             folder = await self._open()
         except SourceError:
             return {}
-        return {} if folder.problems else dict.fromkeys(ids, Presence.DELETED)
+        return {} if folder.problems or folder.empty else dict.fromkeys(ids, Presence.DELETED)
 
     async def _when_others_are_done(self) -> None:
         """Wait for the plans being read: one broken file must not cut short the reading of another."""
@@ -236,7 +238,7 @@ class FilesReader:
             plans[plan.id] = newer
         if not plans:
             raise _together(problems)
-        return Folder(plans, tuple(skipped), problems)
+        return Folder(plans, tuple(skipped), problems, found.empty)
 
     async def _identify(self, file: FoundFile) -> Plan:
         assert self._temporary is not None

@@ -29,7 +29,7 @@ from adapters.base import (
     Subscribed,
 )
 from adapters.entra import EntraSignIn
-from adapters.errors import FileRefused, SourceError, SourceRefused
+from adapters.errors import FileRefused, SourceError, SourceMisbehaved, SourceRefused
 from adapters.graph import Graph, scope_of
 from adapters.http import Patience
 from adapters.spreadsheet.drive import InDrive
@@ -49,6 +49,10 @@ _SIDE_BY_SIDE = 2
 """Parsing processes at a time, each of which may take `limits.memory_mb`."""
 
 REFERRED_TO = ("person", "portfolio", "programme", "project")
+
+
+class SheetRenamed(SourceMisbehaved):
+    """Rows were not met because their sheet is called otherwise now."""
 
 
 class SpreadsheetAdapter:
@@ -234,19 +238,59 @@ class SpreadsheetAdapter:
     async def locate(
         self, stream: str, ids: Sequence[str], last_known: Mapping[str, Any]
     ) -> dict[str, Presence]:
-        """Rows that a complete read did not meet were deleted by someone. Unknown while a file cannot be
-        opened or a sheet is missing."""
+        """Rows that a complete read did not meet were deleted by someone. Unknown while a file cannot be opened or a
+        sheet is missing, and of rows whose file is empty for now. Raises SourceMisbehaved where a sheet was merely
+        renamed."""
         try:
-            for file in (await self._find()).files:
+            found = await self._find()
+            for file in found.files:
                 copy = await self._snapshot(file)
                 names = [normal_key(name) for name, _ in await self._sheets(copy)]
                 for entry in await self._entries(copy, stream):
                     wanted = normal_key(entry.sheet)
                     if not entry.optional and wanted not in names and not fnmatch.filter(names, wanted):
                         return {}
+                if not self._options.sheets:
+                    await self._look_for_renamed(stream, copy, set(names), ids, last_known)
+        except SheetRenamed:
+            raise
         except SourceError:
             return {}
-        return dict.fromkeys(ids, Presence.DELETED)
+        return {name: Presence.DELETED for name in ids if _told(last_known, name, "file") not in found.empty}
+
+    async def _look_for_renamed(
+        self, stream: str, copy: Snapshot, names: set[str], ids: Sequence[str], last_known: Mapping[str, Any]
+    ) -> None:
+        """A sheet that lost its standard name is read no more; its rows are where they were."""
+        lost = {
+            name: sheet
+            for name in ids
+            if _told(last_known, name, "file") == copy.file.name
+            and (sheet := _told(last_known, name, "sheet"))
+            and normal_key(sheet) not in names
+        }
+        unread = [name for name, _ in await self._sheets(copy) if not entity_of(name)] if lost else []
+        for sheet in unread:
+            for name in lost.keys() & await self._keys_on(copy, sheet, stream):
+                raise SheetRenamed(
+                    f"{copy.file.name} has no sheet {lost[name]} any more; its rows stand on {sheet!r}, which is no "
+                    "standard name",
+                    stream=stream,
+                    hint="Give the sheet its name back, or name it under `sheets:`. Nothing was deleted.",
+                )
+
+    async def _keys_on(self, copy: Snapshot, sheet: str, stream: str) -> set[str]:
+        """The keys of the rows on a sheet that is not read; none where it holds no such table."""
+        entry = SheetOptions.model_validate({"sheet": sheet, "into": stream})
+        found: set[str] = set()
+        try:
+            async with aclosing(self._ask(self._request("read", copy, [entry]))) as answers:
+                async for frame in answers:
+                    if frame["kind"] == "rows":
+                        found.update(row[0] for row in frame["rows"])
+        except SourceError as error:
+            _log.warning("%s", error)
+        return found
 
     async def _answers(
         self, taken: list[tuple[Snapshot, list[SheetOptions]]]
@@ -367,6 +411,12 @@ class SpreadsheetAdapter:
             [e.model_dump(mode="json") for e in self._options.sheets],
         ]
         return hashlib.sha256(orjson.dumps(how)).hexdigest()[:16]
+
+
+def _told(last_known: Mapping[str, Any], record_id: str, member: str) -> str:
+    """What a row's record said last: the `file` or the `sheet` that it came from."""
+    record = last_known.get(record_id)
+    return str(record.get(member) or "") if isinstance(record, dict) else ""
 
 
 def _no_standard_sheet(detail: str) -> FileRefused:

@@ -20,7 +20,15 @@ from adapters import graph_hooks
 from adapters.base import Subscribed
 from adapters.errors import CursorExpired, FileRefused, SourceUnavailable
 from adapters.graph import Drive, Graph, Item
-from adapters.spreadsheet.files import Found, FoundFile, Snapshot, date_in, passed_over
+from adapters.spreadsheet.files import (
+    EMPTY,
+    Found,
+    FoundFile,
+    Snapshot,
+    date_in,
+    newest_is_empty,
+    passed_over,
+)
 from adapters.spreadsheet.options import DriveOptions, SpreadsheetOptions
 from portbook.text import normal_key
 
@@ -44,6 +52,7 @@ class Listing:
     def __init__(self) -> None:
         self.files: dict[str, Listed] = {}
         self.skipped: list[str] = []
+        self.empty: list[str] = []
         self.folders: dict[str, tuple[str, str, bool]] = {}
         """Folder id → its name, its parent, and whether its children were looked at."""
 
@@ -152,6 +161,7 @@ class InDrive:
                     for found in listing.files.values()
                 ),
                 tuple(listing.skipped),
+                tuple(listing.empty),
             )
 
     async def snapshot(self, file: FoundFile) -> Snapshot:
@@ -191,7 +201,7 @@ class InDrive:
             for item, name, logical in state["files"]:
                 listing.files[item[0]] = Listed(Item(*item), name, logical)
             listing.folders = {key: (name, parent, looked) for key, name, parent, looked in state["folders"]}
-            listing.skipped = list(state["skipped"])
+            listing.skipped, listing.empty = list(state["skipped"]), list(state["empty"])
         except (KeyError, TypeError, ValueError):
             self._drive = None
             return
@@ -210,6 +220,7 @@ class InDrive:
             ],
             "folders": [[key, *folder] for key, folder in self._listing.folders.items()],
             "skipped": self._listing.skipped[:100],
+            "empty": self._listing.empty,
         }
 
     def _asked(self) -> str:
@@ -248,11 +259,15 @@ class InDrive:
                 f"{name}: {reason}" for item, name in matches if (reason := passed_over(item.name, item.size))
             ]
             found = [(item, name) for item, name in matches if not passed_over(item.name, item.size)]
+            blank = [(item, name) for item, name in matches if passed_over(item.name, item.size) == EMPTY]
             listing.skipped += passed
+            listing.empty += [name for _, name in blank]
             if not found:
                 raise await walk.nothing(pattern, steps, passed)
+            if self._newest_only and blank and _age(max(blank, key=_age)) > max(map(_age, found)):
+                raise newest_is_empty(max(blank, key=_age)[1])
             if self._newest_only and len(found) > 1:
-                *older, newest = sorted(found, key=lambda one: (date_in(one[0].name), one[0].modified))
+                *older, newest = sorted(found, key=_age)
                 listing.skipped += [f"{name}: older than {newest[0].name}" for _, name in older]
                 found = [newest]
             for item, name in sorted(found, key=lambda one: normal_key(one[1])):
@@ -353,6 +368,10 @@ class _Walk:
         else:
             hint = "Correct `path`; that folder holds no spreadsheets that the application may see."
         return FileRefused(f"No file matches {pattern!r}", detail=detail, hint=hint)
+
+
+def _age(found: tuple[Item, str]) -> tuple[str, float]:
+    return date_in(found[0].name), found[0].modified
 
 
 def _literal(steps: list[str]) -> list[str]:

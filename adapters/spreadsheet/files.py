@@ -13,6 +13,7 @@ from typing import NamedTuple
 from adapters.errors import FileRefused, SourceUnavailable
 
 TABLES = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".csv", ".tsv", ".txt"}
+EMPTY = "empty (0 bytes), perhaps still uploading"
 _DATE_IN_NAME = re.compile(r"(20\d\d)[-_. ]?([01]\d)(?:[-_. ]?([0-3]\d))?(?!\d)")
 
 
@@ -31,6 +32,8 @@ class Found(NamedTuple):
     files: tuple[FoundFile, ...]
     skipped: tuple[str, ...]
     """Files that matched and are not read, with the reason."""
+    empty: tuple[str, ...] = ()
+    """Those among them, by name, that may still be uploading: what was read of them last is not gone."""
 
 
 class Snapshot(NamedTuple):
@@ -58,11 +61,15 @@ def find_files(
     base = base.resolve()
     files: dict[Path, FoundFile] = {}
     skipped: list[str] = []
+    empty: list[str] = []
     for pattern in patterns:
-        matches, passed_over = _matches(pattern, base, suffixes, what)
+        matches, passed_over, blank = _matches(pattern, base, suffixes, what)
         skipped += passed_over
+        empty += [_shown(path, base) for path in blank]
         if not matches:
             raise _nothing(pattern, base, passed_over, suffixes, what)
+        if newest_only and blank and max(map(_age, blank)) > max(map(_age, matches)):
+            raise newest_is_empty(_shown(max(blank, key=_age), base))
         if newest_only and len(matches) > 1:
             *older, newest = sorted(matches, key=_age)
             skipped += [f"{_shown(path, base)}: older than {newest.name}" for path in older]
@@ -70,10 +77,20 @@ def find_files(
         for path in matches:
             logical = pattern if newest_only else _shown(path, base)
             files.setdefault(path, FoundFile(path, _shown(path, base), logical))
-    return Found(tuple(files.values()), tuple(dict.fromkeys(skipped)))
+    return Found(tuple(files.values()), tuple(dict.fromkeys(skipped)), tuple(dict.fromkeys(empty)))
 
 
-def _matches(pattern: str, base: Path, suffixes: Collection[str], what: str) -> tuple[list[Path], list[str]]:
+def newest_is_empty(name: str) -> SourceUnavailable:
+    """Reading the one before it instead would take the whole register back to what it said then."""
+    return SourceUnavailable(
+        f"{name}, the newest file, is {EMPTY}", hint="Else remove it, or save it again.", retry_after=60
+    )
+
+
+def _matches(
+    pattern: str, base: Path, suffixes: Collection[str], what: str
+) -> tuple[list[Path], list[str], list[Path]]:
+    """Files to read, why others are not, and those others that are empty."""
     written = Path(pattern).expanduser()
     if written.is_absolute():
         root, relative = Path(written.anchor), str(written.relative_to(written.anchor))
@@ -81,9 +98,10 @@ def _matches(pattern: str, base: Path, suffixes: Collection[str], what: str) -> 
         root, relative = base, pattern
     literal = root / relative
     if literal.is_file():  # a name may hold brackets: `RAID [final].xlsx`
-        return [literal], []
+        return [literal], [], []
     files: list[Path] = []
     skipped: list[str] = []
+    empty: list[Path] = []
     try:
         candidates = sorted(path for path in root.glob(relative) if path.is_file())
     except (ValueError, NotImplementedError, OSError) as error:
@@ -91,9 +109,10 @@ def _matches(pattern: str, base: Path, suffixes: Collection[str], what: str) -> 
     for path in candidates:
         if reason := passed_over(path.name, path.stat().st_size, suffixes, what):
             skipped.append(f"{_shown(path, base)}: {reason}")
+            empty += [path] if reason == EMPTY else []
         else:
             files.append(path)
-    return files, skipped
+    return files, skipped, empty
 
 
 def passed_over(
@@ -107,7 +126,7 @@ def passed_over(
     if PurePath(name).suffix.casefold() not in suffixes:
         return f"not a {what} by its name"
     if size == 0:
-        return "empty (0 bytes), perhaps still uploading"
+        return EMPTY
     return None
 
 

@@ -249,6 +249,22 @@ async def test_rows_of_a_file_that_was_deleted_are_missing_and_known_to_be_delet
         assert await adapter.locate("risk", ["a-001"], {}) == {"a-001": Presence.DELETED}
 
 
+async def test_a_file_that_is_being_uploaded_anew_has_lost_nothing(graph: FakeGraph, tmp_path: Path) -> None:
+    drive = graph.world.add_site("pmo")
+    drive.put("Registers/2026-05.xlsx", workbook(tmp_path, 2, first="A"))
+    drive.put("Registers/2026-04.xlsx", workbook(tmp_path, 2, first="B"))
+    first = await pages(adapter_of(graph))
+    known = {record.id: record.data for page in first for record in page.records}
+    drive.put("Registers/2026-05.xlsx", b"")
+    assert ids(await pages(adapter_of(graph), first[-1].cursor)) == ["b-001", "b-002"]
+    async with adapter_of(graph) as adapter:
+        assert await adapter.locate("risk", ["a-001", "b-003"], known) == {"b-003": Presence.DELETED}
+    with pytest.raises(SourceUnavailable, match=r"2026-05\.xlsx, the newest file, is empty"):
+        await pages(adapter_of(graph, newest_only=True))
+    drive.put("Registers/2026-05.xlsx", workbook(tmp_path, 2, first="A"))
+    assert ids(await pages(adapter_of(graph, newest_only=True))) == ["a-001", "a-002"]
+
+
 async def test_access_that_was_taken_away_is_told_from_deletion(graph: FakeGraph, tmp_path: Path) -> None:
     drive = graph.world.add_site("pmo")
     drive.put("Registers/a.xlsx", workbook(tmp_path, 2))

@@ -12,7 +12,7 @@ import pytest
 import xlsxwriter
 
 from adapters.base import Page, Presence
-from adapters.errors import SourceError, SourceMisbehaved, SourceRefused
+from adapters.errors import SourceError, SourceMisbehaved, SourceRefused, SourceUnavailable
 from adapters.spreadsheet import SpreadsheetAdapter
 from tests.contract.test_spreadsheet_reading import options, pages, rows
 from tests.fakes.workbooks import RISK_HEADER, risk_rows, write_csv, write_xlsx
@@ -203,6 +203,47 @@ async def test_why_rows_are_missing_is_unknown_while_their_sheet_is(tmp_path: Pa
         assert await adapter.locate("risk", ["r-009"], {}) == {}
         path.write_bytes(b"<html>sign in</html>")
         assert await adapter.locate("risk", ["r-009"], {}) == {}
+
+
+async def test_a_standard_sheet_that_was_merely_renamed_deletes_nothing(tmp_path: Path) -> None:
+    table = [RISK_HEADER, *risk_rows(3)]
+    other = {"Cover": [["Harbour"]], "Issues": [["ID", "Title"], ["I-1", "Leak"]]}
+    write_xlsx(tmp_path / "b.xlsx", {"Risks": table, **other})
+    known = {record.id: record.data for record in await rows(tmp_path)}
+    write_xlsx(tmp_path / "b.xlsx", {"Risks 2026": table, **other})
+    async with SpreadsheetAdapter(options(tmp_path)) as adapter:
+        with pytest.raises(
+            SourceMisbehaved, match=r"no sheet Risks any more; its rows stand on 'Risks 2026'"
+        ):
+            await adapter.locate("risk", ["r-001", "r-002", "r-003"], known)
+    # One that was removed is gone, and so are rows that an old copy of it still holds.
+    for sheets in ({"Risks (old)": table, "Risks": table[:2], **other}, other):
+        write_xlsx(tmp_path / "b.xlsx", sheets)
+        async with SpreadsheetAdapter(options(tmp_path)) as adapter:
+            assert await adapter.locate("risk", ["r-002"], known) == {"r-002": Presence.DELETED}
+
+
+async def test_rows_of_a_file_that_is_empty_for_now_are_not_gone(tmp_path: Path) -> None:
+    """As a file is that is being uploaded or saved over a slow line."""
+    for name, first in (("a", "A"), ("b", "B")):
+        table = [[row[0].replace("R", first, 1), *row[1:]] for row in risk_rows(2)]
+        write_xlsx(tmp_path / f"{name}.xlsx", {"Risks": [RISK_HEADER, *table]})
+    known = {record.id: record.data for record in await rows(tmp_path)}
+    assert len(known) == 4
+    (tmp_path / "a.xlsx").write_bytes(b"")
+    async with SpreadsheetAdapter(options(tmp_path)) as adapter:
+        found = await adapter.locate("risk", ["a-001", "a-002", "b-009"], known)
+    assert found == {"b-009": Presence.DELETED}
+
+
+async def test_the_file_before_the_newest_is_not_read_while_the_newest_is_empty(tmp_path: Path) -> None:
+    for month in ("2026-04", "2026-05"):
+        write_xlsx(tmp_path / f"RAID {month}.xlsx", {"Risks": [RISK_HEADER, *risk_rows(2)]})
+    (tmp_path / "RAID 2026-03.xlsx").touch()
+    assert len(await rows(tmp_path, files="RAID*.xlsx", newest_only=True)) == 2
+    (tmp_path / "RAID 2026-06.xlsx").touch()
+    with pytest.raises(SourceUnavailable, match=r"RAID 2026-06\.xlsx, the newest file, is empty"):
+        await rows(tmp_path, files="RAID*.xlsx", newest_only=True)
 
 
 async def test_of_monthly_copies_only_the_newest_is_read_under_one_identity(tmp_path: Path) -> None:
