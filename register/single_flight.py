@@ -7,6 +7,11 @@ from collections.abc import Callable, Coroutine, Hashable
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
+Work = Callable[[], Coroutine[Any, Any, T]]
+
+SIDE_BY_SIDE = 2
+"""Flights of `NextFlight` for a key. With one alone, whoever asks second would wait for the answer of the first, and
+then for their own."""
 
 
 class SingleFlight(Generic[T]):
@@ -18,7 +23,7 @@ class SingleFlight(Generic[T]):
     def __init__(self) -> None:
         self._under_way: dict[Hashable, asyncio.Task[T]] = {}
 
-    async def __call__(self, key: Hashable, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def __call__(self, key: Hashable, work: Work[T]) -> T:
         """What `work` gives, unless somebody's for this key is under way: then what that gives, or raises."""
         task = self._under_way.get(key)
         if task is None:
@@ -36,3 +41,59 @@ class SingleFlight(Generic[T]):
         for task in (*self._under_way.values(),):
             task.cancel()
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+
+
+class NextFlight(Generic[T]):
+    """The same where an answer may not be older than the question: nobody joins what began before they asked.
+
+    Two are under way for a key at most. Whoever asks meanwhile waits until one of them ends, and is answered by the
+    next, together with all who wait by then. So a crowd that asks the same costs what two callers cost, and who asks
+    waits for what is under way and for their own answer, for no more.
+    """
+
+    def __init__(self) -> None:
+        self._under_way: dict[Hashable, int] = {}
+        self._next: dict[Hashable, tuple[asyncio.Event, asyncio.Task[T]]] = {}
+        self._joint: set[asyncio.Task[T]] = set()
+
+    async def __call__(self, key: Hashable, work: Work[T]) -> T:
+        """What `work` gives, or what that of somebody gives, or raises, who waits for this key as well."""
+        if key not in self._next:
+            under_way = self._under_way.get(key, 0)
+            if under_way < SIDE_BY_SIDE:
+                self._under_way[key] = under_way + 1
+                return await self._fly(key, work)
+            gate = asyncio.Event()
+            task = asyncio.create_task(self._wait_and_fly(gate, key, work))
+            task.add_done_callback(self._forget)
+            self._joint.add(task)
+            self._next[key] = gate, task
+        return await asyncio.shield(self._next[key][1])
+
+    async def _wait_and_fly(self, gate: asyncio.Event, key: Hashable, work: Work[T]) -> T:
+        await gate.wait()
+        return await self._fly(key, work)
+
+    async def _fly(self, key: Hashable, work: Work[T]) -> T:
+        try:
+            return await work()
+        finally:
+            # The next takes the place of this one before anybody else can; where there is none, the place is free.
+            gate, _ = self._next.pop(key, (None, None))
+            if gate is not None:
+                gate.set()
+            elif self._under_way[key] > 1:
+                self._under_way[key] -= 1
+            else:
+                del self._under_way[key]
+
+    def _forget(self, done: asyncio.Task[T]) -> None:
+        self._joint.discard(done)
+        if not done.cancelled():
+            done.exception()  # seen, also where nobody awaits it any more
+
+    async def close(self) -> None:
+        """Stop what several wait for."""
+        for task in (*self._joint,):
+            task.cancel()
+        await asyncio.gather(*self._joint, return_exceptions=True)

@@ -8,7 +8,7 @@ catalog, except aliases, which the GraphQL grammar holds to letters, digits and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -144,7 +144,7 @@ class Builder:
             self._parts[part] = self.bind(part, "uuid[]")
         return self._parts[part]
 
-    def bind(self, value: Any, cast: str) -> str:
+    def bind(self, value: Hashable, cast: str) -> str:
         self.parameters.append(value)
         return f"${len(self.parameters)}::{cast}"
 

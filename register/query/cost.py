@@ -68,11 +68,16 @@ def ask(
     scope: RowScope | None,
     plan: Level | Groups | None = None,
 ) -> Coroutine[Any, Any, Any]:
-    """The statement's row, unless it would cost too much. Raises QueryTooCostly and what `Lanes.fetchrow` does."""
+    """The statement's row, unless it would cost too much; callers who ask the same at the same time share one
+    (`NextFlight`). Raises QueryTooCostly and what `Lanes.fetchrow` does."""
     sql, values = statement.at(instant), statement.arguments(scope)
-    if lanes.costs is None or lanes.costs.fine(statement.sql, values):
-        return lanes.fetchrow(sql, *values)
-    return _weighed(lanes, lanes.costs, statement.sql, sql, values, plan)
+
+    def work() -> Coroutine[Any, Any, Any]:
+        if lanes.costs is None or lanes.costs.fine(statement.sql, values):
+            return lanes.fetchrow(sql, *values)
+        return _weighed(lanes, lanes.costs, statement.sql, sql, values, plan)
+
+    return lanes.flights((sql, statement.parameters, scope and scope.digest), work)
 
 
 async def _weighed(

@@ -152,7 +152,7 @@ class FromClause:
         if operator == "in" and not any(isinstance(value, Moment) for value in values):
             if any(isinstance(value, Decimal) for value in values):
                 cast, values = "numeric", [Decimal(str(value)) for value in values]
-            bound = self._builder.bind(list(values), f"{cast}[]")
+            bound = self._builder.bind(tuple(values), f"{cast}[]")
             return f"{column} && {bound}" if lists else f"{column} = ANY({bound})"
         if operator == "in":
             return "(" + " OR ".join(f"{column} = {self._value(value, cast)}" for value in values) + ")"
@@ -175,7 +175,7 @@ class FromClause:
     def _is_shown(self, column: str, field: FieldDef, operator: str, values: Sequence[Known | Other]) -> str:
         """A comparison with ids, each of which also means the row that it became part of."""
         if operator == "in":
-            ids = self._builder.bind(list(values), "uuid[]")
+            ids = self._builder.bind(tuple(values), "uuid[]")
             sets = [ids, f"ARRAY(SELECT entity_id FROM absorbed WHERE id = ANY({ids}))"]
         else:
             # One array, and the id as it is in it: so PostgreSQL knows how many rows have it.

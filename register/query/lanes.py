@@ -13,6 +13,7 @@ from register.db import Pool
 from register.errors import QueryInvalid, RegisterError
 from register.query.cost import Costs
 from register.query.errors import AnswerTooLarge, QueryTooSlow
+from register.single_flight import NextFlight
 
 _GONE = (
     OSError,
@@ -37,6 +38,8 @@ class Lanes:
         self._pool = pool
         self.costs = costs
         """What questions may cost; None: whatever they do."""
+        self.flights = NextFlight[Any]()
+        """Questions under way."""
         self._idle: list[Any] = []
         self._free = asyncio.Semaphore(pool.get_max_size())
 
@@ -80,7 +83,8 @@ class Lanes:
                 ) from None
 
     async def close(self) -> None:
-        """Give idle connections back to their pool."""
+        """Give idle connections back to their pool; what several wait for is stopped."""
+        await self.flights.close()
         idle, self._idle = self._idle, []
         for connection in idle:
             await self._pool.release(connection)

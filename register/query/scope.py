@@ -54,12 +54,11 @@ class RowScope:
     kept: str = field(default="", compare=False, repr=False)
     """The JSON text that it was resolved from."""
     digest: str = field(init=False, compare=False)
-    """Equal where the scopes are, in every process; worked out once, since answers are tagged with it."""
+    """Equal where everything is that may be bound, in every process; worked out once, since answers are told apart by
+    it."""
     _ids: Mapping[Part, tuple[UUID, ...]] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        ids = sha256(repr((self.projects, self.programmes, self.portfolios)).encode())
-        object.__setattr__(self, "digest", ids.hexdigest())
         parts = {
             Part.PROJECT: self.projects,
             Part.PROGRAMME: self.programmes,
@@ -68,6 +67,8 @@ class RowScope:
             Part.NAMED: self.named,
         }
         object.__setattr__(self, "_ids", parts)
+        digest = sha256(repr([parts[part] for part in Part]).encode()).hexdigest()
+        object.__setattr__(self, "digest", digest)
 
     def arguments(self, parameters: Sequence[Any]) -> list[Any]:
         """The parameters with the scope's ids in their places."""
