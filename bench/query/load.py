@@ -1,5 +1,5 @@
-"""`python -m bench.query.load PORT SECONDS CONNECTIONS < REQUEST`: so many connections, each of which asks again as
-soon as it is answered.
+"""`python -m bench.query.load PORT SECONDS CONNECTIONS < REQUESTS`: so many connections, each of which asks again as
+soon as it is answered, the requests (apart by NUL) in turn.
 
 Prints answers, seconds from the first question to the last answer, and the milliseconds of CPU an answer took here.
 Any status but 200 ends it.
@@ -11,6 +11,8 @@ import asyncio
 import re
 import sys
 import time
+from collections.abc import Iterator
+from itertools import cycle
 from typing import cast
 
 import uvloop
@@ -21,17 +23,17 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 class Asking(asyncio.Protocol):
     """One connection. Counts bytes and keeps none: what is spent here is missing on the side that is measured."""
 
-    def __init__(self, request: bytes, until: float) -> None:
+    def __init__(self, requests: Iterator[bytes], until: float) -> None:
         self.answers = 0
         self.done = asyncio.get_running_loop().create_future()
-        self._request = request
+        self._requests = requests
         self._until = until
         self._head = b""
         self._missing = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
-        self._transport.write(self._request)
+        self._transport.write(next(self._requests))
 
     def data_received(self, data: bytes) -> None:
         if not self._missing:
@@ -51,7 +53,7 @@ class Asking(asyncio.Protocol):
         if not self._missing:
             self.answers += 1
             if time.perf_counter() < self._until:
-                self._transport.write(self._request)
+                self._transport.write(next(self._requests))
             else:
                 self._transport.close()
 
@@ -60,11 +62,12 @@ class Asking(asyncio.Protocol):
             self.done.set_result(None)
 
 
-async def run(port: int, seconds: float, connections: int, request: bytes) -> None:
+async def run(port: int, seconds: float, connections: int, requests: list[bytes]) -> None:
     loop = asyncio.get_running_loop()
     start = time.perf_counter()
+    turn = cycle(requests)
     asking = [
-        (await loop.create_connection(lambda: Asking(request, start + seconds), "127.0.0.1", port))[1]
+        (await loop.create_connection(lambda: Asking(turn, start + seconds), "127.0.0.1", port))[1]
         for _ in range(connections)
     ]
     await asyncio.gather(*(one.done for one in asking))
@@ -74,4 +77,6 @@ async def run(port: int, seconds: float, connections: int, request: bytes) -> No
 
 
 if __name__ == "__main__":
-    uvloop.run(run(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), sys.stdin.buffer.read()))
+    uvloop.run(
+        run(int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), sys.stdin.buffer.read().split(b"\0"))
+    )

@@ -19,6 +19,10 @@ from typing import NamedTuple
 import asyncpg
 import psutil
 
+APART = range(-4, 12)
+"""By how much the limits differ of questions that callers ask in turn, so that nobody shares an answer."""
+_LIMIT = re.compile(r"limit[=:](\d+)")
+
 
 class Measured(NamedTuple):
     """`process_ms` is CPU of the side's own process for an answer, `database_ms` PostgreSQL's."""
@@ -36,8 +40,18 @@ class Served:
     process: psutil.Process
     key: str = ""
 
-    def get(self, path: str) -> bytes:
+    def get(self, path: str) -> list[bytes]:
         """The request for a path."""
+        return [self._get(path)]
+
+    def get_each(self, path: str) -> list[bytes]:
+        """Requests about as dear as this one, no two of them the same: with limits about its own."""
+        found = _LIMIT.search(path)
+        assert found is not None
+        before, after = path[: found.start(1)], path[found.end(1) :]
+        return [self._get(f"{before}{int(found[1]) + more}{after}") for more in APART]
+
+    def _get(self, path: str) -> bytes:
         return f"GET {path} HTTP/1.1\r\nHost: x\r\nAccept: */*\r\nAuthorization: Bearer {self.key}\r\n\r\n".encode()
 
     def fetch(self, path: str) -> bytes:
@@ -49,11 +63,11 @@ class Served:
             body: bytes = answer.read()
         return body
 
-    def ask(self, graphql: str) -> bytes:
+    def ask(self, graphql: str) -> list[bytes]:
         """The request for a question in GraphQL."""
         body = json.dumps({"query": graphql}).encode()
         head = f"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
-        return head.encode() + b"\r\n\r\n" + body
+        return [head.encode() + b"\r\n\r\n" + body]
 
 
 def measure_bare(url: str, name: str, seconds: float, connections: int) -> Measured:
@@ -65,12 +79,14 @@ def measure_bare(url: str, name: str, seconds: float, connections: int) -> Measu
     return Measured(answers / took, cpu_ms, clock.spent * 1000 / every)
 
 
-def measure_served(url: str, side: Served, request: bytes, seconds: float, connections: int) -> Measured:
-    """A server; what asking it costs is not counted."""
+def measure_served(
+    url: str, side: Served, requests: list[bytes], seconds: float, connections: int
+) -> Measured:
+    """A server that is asked these in turn; what asking it costs is not counted."""
     for ask in (_by_wrk, _by_ourselves) if asks_by_wrk(seconds) else (_by_ourselves,):
         before = _cpu(side.process)
         with _DatabaseClock(url) as clock:
-            answers, took = ask(side.port, request, seconds, connections)
+            answers, took = ask(side.port, requests, seconds, connections)
         # What is under way when its time is over wrk forgets: of few answers that is a good part.
         if answers >= 100 * connections:
             break
@@ -84,17 +100,18 @@ def asks_by_wrk(seconds: float) -> bool:
     return seconds >= 1 and shutil.which("wrk") is not None
 
 
-def _by_ourselves(port: int, request: bytes, seconds: float, connections: int) -> tuple[float, float]:
+def _by_ourselves(port: int, requests: list[bytes], seconds: float, connections: int) -> tuple[float, float]:
     command = [sys.executable, "-m", "bench.query.load", str(port), str(seconds), str(connections)]
-    done = subprocess.run(command, input=request, capture_output=True, check=True, timeout=300)
+    done = subprocess.run(command, input=b"\0".join(requests), capture_output=True, check=True, timeout=300)
     answers, took, _ = map(float, done.stdout.split())
     return answers, took
 
 
-def _by_wrk(port: int, request: bytes, seconds: float, connections: int) -> tuple[float, float]:
+def _by_wrk(port: int, requests: list[bytes], seconds: float, connections: int) -> tuple[float, float]:
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        written = "".join(f"\\{byte:03}" for byte in request)
-        script.write(f'local asked = "{written}"\nrequest = function() return asked end\n')
+        written = ['"' + "".join(f"\\{byte:03}" for byte in one) + '"' for one in requests]
+        script.write(f"local asked, turn = {{{', '.join(written)}}}, 0\n")
+        script.write("request = function() turn = turn % #asked + 1; return asked[turn] end\n")
         script.flush()
         command = [
             "wrk",
