@@ -233,6 +233,18 @@ async def test_what_changed_at_midnight_is_of_the_day_that_begins(owner: asyncpg
     assert [tuple(row) for row in rows] == [(0, "closing"), (1, "closing"), (2, "delivery"), (3, "delivery")]
 
 
+async def test_the_days_are_the_same_in_every_zone(owner: asyncpg.Connection) -> None:
+    """Clients of many kinds set the zone of their machine. In São Paulo 4 November 2018 began at one o'clock."""
+    await owner.execute("UPDATE event SET at = '2018-11-01 12:00Z'")
+    days = "SELECT snapshot_on, count(*) FROM bi.fact_project_daily GROUP BY 1 ORDER BY 1"
+    await owner.execute("SET timezone = 'UTC'")
+    wanted = await owner.fetch(days)
+    assert [tuple(row) for row in wanted] == [(datetime.now(UTC).date(), 3)]
+    for zone in ("America/Sao_Paulo", "Pacific/Kiritimati", "Pacific/Pago_Pago"):
+        await owner.execute(f"SET timezone = '{zone}'")
+        assert await owner.fetch(days) == wanted, zone
+
+
 async def test_a_role_that_is_taken_back_is_gone_and_its_sessions_end(
     database: str, owner: asyncpg.Connection
 ) -> None:
