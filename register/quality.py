@@ -55,8 +55,8 @@ class Quality:
         self._expected = expected
         self._checked: list[CheckedRule] | None = None
         self._seen: tuple[Any, ...] | None = None
-        self._measured: int | None = None
-        """The event up to which rows have been counted."""
+        self._measured: tuple[Any, ...] | None = None
+        """What was `_seen` when rows were last counted."""
         self._seen_at = 0.0
 
     async def look(self, *, now: bool = False) -> bool:
@@ -89,9 +89,9 @@ class Quality:
                 log.warning("a rule cannot be looked by", rule=checked.rule.code, error=str(error))
         async with self._pool.acquire() as connection:
             await close_unnamed(connection)
-        await self._measure(self._measured, seen[0])
-        self._measured = seen[0]
-        self._seen, self._seen_at = tuple(seen), time.monotonic()
+        await self._measure(seen)
+        self._measured = self._seen = tuple(seen)
+        self._seen_at = time.monotonic()
         return True
 
     async def _note_rules(self, rules: Sequence[CheckedRule]) -> None:
@@ -157,12 +157,16 @@ class Quality:
                 await close_findings_about(connection, LATE, list(told))
         self._seen = None  # the scores follow
 
-    async def _measure(self, since: int | None, upto: int) -> None:
+    async def _measure(self, seen: Sequence[Any]) -> None:
+        """Count what may have changed; all of it once an hour, since records can be retired without an event."""
+        since = self._measured
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(f"SELECT pg_advisory_xact_lock({QUALITY_LOCK})")
             await place_findings(connection)
             await follow_rows(connection)
-            concerned = None if since is None else await concerned_by(connection, since, upto)
+            concerned = None
+            if since is not None and since[1] == seen[1]:
+                concerned = await concerned_by(connection, since[0], seen[0], since[2])
             projects, sources = concerned or (None, None)
             await measure(connection, projects=projects, sources=sources)
 

@@ -9,6 +9,7 @@ row that names it; the rows of a source are its present records. A project that 
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 from register.catalog import catalog
 from register.db import Connection
@@ -30,8 +31,11 @@ async def measure(
     await count_findings(connection)
 
 
-async def concerned_by(connection: Connection, since: int, upto: int) -> tuple[list[str], list[str]] | None:
-    """(projects, sources) whose rows changed by these events; None where looking at all of them is no dearer."""
+async def concerned_by(
+    connection: Connection, since: int, upto: int, ended_after: datetime | None
+) -> tuple[list[str], list[str]] | None:
+    """(projects, sources) whose rows changed by these events, or records by runs that ended after that instant; None
+    where looking at all of them is no dearer."""
     window = "seq > $1 AND seq <= $2"
     events = f"SELECT count(*) FROM (SELECT FROM event WHERE {window} LIMIT {_MANY_EVENTS + 1}) e"
     if await connection.fetchval(events, since, upto) > _MANY_EVENTS:
@@ -50,14 +54,18 @@ async def concerned_by(connection: Connection, since: int, upto: int) -> tuple[l
         upto,
     )
     sources = await connection.fetch(
-        # What people decide and retire belongs to no run: it concerns whoever tells of the row.
+        # What people decide and retire belongs to no run: it concerns whoever tells of the row. A run may change records
+        # and no row: where another source tells the same, or nothing is made of them.
         f"""
         SELECT r.source FROM event e JOIN run r ON r.id = e.run_id WHERE {window}
         UNION SELECT c.source FROM event e JOIN claim c ON c.entity_id = e.entity_id AND c.entity = e.entity
         WHERE e.run_id IS NULL AND {window}
+        UNION SELECT source FROM run
+        WHERE finished_at >= coalesce($3::timestamptz, '-infinity') - interval '1 minute'
         """,
         since,
         upto,
+        ended_after,
     )
     return [row[0] for row in projects], [row[0] for row in sources]
 

@@ -132,6 +132,25 @@ async def test_an_unknown_reference_stays_a_finding_while_a_pin_hides_it(engine:
     assert [f["value"] for f in await found(engine, "REF001")] == ["x@acme.example"]
 
 
+async def test_a_source_is_scored_by_the_records_it_has_now(engine: Engine) -> None:
+    """No row changes where another source tells the same project, and nothing but a run says that records did."""
+
+    async def rows() -> int:
+        return int(await engine.pool.fetchval("SELECT rows FROM quality WHERE key = 'two'"))
+
+    quality = Quality(engine.pool, Expected())
+    same = [["No", "Code", "Title"], *([f"x{n}", f"PAY{n}", f"Project {n}"] for n in (1, 2))]
+    await book(engine, Projects=projects(1, 2))
+    await book(engine, "two", Projects=same)
+    await quality.look(now=True)
+    assert await rows() == 2
+    before = await engine.count("event")
+    await book(engine, "two", Projects=same[:2])
+    assert await engine.count("event") == before
+    await quality.look(now=True)
+    assert await rows() == 1
+
+
 async def test_a_finding_tells_of_the_value_that_is_there_now(engine: Engine) -> None:
     await book(engine, Projects=projects("lots"))
     first = (await found(engine, "MAP101"))[0]
