@@ -222,7 +222,7 @@ def _row(
 ) -> MappedRow:
     references: list[Reference] = []
     values = _filled(compiled.fields, compiled.locale, element, record, references, mapped)
-    if compiled.amounts:
+    if compiled.rule.has_currency:
         for rule, value, problem in settle_currency(compiled.amounts, element, record, values):
             mapped.note(problem, rule, value)
     key = values.get("key")

@@ -1,4 +1,4 @@
-"""The currency of a row whose amounts name it in their own cells: `EUR 100`."""
+"""The currency of a row, by its code; also where its amounts name it in their own cells: `EUR 100`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from mapping.errors import FieldUnmapped
-from mapping.numbers import currency_of, is_code, may_be_one
+from mapping.numbers import code_of, currency_of, is_code, may_be_one
 from mapping.rules import FieldRule
 from portbook.text import shown
 
@@ -23,7 +23,12 @@ def settle_currency(
     amounts: Sequence[FieldRule], element: Any, record: Any, values: dict[str, Any]
 ) -> list[Refused]:
     """Give the row the currency that its amounts name, where nothing else says it, and take from it those that name
-    another. `$` is one of many: it names none, and is refused only where the row's cannot be it."""
+    another. `$` is one of many: it names none, and is refused only where the row's cannot be it.
+
+    What is one currency however it is written becomes its code: amounts are added up where the text is the same."""
+    given = values.get("currency")
+    if isinstance(given, str):
+        given = values["currency"] = code_of(given) or given
     named = []
     for rule in amounts:
         value = _written(rule, element, record) if rule.column in values else None
@@ -31,14 +36,12 @@ def settle_currency(
             named.append((rule, value, currency))
     if not named:
         return []
-    given = values.get("currency")
     if given is None:
         ours = next((currency for *_, currency in named if is_code(currency)), named[0][2])
         if is_code(ours):
             values["currency"] = ours
     else:
-        written = given.strip().upper()
-        ours = written if is_code(written) else currency_of(given) or ""
+        ours = given if is_code(given) else currency_of(given) or ""
     refused = []
     for rule, value, currency in named:
         # What the row calls its currency may be a word that we do not know: `Euros`.

@@ -181,6 +181,16 @@ def currency_of(value: Any) -> str | None:
     return _MEANT.get(written) or ("$" if written.endswith("$") else written)
 
 
+def code_of(currency: str) -> str | None:
+    """The code of the currency that a text is, and nothing else: `eur`, `€`. None of what may be several or is unknown."""
+    found = currency_of(currency)
+    if found is None:
+        found = currency.strip().upper()
+    elif "".join(_apart(currency)[1]).strip(" ()."):
+        return None  # `k€` also says of how many
+    return found if is_code(found) else None
+
+
 def is_code(currency: str) -> bool:
     """Whether it says which currency is meant, unlike `$`."""
     return currency in _CODES

@@ -9,7 +9,15 @@ import pytest
 
 from register.audit import Actor
 from register.decisions import deciding
-from register.query import Lanes
+from register.query import (
+    Aggregate,
+    Lanes,
+    PreparedGroups,
+    check_groups,
+    parse_keys,
+    parse_measures,
+    read_page,
+)
 from tests.fix_engine import Engine
 from tests.sync.test_explain import explained, lanes
 from tests.sync.test_identity import write_book
@@ -65,7 +73,24 @@ async def test_no_amount_is_shown_under_the_currency_of_another(engine: Engine, 
 
 async def test_a_currency_is_the_same_however_it_is_written(engine: Engine) -> None:
     await sync_books(engine, one={"Currency": "eur "}, two={"Currency": "EUR", "Budget": 15_000})
-    assert (await the_project(engine))["budget"] == 15_000
+    row = await the_project(engine)
+    assert (row["currency"], row["budget"]) == ("EUR", 15_000)
+
+
+async def test_amounts_of_one_currency_add_up_however_it_is_written(engine: Engine, lanes: Lanes) -> None:
+    """The same euros were three rows of the portfolio's summary, and no sum of an aggregate."""
+    cells = [
+        ["No", "Title", "Currency", "Budget"],
+        *([n, n, word, 10] for n, word in enumerate(("EUR", "eur", "€"))),
+    ]
+    write_book(engine.folder / "one.xlsx", Projects=cells)
+    await engine.add_files("one.xlsx", "one", sheets=[{"sheet": "Projects", "into": "project", "key": "No"}])
+    assert (await engine.sync("one"))["state"] == "succeeded"
+    groups = check_groups(
+        Aggregate("projects", keys=parse_keys("currency"), measures=parse_measures("sum(budget)"))
+    )
+    answer = await read_page(lanes, b"tests", PreparedGroups.of(groups, b""))
+    assert orjson.loads(answer.body)["data"] == [{"currency": "EUR", "sum": 30}]
 
 
 async def test_a_pinned_currency_brings_the_amounts_that_are_in_it(engine: Engine) -> None:
