@@ -131,7 +131,12 @@ def _currencies(entity: Entity, expression: Expression | None) -> dict[Other, No
     """The currencies of the amounts that a number is made of; a share of two amounts has none."""
     if isinstance(expression, Other) and expression.field.money:
         owner = catalog()[expression.hops[-1].target] if expression.hops else entity
-        return {Other(expression.hops, owner.fields["currency"]): None}
+        # Of a benefit the currency says nothing where it is counted in hours.
+        return {
+            Other(expression.hops, owner.fields[name]): None
+            for name in ("currency", "unit")
+            if name in owner.fields
+        }
     if not isinstance(expression, Applied):
         return {}
     found = [_currencies(entity, argument) for argument in expression.arguments]

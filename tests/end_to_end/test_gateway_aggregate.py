@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -100,6 +100,43 @@ def test_an_amount_without_a_currency_is_not_added_to_amounts_of_one(
     )
     assert (budgets(""), budgets("programme.key")) == ([None], [None])
     assert budgets("currency") == [100, 50]
+
+
+def test_values_of_benefits_are_added_up_in_one_unit_and_currency(
+    api: httpx.Client, gateway: RunningGateway
+) -> None:
+    told = [
+        ("EUR", "a year", 10),
+        ("EUR", "a year", 20),
+        ("USD", "a year", 40),
+        ("EUR", "once", 80),
+        (None, "hours", 160),
+    ]
+    insert(
+        gateway.database_url,
+        "benefit",
+        [
+            {
+                "id": uuid4(),
+                "currency": currency,
+                "unit": unit,
+                "target_value": value,
+                "actual_value": value / 2,
+            }
+            for currency, unit, value in told
+        ],
+    )
+
+    def targets(group_by: str, measures: str = "t:sum(target_value)") -> list[Any]:
+        return [
+            row["t"] for row in get(api, "benefits/aggregate", group_by=group_by, measures=measures)["data"]
+        ]
+
+    assert targets("") == [None]
+    assert targets("currency") == [None, 40, 160]
+    assert targets("unit") == [None, 160, 80]
+    assert targets("currency,unit") == [30, 80, 40, 160]
+    assert targets("", "t:avg(divide(actual_value, target_value))") == [0.5]
 
 
 def test_groups_by_a_field_of_a_related_row_carry_their_measures_in_order(api: httpx.Client) -> None:
