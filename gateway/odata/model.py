@@ -86,11 +86,13 @@ def _set(entity: Entity, name: str) -> EntitySet:
         for field in entity.fields.values()
     }
     for path, field in _reached(entity):
-        flat = "".join(map(pascal, path[-2:-1])) + (
-            "Name" if field.name == "title" and _person(entity, path) else pascal(field.name)
-        )
-        if flat not in properties:
-            properties[flat] = Property(flat, path, field, True)
+        what = "Name" if field.name == "title" and _person(entity, path) else pascal(field.name)
+        # A risk may have a programme of its own beside its project's.
+        for way in (path[-2:-1], path[:-1]):
+            flat = "".join(map(pascal, way)) + what
+            if flat not in properties:
+                properties[flat] = Property(flat, path, field, True)
+                break
     navigations = {}
     for relation in entity.relations.values():
         way = pascal(relation.name)
@@ -122,7 +124,7 @@ def _reached(entity: Entity) -> list[tuple[tuple[str, ...], FieldDef]]:
     for relation in entity.relations.values():
         if not relation.many:
             found += _named((relation.name,), relation.target)
-    if "project" in entity.relations and "programme" not in entity.relations:
+    if "project" in entity.relations:
         found += _named(("project", "programme"), "programme")
     return found
 

@@ -38,6 +38,19 @@ def test_a_key_of_a_related_row_is_an_object_in_the_answer(service: Service) -> 
     assert body["value"][0] == {"Project": {"Programme": {"Key": "ERP"}, "Key": "PAY"}, "N": 6}
 
 
+def test_what_may_hang_on_a_programme_itself_also_has_its_project_s(own: Service) -> None:
+    insert(own.gateway.database_url, "risk", [{"id": UUID(int=209), "key": "R-9", "programme_id": ERP}])
+    counted = "groupby((ProgrammeKey,ProjectProgrammeKey),aggregate($count as N))"
+    assert apply(own, counted, of="Risks") == [
+        {"ProgrammeKey": "ERP", "ProjectProgrammeKey": None, "N": 1},
+        {"ProgrammeKey": None, "ProjectProgrammeKey": "ERP", "N": 3},
+    ]
+    risks = own.get(
+        "Risks?$select=Key&$filter=ProjectProgrammeTitle eq 'Finance' or ProgrammeTitle eq 'Finance'"
+    )
+    assert len(risks["value"]) == 4
+
+
 def test_filters_before_and_behind_groups(service: Service) -> None:
     assert apply(service, "filter(Points gt 1)/groupby((Status),aggregate($count as N))/filter(N gt 3)") == [
         {"Status": "todo", "N": 4}
