@@ -26,8 +26,9 @@ from register.query.names import did_you_mean
 from register.query.plan import Hops, Test, moments, ways
 from register.query.plan import Rule as Condition
 
-_GRAMMAR = "1"
+_GRAMMAR = "2"
 """Changes when the same rule comes to mean something else: every rule is then looked at from scratch."""
+_ELSEWHERE = "(in another project)"
 CODE = re.compile(r"DQ-[A-Z0-9][A-Z0-9-]{0,50}")
 _DAYS = "{for_days}"
 _BRACES = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.]*)\}")
@@ -177,13 +178,13 @@ def compile_look(checked: CheckedRule, since: int | None, upto: int) -> Look:
     rows = FromClause(builder, entity, "e")
     condition = rows.rule(checked.condition)
     shown = builder.visible(entity, "e", any_presence=mentions_presence(checked.condition, entity))
+    project, owner = whose(entity, "e")
     message = " || ".join(
-        builder.bind(part, "text") if isinstance(part, str) else _as_text(rows.field(*part), part[1])
+        builder.bind(part, "text") if isinstance(part, str) else _told(rows, *part, project)
         for part in checked.says
     )
     field = entity.field(rule.field) if rule.field else None
     value = f"left({_as_text(rows.field((), field), field, empty=False)}, 300)" if field else "NULL::text"
-    project, owner = whose(entity, "e")
     columns = {
         "id": _finding_id(rule),
         "code": code,
@@ -235,6 +236,17 @@ def _finding_id(rule: Rule) -> str:
     about = f"'finding|{rule.code}|{rule.entity}|' || e.id::text"
     digest = f"encode(sha256(convert_to({about}, 'UTF8')), 'hex')"
     return f"overlay(overlay(left({digest}, 32) PLACING '8' FROM 13) PLACING '8' FROM 17)::uuid"
+
+
+def _told(rows: FromClause, hops: Hops, field: FieldDef, project: str) -> str:
+    """What a message says of a field. Whoever may see the project reads it: of another project's rows it says nothing."""
+    text = _as_text(rows.field(hops, field), field)
+    elsewhere = whose(catalog()[hops[-1].target], rows.reach(hops))[0] if hops else project
+    return (
+        text
+        if elsewhere == project
+        else f"CASE WHEN {elsewhere} <> {project} THEN '{_ELSEWHERE}' ELSE {text} END"
+    )
 
 
 def _as_text(column: str, field: FieldDef, *, empty: bool = True) -> str:

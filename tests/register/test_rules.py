@@ -160,6 +160,34 @@ async def test_a_finding_names_the_project_and_who_can_mend_it(pool: Pool) -> No
     ]  # fmt: skip
 
 
+async def test_a_finding_says_nothing_of_a_row_of_another_project(pool: Pool) -> None:
+    """Whoever may see the project alone reads its findings; what lies outside is not there."""
+    own, far, item = uuid4(), uuid4(), uuid4()
+    elsewhere = uuid4()
+    await put(pool, "project", elsewhere, key="SECRET")
+    await put(pool, "project", P, key="P")
+    await put(pool, "work_item", far, key="SECRET-1", project_id=elsewhere, due_on=D1)
+    await put(pool, "work_item", own, key="P-1", project_id=P, due_on=D1)
+    await put(pool, "work_item", item, key="P-2", project_id=P, parent_id=far, due_on=D2)
+    after = rule(
+        "due_on > parent.due_on",
+        "work_item",
+        message="after {parent.key} of {parent.project.key}, in {project.key}",
+    )
+    quality = await looked(pool, after)
+
+    async def message() -> str:
+        return str(await pool.fetchval("SELECT message FROM finding WHERE closed_at IS NULL"))
+
+    assert await message() == "after (in another project) of (in another project), in P"
+    await put(pool, "work_item", far, project_id=P)
+    await quality.look(now=True)
+    assert await message() == "after SECRET-1 of P, in P"
+    await put(pool, "work_item", item, parent_id=own)
+    await quality.look(now=True)
+    assert await message() == "after P-1 of P, in P"
+
+
 async def test_the_same_state_writes_nothing_and_a_changed_value_is_told_anew(pool: Pool) -> None:
     await put(pool, "project", P, key="P", budget=1)
     told = rule("budget > 0", message="has {budget}")
