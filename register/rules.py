@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from register.catalog import Entity, FieldDef, Kind, Relation, catalog
 from register.errors import QueryInvalid
-from register.findings import whose
+from register.findings import standing_waiver, whose
 from register.ids import derive_id
 from register.query import Query, check, parse_filter
 from register.query.ast import Compare, Origin, Path
@@ -216,7 +216,7 @@ def compile_look(checked: CheckedRule, since: int | None, upto: int) -> Look:
         AND NOT EXISTS (SELECT FROM faulty o WHERE o.id = f.id) RETURNING 1
     ), opened AS (
       INSERT INTO finding AS f ({names}, waiver_id)
-      SELECT {names}, standing_waiver(o.code, o.id, o.entity_id) FROM faulty o
+      SELECT {names}, {standing_waiver("o")} FROM faulty o
       WHERE NOT EXISTS (SELECT FROM finding k WHERE k.id = o.id AND k.closed_at IS NULL
                         AND ({known}) IS NOT DISTINCT FROM ({excluded}))
       ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in told)},
