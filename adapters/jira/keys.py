@@ -50,9 +50,13 @@ async def find_issues(site: Site, names: Sequence[str]) -> AsyncIterator[dict[st
         if server.cloud:
             body: dict[str, Any] = {"issueIdsOrKeys": chunk, "fields": list(_ASKED)}
             found = await site.http.json(
-                "POST", f"{server.api}/issue/bulkfetch", body=body, decode=as_object, stream="issue"
+                "POST", f"{server.api}/issue/bulkfetch", body=body, decode=_as_bulk, stream="issue"
             )
-            for issue in found.get("issues") or ():
+            for issue in found["issues"]:
+                yield issue
+            # Not those that are gone or hidden, but those that Jira could not give just now, or not with so many others.
+            failed = [str(error["id"]) for error in found.get("issueErrors") or () if error.get("id")]
+            async for issue in find_singly(site, failed):
                 yield issue
             continue
         body = {
@@ -72,6 +76,13 @@ async def find_issues(site: Site, names: Sequence[str]) -> AsyncIterator[dict[st
             continue
         async for issue in find_singly(site, chunk):
             yield issue
+
+
+def _as_bulk(body: bytes) -> dict[str, Any]:
+    data = as_object(body)
+    if not isinstance(data.get("issues"), list):
+        raise ValueError("expected a list of issues")
+    return data
 
 
 async def find_singly(site: Site, names: Sequence[str]) -> AsyncIterator[dict[str, Any]]:

@@ -143,6 +143,26 @@ async def test_versions_sprints_and_worklogs_are_located_too(jira: FakeJira) -> 
         }
 
 
+async def test_an_issue_that_jira_could_not_give_in_bulk_is_asked_for_by_itself(cloud: FakeJira) -> None:
+    """Its list of errors holds what failed for now; what is gone or hidden is in no list."""
+    fill(cloud, {"PAY": 3})
+    known = await known_issues(cloud)
+    number = {issue.key: str(issue.id) for issue in cloud.world.issues.values()}
+    author = next(iter(cloud.world.users.values()))
+    log = cloud.world.add_worklog(cloud.world.issue("PAY-1"), author, 60, cloud.world.now())
+    cloud.faults.fail_in_bulk = frozenset({"PAY-1"})
+    cloud.delete("PAY-2")
+    async with jira_adapter(cloud) as adapter:
+        found = await adapter.locate("issue", list(number.values()), known)
+        logged = records_of(await read_pages(adapter, "worklogs"), "worklog")
+    assert {key: found.get(name) for key, name in number.items()} == {
+        "PAY-1": Presence.PRESENT,
+        "PAY-2": Presence.DELETED,
+        "PAY-3": Presence.PRESENT,
+    }
+    assert list(logged) == [str(log)]
+
+
 async def test_a_sprint_whose_board_was_deleted_is_neither_gone_nor_left_out_of_the_read(
     jira: FakeJira,
 ) -> None:
