@@ -150,6 +150,8 @@ class Site:
                         "startAt": len(raws),
                         "maxResults": 100,
                         "orderBy": "key",
+                        # Else those too that the account may administer and not browse: no search knows them.
+                        "action": "browse",
                         "expand": "description,lead,url,projectKeys",
                     },
                     decode=decode_values,

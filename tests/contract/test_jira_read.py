@@ -5,6 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
+from adapters.base import Presence
 from adapters.errors import SourceRefused
 from tests.fakes.jira import FakeJira
 from tests.fakes.jira.world import EPIC_LINK, FLAGGED, OLD_POINTS, PARENT_LINK, POINTS, SPRINT, START
@@ -82,6 +83,17 @@ async def test_only_selected_projects_are_read(jira: FakeJira) -> None:
         assert len(records_of(await read_pages(adapter, "projects"), "project")) == 1
         (worklog,) = records_of(await read_pages(adapter, "worklogs"), "worklog").values()
     assert worklog.data["portbook"]["project"] == "10002"
+
+
+async def test_a_project_that_the_account_administers_and_may_not_browse_is_not_read(cloud: FakeJira) -> None:
+    """It is listed, and no search knows it: no run would ever end well."""
+    fill(cloud, {"PAY": 2, "SEC": 2})
+    cloud.hide_project("SEC")
+    cloud.world.project("SEC").administered = True
+    async with jira_adapter(cloud) as adapter:
+        names = [partition.name for partition in await adapter.partitions()]
+        assert [name for name in names if name.startswith("issues:")] == ["issues:10001"]
+        assert await adapter.locate("project", ["10002"], {}) == {"10002": Presence.LOST_ACCESS}
 
 
 async def test_a_selected_key_still_counts_after_the_project_was_renamed(jira: FakeJira) -> None:

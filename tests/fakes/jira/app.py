@@ -288,7 +288,7 @@ def project_search(state: State, request: Request, body: Any) -> Any:
     homes = [
         home
         for home in state.world.projects.values()
-        if not home.hidden
+        if (not home.hidden or (home.administered and query.get("action", "view") == "view"))
         and ("deleted" if home.deleted else "archived" if home.archived else "live") in wanted
         and (not ids or str(home.id) in ids)
         and not state.faults.empty_everything

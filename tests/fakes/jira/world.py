@@ -75,6 +75,8 @@ class Project:
     lead: dict[str, Any] | None = None
     old_keys: list[str] = field(default_factory=list)
     hidden: bool = False
+    administered: bool = False
+    """The account administers it, so that lists show it; whether it may be browsed is another matter."""
     archived: bool = False
     deleted: bool = False
     secured: bool = False
