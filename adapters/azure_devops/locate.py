@@ -109,7 +109,12 @@ class Locator:
                 stream="work_item",
             )
             if reply.status == 200:
-                binned |= {str(item.get("id")) for item in found if isinstance(item, dict)}
+                # An element has a status of its own: of what is not in there it says no more than that.
+                binned |= {
+                    str(item.get("id"))
+                    for item in found
+                    if isinstance(item, dict) and item.get("code", 200) == 200
+                }
         answer = {}
         for name in names:
             if name in binned:

@@ -413,19 +413,28 @@ def recycle_bin(state: State, request: Request, body: Any) -> Any:
     wanted = {int(name) for name in asked.split(",")}
     if len(wanted) > 200:
         raise trouble(400, "VS403474: You can delete at most 200 items.", "VssPropertyValidationException")
+    absent = [
+        {"id": name, "code": 404, "message": f"TF401232: Work item {name} does not exist."}
+        for name in sorted(wanted - {item.id for item in found})
+    ]
     return _list(
-        {
-            "id": item.id,
-            "type": item.fields["System.WorkItemType"],
-            "name": item.fields["System.Title"],
-            "project": project.name,
-            "deletedDate": datetime.fromtimestamp(item.changed / 1000, UTC).strftime("%m/%d/%Y %I:%M:%S %p"),
-            "deletedBy": "Mia Krystof <mia.krystof@acme.example>",
-            "code": 200,
-            "url": f"{ORG}/_apis/wit/recyclebin/{item.id}",
-        }
-        for item in found
-        if item.id in wanted
+        absent
+        + [
+            {
+                "id": item.id,
+                "type": item.fields["System.WorkItemType"],
+                "name": item.fields["System.Title"],
+                "project": project.name,
+                "deletedDate": datetime.fromtimestamp(item.changed / 1000, UTC).strftime(
+                    "%m/%d/%Y %I:%M:%S %p"
+                ),
+                "deletedBy": "Mia Krystof <mia.krystof@acme.example>",
+                "code": 200,
+                "url": f"{ORG}/_apis/wit/recyclebin/{item.id}",
+            }
+            for item in found
+            if item.id in wanted
+        ]
     )
 
 
