@@ -9,7 +9,7 @@ from adapters.azure_devops.batch import find_ids, read_items
 from adapters.azure_devops.links import links_of
 from adapters.azure_devops.payload import decode
 from adapters.azure_devops.site import Site, as_list, as_object
-from adapters.azure_devops.teams import Teams, planned
+from adapters.azure_devops.teams import Teams, members_of, planned
 from adapters.base import Presence
 
 _CHUNK = 200
@@ -219,7 +219,7 @@ class Locator:
         )
         if reply.status != 200:
             return Presence.LOST_ACCESS
-        return Presence.PRESENT if found.get("teamMembers") else Presence.DELETED
+        return Presence.PRESENT if members_of(found) else Presence.DELETED
 
 
 def _project_of(known: Any) -> str | None:

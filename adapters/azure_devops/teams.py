@@ -98,8 +98,7 @@ class Capacity:
                 also=(403, 404),
                 stream="capacity",
             )
-            members = found.get("teamMembers") if answer.status == 200 else None
-            if not members:
+            if answer.status != 200 or not members_of(found):
                 continue
             if settings is None:
                 settings = await self._site.get(base, as_object, stream="capacity")
@@ -122,7 +121,7 @@ class Capacity:
         working = {str(name).lower() for name in settings.get("workingDays") or _DAYS[:5]}
         days = _days(start, finish, working) - _off(team_off.get("daysOff"))
         rows: dict[str, dict[str, Any]] = {}
-        for member in data["teamMembers"]:
+        for member in members_of(data):
             if not isinstance(member, dict) or not (person := identity(member.get("teamMember"))):
                 continue
             present = len(days - _off(member.get("daysOff")))
@@ -149,6 +148,12 @@ class Capacity:
             extra["finish_on"] = finish.date().isoformat()
         payload, data = with_portbook(payload, data, extra)
         return RawRecord("capacity", own, payload, data)
+
+
+def members_of(capacity: Mapping[str, Any]) -> list[Any]:
+    """Whose hours a team's capacity names: with totals beside them, or on older servers a plain list."""
+    found = capacity.get("teamMembers", capacity.get("value"))
+    return found if isinstance(found, list) else []
 
 
 def planned(iteration: Mapping[str, Any]) -> datetime | None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.base import Hint
+from adapters.base import Hint, Presence
 from adapters.errors import CursorExpired, SourceMisbehaved, SourceRefused
 from tests.fakes.azure_devops import FakeAzureDevOps
 from tests.fakes.azure_devops.generate import PEOPLE, believable, fill
@@ -363,6 +363,21 @@ async def test_an_iteration_and_a_project_made_during_the_run_are_known(boards: 
         found = items_of(await read_pages(adapter, "work_items"))
     assert found[str(one.id)].data["portbook"]["iteration"] == sprint.identifier
     assert found[str(two.id)].data["portbook"]["project"] == boards.world.project("Late").id
+
+
+async def test_capacity_of_an_older_server_is_read_and_known_to_be_there() -> None:
+    """There it is a plain list, without totals."""
+    with FakeAzureDevOps(server=True, newest="6.0") as fake:
+        world = fake.world
+        fill(world, {"Alpha": 1})
+        sprint = world.add_iteration("Alpha", "Sprint 1", "2026-11-16", "2026-11-20")
+        team = world.add_team("Alpha", "Core", [world.people[0]], [sprint])
+        world.set_capacity(team, sprint, world.people[0], {"Development": 6})
+        async with azure_devops_adapter(fake) as adapter:
+            known = records_of(await read_pages(adapter, "capacity"), "capacity")
+            ((own, record),) = known.items()
+            assert [row["hours"] for row in record.data["portbook"]["rows"]] == [30]
+            assert await adapter.locate("capacity", [own], {own: record.data}) == {own: Presence.PRESENT}
 
 
 async def test_capacity_counts_working_days_without_days_off(boards: FakeAzureDevOps) -> None:

@@ -788,6 +788,8 @@ def team_iterations(state: State, request: Request, body: Any) -> Any:
 def capacities(state: State, request: Request, body: Any) -> Any:
     team = _team_at_work(state, request)
     held = team.capacity.get(request.path_params["iteration"], [])
+    if VERSIONS.index(state.newest) <= VERSIONS.index("6.0"):
+        return _list(held)
     return {
         "teamMembers": held,
         "totalCapacityPerDay": float(
