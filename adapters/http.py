@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from codecs import BOM_UTF8
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
@@ -299,7 +300,8 @@ class Http:
         # until the collector comes by.
         response.stream = _SPENT
         self._watch(response)
-        return Answer(response.status_code, response.headers, response.content)
+        # Some servers and proxies put a mark of its byte order in front of JSON, which has none.
+        return Answer(response.status_code, response.headers, response.content.removeprefix(BOM_UTF8))
 
     def _watch(self, response: httpx.Response) -> None:
         """Learn from every answer: the tool's clock, and whether it wants us slower."""

@@ -1,4 +1,4 @@
-"""Answers that begin and never end: a run waits for no byte longer than it must, and for a whole answer neither."""
+"""Answers that are JSON and yet not quite: some never end, some begin with a mark that JSON does not have."""
 
 from __future__ import annotations
 
@@ -43,3 +43,15 @@ async def test_a_file_that_drips_for_ever_is_given_up(tmp_path: Path) -> None:
     async with asyncio.timeout(10), Downloads(transport=Dripping(), timeout_s=0.02) as downloads:
         with pytest.raises(SourceUnavailable, match="did not arrive in time"):
             await downloads.fetch("https://drive.example/x", tmp_path / "x", name="x", largest=1 << 30)
+
+
+async def test_a_byte_order_mark_in_front_of_an_answer_is_no_part_of_it() -> None:
+    async def marked(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(
+            200, content=b'\xef\xbb\xbf{"a": 1}', headers={"Content-Type": "application/json"}
+        )
+
+    once = Patience(attempts=1, base=0, cap=0)
+    transport = httpx.MockTransport(marked)
+    async with Http("https://tool.example", Unsigned(), patience=once, transport=transport) as http:
+        assert await http.json("GET", "things", decode=loads) == {"a": 1}
