@@ -54,7 +54,7 @@ async def find_issues(site: Site, names: Sequence[str]) -> AsyncIterator[dict[st
             )
             for issue in found["issues"]:
                 yield issue
-            # Not those that are gone or hidden, but those that Jira could not give just now, or not with so many others.
+            # Not those that are gone or hidden, but those that Jira could not give just now, or not with so many.
             failed = [str(error["id"]) for error in found.get("issueErrors") or () if error.get("id")]
             async for issue in find_singly(site, failed):
                 yield issue

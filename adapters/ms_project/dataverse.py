@@ -19,7 +19,7 @@ from adapters.http import Credentials, Patience
 from adapters.json_body import loads
 from adapters.ms_project.dataverse_org import FORMATTED, Layout, Org, Rows, as_object, prefer
 from adapters.ms_project.dataverse_records import Around, build, deletion
-from adapters.ms_project.dataverse_tables import ASSIGNMENT, LINK, PROJECT, TABLES, TASK, Table
+from adapters.ms_project.dataverse_tables import ASSIGNMENT, LINK, PROJECT, TABLES, TASK, TEAM, Table
 from adapters.ms_project.options import Basic, Bearer, MsProjectOptions
 from adapters.sign_in import Refresh, SignIn
 
@@ -252,6 +252,7 @@ class DataverseReader:
             projects=await org.projects() if table is LINK else None,
             buckets=await org.buckets() if table is TASK else None,
             resource_of_user=await org.resource_of_user() if table is PROJECT else None,
+            roles=await org.roles() if table in (TEAM, ASSIGNMENT) else None,
             milestones=await org.milestones() if table in (LINK, ASSIGNMENT) else None,
         )
 

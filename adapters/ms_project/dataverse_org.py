@@ -37,6 +37,8 @@ HINTS: Mapping[int, str] = {
     "user of its own.",
 }
 MOST_EMPTY = 3
+PEOPLE = (2, 3)
+"""Resource types that are somebody: contact and user. Others are generic, equipment, accounts, crews, pools."""
 _CODED = frozenset({"Picklist", "State", "Status"})
 _KEPT = frozenset(
     {
@@ -135,6 +137,7 @@ class Org:
         self._layouts: dict[str, Once[Layout | None]] = {}
         self.projects = Once(self._projects)
         self.resource_of_user = Once(self._resource_of_user)
+        self.roles = Once(self._roles)
         self.buckets = Once(self._buckets)
         self.milestones = Once(self._milestones)
 
@@ -230,6 +233,18 @@ class Org:
             return {}
         rows = self._all(RESOURCE, ["bookableresourceid", "_userid_value"], "_userid_value ne null")
         return {str(row["_userid_value"]): str(row["bookableresourceid"]) async for row in rows}
+
+    async def _roles(self) -> Mapping[str, str]:
+        """Resources that are nobody: generic ones, equipment, crews, pools → what they are called."""
+        layout = await self.layout(RESOURCE)
+        if layout is None or "resourcetype" not in layout.columns:
+            return {}
+        rows = self._all(RESOURCE, ["bookableresourceid", "name", "resourcetype"], "resourcetype ne 3")
+        return {
+            str(row["bookableresourceid"]): str(row.get("name") or "")
+            async for row in rows
+            if row.get("resourcetype") not in PEOPLE
+        }
 
     async def _buckets(self) -> Mapping[str, str]:
         if await self.layout(BUCKET) is None:

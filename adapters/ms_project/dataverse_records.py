@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from adapters.base import RawRecord
 from adapters.errors import RecordRejected
 from adapters.json_body import loads, with_portbook
-from adapters.ms_project.dataverse_org import ProjectFacts
+from adapters.ms_project.dataverse_org import PEOPLE, ProjectFacts
 from adapters.ms_project.dataverse_tables import (
     ASSIGNMENT,
     EFFORTS,
@@ -34,8 +34,6 @@ _UNSET_DAYS = ("2000-01-01", "0001-01-01", "1900-01-01")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _LINK_KINDS = {0: "FF", 1: "FS", 2: "SF", 3: "SS"}
 _HOURS = ("work_hours", "actual_hours", "remaining_hours")
-_PEOPLE = (2, 3)
-"""Resource types that are somebody: contact and user. Others are generic, equipment, accounts, crews, pools."""
 
 
 class Around:
@@ -48,12 +46,15 @@ class Around:
         projects: Mapping[str, ProjectFacts] | None = None,
         buckets: Mapping[str, str] | None = None,
         resource_of_user: Mapping[str, str] | None = None,
+        roles: Mapping[str, str] | None = None,
         milestones: Mapping[str, bool] | None = None,
     ) -> None:
         self.zone: tzinfo = ZoneInfo(zone)
         self.projects = projects or {}
         self.buckets = buckets or {}
         self.resource_of_user = resource_of_user or {}
+        self.roles = roles or {}
+        """Resources that are nobody → what they are called."""
         self.milestones = milestones or {}
         """Tasks that are milestones → whether there is work in them."""
 
@@ -170,7 +171,16 @@ def _assignment(row: dict[str, Any], around: Around) -> dict[str, Any]:
     return {
         "start_on": first_day(start, around.zone),
         "finish_on": last_day(start, finish, around.zone),
-    } | _target(row.get("_msdyn_taskid_value"), around)
+        **_who(row, around),
+        **_target(row.get("_msdyn_taskid_value"), around),
+    }
+
+
+def _who(row: Mapping[str, Any], around: Around) -> dict[str, Any]:
+    """Whom an assignment or a place in a team is for: a person, or else what is needed."""
+    resource = row.get("_msdyn_bookableresourceid_value")
+    role = around.roles.get(str(resource))
+    return {"person": resource} if role is None else {"role": role}
 
 
 def _target(task: Any, around: Around) -> dict[str, Any]:
@@ -183,7 +193,11 @@ def _target(task: Any, around: Around) -> dict[str, Any]:
 
 def _team(row: dict[str, Any], around: Around) -> dict[str, Any]:
     start, finish = row.get("msdyn_from"), row.get("msdyn_to")
-    return {"start_on": first_day(start, around.zone), "finish_on": last_day(start, finish, around.zone)}
+    return {
+        "start_on": first_day(start, around.zone),
+        "finish_on": last_day(start, finish, around.zone),
+        **_who(row, around),
+    }
 
 
 def _sprint(row: dict[str, Any], around: Around) -> dict[str, Any]:
@@ -192,7 +206,7 @@ def _sprint(row: dict[str, Any], around: Around) -> dict[str, Any]:
 
 
 def _resource(row: dict[str, Any], around: Around) -> dict[str, Any]:
-    return {"person": row.get("resourcetype") in _PEOPLE, "active": row.get("statecode") != 1}
+    return {"person": row.get("resourcetype") in PEOPLE, "active": row.get("statecode") != 1}
 
 
 def _program(row: dict[str, Any], around: Around) -> dict[str, Any]:

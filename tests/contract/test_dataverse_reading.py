@@ -229,6 +229,20 @@ async def test_the_task_that_stands_for_the_project_is_no_work(fake: FakeDataver
     assert (found[under]["parent"], found[below]["parent"]) == (None, under)
 
 
+async def test_a_generic_resource_is_a_role_and_no_person_that_nobody_knows(fake: FakeDataverse) -> None:
+    world = fake.world
+    project, (task,) = plan(fake, 1)
+    mia, contact = world.add_person("Mia"), world.add_person("Ola", kind=2)
+    for who in (mia, contact, world.add_person("Diver", kind=1), world.add_person("Crane 7", kind=4)):
+        world.assign(task, who)
+        world.add_member(project, who, "Position")
+    for stream in ("msdyn_resourceassignment", "msdyn_projectteam"):
+        found = [r.data["portbook"] for r in records(await pages(fake, stream)).values()]
+        assert {row["person"] for row in found if "person" in row} == {mia, contact}
+        assert sorted(row["role"] for row in found if "role" in row) == ["Crane 7", "Diver"]
+        assert len(found) == 4
+
+
 async def test_a_manager_is_the_person_behind_the_user(fake: FakeDataverse) -> None:
     user = "0a0a0a0a-1111-4111-8111-111111111111"
     mia = fake.world.add_person("Mia Krystof", user=user)

@@ -245,6 +245,9 @@ def _matches(row: Row, where: str) -> bool:
             case "ne", "null":
                 if has is not None:
                     return True
+            case "ne", _ if value.isdigit():
+                if has != int(value):
+                    return True
             case "eq", "true":
                 if has is True:
                     return True
