@@ -201,8 +201,11 @@ def _team(row: dict[str, Any], around: Around) -> dict[str, Any]:
 
 
 def _sprint(row: dict[str, Any], around: Around) -> dict[str, Any]:
-    start, finish = row.get("msdyn_start"), row.get("msdyn_finish")
-    return {"start_on": first_day(start, around.zone), "finish_on": last_day(start, finish, around.zone)}
+    # People type both days: the last is that day also at midnight.
+    return {
+        "start_on": _typed_day(row.get("msdyn_start"), around.zone),
+        "finish_on": _typed_day(row.get("msdyn_finish"), around.zone),
+    }
 
 
 def _resource(row: dict[str, Any], around: Around) -> dict[str, Any]:
@@ -232,6 +235,13 @@ def first_day(text: Any, zone: tzinfo) -> str | None:
         return None if text in _UNSET_DAYS else str(text)
     moment = _local(text, zone)
     return moment.date().isoformat() if moment else None
+
+
+def _typed_day(text: Any, zone: tzinfo) -> str | None:
+    """The day that somebody typed: midnight in UTC is a day as it stands."""
+    if isinstance(text, str) and text.endswith("T00:00:00Z"):
+        text = text[:10]
+    return first_day(text, zone)
 
 
 def last_day(start: Any, finish: Any, zone: tzinfo) -> str | None:

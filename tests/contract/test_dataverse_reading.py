@@ -229,6 +229,13 @@ async def test_the_task_that_stands_for_the_project_is_no_work(fake: FakeDataver
     assert (found[under]["parent"], found[below]["parent"]) == (None, under)
 
 
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+async def test_a_sprint_ends_on_the_day_that_was_typed(fake: FakeDataverse, zone: str) -> None:
+    sprint = fake.world.add_sprint(fake.world.add_project("Alpha"), "Sprint 1")
+    found = records(await pages(fake, "msdyn_projectsprint", timezone=zone))[sprint].data["portbook"]
+    assert found == {"start_on": "2026-06-01", "finish_on": "2026-06-14"}
+
+
 async def test_a_generic_resource_is_a_role_and_no_person_that_nobody_knows(fake: FakeDataverse) -> None:
     world = fake.world
     project, (task,) = plan(fake, 1)
