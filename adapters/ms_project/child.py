@@ -28,7 +28,7 @@ def _answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         head.pop("ExtendedAttributes", None)
         yield {"kind": "head", "guid": plan_guid(head), "head": head, "fields": fields}
         return
-    found = survey(path, name, request["plan"], request["limits"]["records"])
+    found = survey(path, name, request["plan"], request["limits"]["records"], request["beside"])
     yield {"kind": "survey", "records": found.records}
     batch: list[Any] = []
     for made in records(path, name, request["plan"], found):

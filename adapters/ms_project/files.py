@@ -36,7 +36,7 @@ STREAMS = (
 _CHILD = "adapters.ms_project.child"
 _ADVICE = "If the file is honest, raise `limits:` of this source; else ask who made it."
 _PAGE = 600
-_READER_VERSION = 2
+_READER_VERSION = 3
 """Raised when records come out differently from the same file: unchanged files are then read again."""
 _REFUSED = "refused"
 
@@ -266,9 +266,12 @@ class FilesReader:
             "Project XML" if file.path.suffix.casefold() == ".xml" else "Project file",
         )
 
-    async def _frames(self, op: str, taken: Snapshot, plan: str) -> AsyncGenerator[dict[str, Any], None]:
+    async def _frames(
+        self, op: str, taken: Snapshot, plan: str, beside: Sequence[str] = ()
+    ) -> AsyncGenerator[dict[str, Any], None]:
         request = {
             "op": op,
+            "beside": list(beside),
             "path": str(taken.copy),
             "name": taken.file.name,
             "plan": plan,
@@ -283,7 +286,8 @@ class FilesReader:
     async def _pages(self, plan: Plan) -> AsyncGenerator[Page, None]:
         expected: int | None = None
         batch: list[RawRecord] = []
-        async with aclosing(self._frames("read", plan.taken, plan.id)) as answers:
+        beside = [own for own in (await self._open()).plans if own != plan.id]
+        async with aclosing(self._frames("read", plan.taken, plan.id, beside)) as answers:
             async for frame in answers:
                 if frame["kind"] == "survey":
                     expected = frame["records"]

@@ -124,16 +124,18 @@ def _project(plan: str, found: Survey) -> Data:
             "finish_baseline_on": last_day(first.get("Start"), first.get("Finish")),
             "start_actual_on": day(top.get("ActualStart")),
             "finish_actual_on": last_day(top.get("ActualStart"), top.get("ActualFinish")),
-            "work_hours": hours(top.get("Work")),
+            "work_hours": _apart(hours(top.get("Work")), "work_hours", found),
             "notes": top.get("Notes"),
             "fields": _fields(top, found),
         }
         extra["start_on"] = extra["start_on"] or day(top.get("Start"))
         extra["finish_on"] = extra["finish_on"] or last_day(top.get("Start"), top.get("Finish"))
         costs = {"forecast": top.get("Cost"), "actual": top.get("ActualCost"), "baseline": first.get("Cost")}
-        amounts = {basis: scaled(text, 100) for basis, text in costs.items()}
+        amounts = {basis: _apart(scaled(text, 100), basis, found) for basis, text in costs.items()}
     else:
         amounts = {"forecast": neat(found.cost), "actual": neat(found.actual_cost)}
+    if found.inserted:
+        extra["inserted"] = [other.title for other in found.inserted]
     extra |= {f"{basis}_cost": amount for basis, amount in amounts.items()}
     extra["costs"] = [
         {"id": f"{plan}:{basis}", "basis": basis, "amount": amount, "project": plan}
@@ -142,6 +144,13 @@ def _project(plan: str, found: Survey) -> Data:
     ]
     data["portbook"] = _filled(extra)
     return data
+
+
+def _apart(size: Any, name: str, found: Survey) -> Any:
+    """What the whole plan comes to, less what counts in plans of their own."""
+    if not isinstance(size, int | float):
+        return size
+    return neat(size - sum(other.sizes.get(name, 0) for other in found.inserted if other.apart))
 
 
 def _task(plan: str, uid: str, data: Data, found: Survey) -> Data:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from adapters.ms_project.mspdi import Data, Definition, as_data, definitions, elements, header, leaves
+from adapters.ms_project.mspdi import Data, Definition, as_data, definitions, elements, header, leaves, local
 from adapters.ms_project.units import decimal, guid, hours, neat, scaled, yes
 from adapters.ms_project.work import has_work, work_item_id
 from adapters.spreadsheet.grid import Refused
@@ -38,12 +39,25 @@ class Resource(NamedTuple):
     name: str
 
 
+class Inserted(NamedTuple):
+    """A project of its own that stands in this plan as one task. Project adds it to everything the plan comes to."""
+
+    title: str
+    apart: bool
+    """Whether it is also read by itself, so that what it comes to would count twice."""
+    sizes: dict[str, float]
+    """Hours, and money on each basis."""
+
+
 @dataclass
 class Survey:
     """What the first reading found."""
 
     header: Data
     definitions: dict[str, Definition]
+    beside: frozenset[str] = frozenset()
+    """The plans that are read beside this one."""
+    inserted: list[Inserted] = field(default_factory=list)
     tasks: dict[str, Task] = field(default_factory=dict)
     """By UID."""
     resources: dict[str, Resource] = field(default_factory=dict)
@@ -96,9 +110,9 @@ def plan_guid(data: Data) -> str | None:
     return own if own and len(own) >= 16 else None
 
 
-def survey(path: Path, name: str, plan: str, most: int) -> Survey:
+def survey(path: Path, name: str, plan: str, most: int, beside: Collection[str] = ()) -> Survey:
     """First reading: who is whose parent, and who is who. Raises Refused beyond `most` records."""
-    found = Survey({}, {})
+    found = Survey({}, {}, frozenset(beside))
     outline: list[tuple[int, str]] = []
     for tag, element in elements(path, name):
         if tag == "Project":
@@ -146,6 +160,8 @@ def _survey_task(
     outline.append((level, uid))
     if uid in found.tasks:
         return
+    if yes(data.get("IsSubproject")):
+        found.inserted.append(_inserted(data, element, found.beside))
     own = found.hold("Task", uid, data.get("GUID"))
     works = kind == "milestone" and has_work(
         *(hours(data.get(name)) for name in ("Work", "ActualWork", "RemainingWork"))
@@ -159,6 +175,26 @@ def _survey_task(
         cost, actual = scaled(data.get("Cost"), 100), scaled(data.get("ActualCost"), 100)
         found.cost += cost if isinstance(cost, int | float) else 0
         found.actual_cost += actual if isinstance(actual, int | float) else 0
+
+
+def _inserted(data: dict[str, str], element: Any, beside: frozenset[str]) -> Inserted:
+    """Microsoft, "IsSubproject Element": the task holds the whole of the other project."""
+    inner = next((child for child in element if local(child) == "Project"), None)
+    other = plan_guid(leaves(inner)) if inner is not None else None
+    first: Data = next(
+        (item for item in as_data(element).get("Baseline") or () if item.get("Number") == "0"), {}
+    )
+    sizes = {
+        "work_hours": hours(data.get("Work")),
+        "forecast": scaled(data.get("Cost"), 100),
+        "actual": scaled(data.get("ActualCost"), 100),
+        "baseline": scaled(first.get("Cost"), 100),
+    }
+    return Inserted(
+        data.get("Name") or "",
+        other in beside,
+        {name: size for name, size in sizes.items() if isinstance(size, int | float)},
+    )
 
 
 def _survey_assignment(found: Survey, who: Resource, task: str, data: dict[str, str]) -> None:
@@ -201,7 +237,7 @@ def level_of(level: str, number: str) -> int:
 def _task_kind(data: dict[str, str], length: Any) -> str:
     if yes(data.get("ExternalTask")):
         return ""
-    if yes(data.get("Summary")):
+    if yes(data.get("Summary")) or yes(data.get("IsSubproject")):
         return "summary"
     flag = data.get("Milestone")
     return "milestone" if yes(flag) or (not flag and length == 0) else "task"

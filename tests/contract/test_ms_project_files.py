@@ -189,6 +189,33 @@ def test_what_is_assigned_to_a_summary_itself_is_in_no_task_below_it(tmp_path: P
     assert survey(tmp_path / "plan.xml", "plan.xml", "P", 100).cost == 1200
 
 
+async def test_an_inserted_project_counts_once_where_it_is_read_itself_too(tmp_path: Path) -> None:
+    """A master plan holds it whole, below one task, and adds it to everything the plan comes to."""
+    inner = Plan("Quay")
+    inner.add_task("Pile", hours=10, cost=500, actual_cost=70)
+    master = Plan("Harbour")
+    master.add_task("Dig", hours=5, cost=200, actual_cost=20)
+    quay = master.add_task(
+        "Quay", summary=True, hours=10, cost=500, actual_cost=70,
+        more={"IsSubproject": True, "SubprojectName": "C:\\Plans\\Quay.mpp"},
+    )  # fmt: skip
+    quay.baselines[0] = baseline(START, START, 8, 450)
+    text = master.xml().replace("</SubprojectName>", "</SubprojectName>" + inner.xml().partition("?>")[2])
+    whole = "<Cost>70000</Cost><ActualCost>9000</ActualCost><Baseline><Number>0</Number><Cost>65000</Cost></Baseline>"
+    text = text.replace("<Cost>20000</Cost><ActualCost>2000</ActualCost>", whole, 1)
+    text = text.replace("<Work>PT5H0M0S</Work>", "<Work>PT15H0M0S</Work>", 1)
+    (tmp_path / "master.xml").write_text(text)
+    names = ("forecast_cost", "actual_cost", "baseline_cost", "work_hours", "inserted")
+
+    async def told() -> dict[str, list[Any]]:
+        found = (await read(tmp_path))["mspdi_project"].values()
+        return {r.data["Title"]: [r.data["portbook"].get(name) for name in names] for r in found}
+
+    assert await told() == {"Harbour": [700, 90, 650, 15, ["Quay"]]}
+    inner.save(tmp_path / "quay.xml")
+    assert await told() == {"Harbour": [200, 20, 200, 5, ["Quay"]], "Quay": [500, 70, None, 10, None]}
+
+
 async def test_people_roles_and_material_are_told_apart(tmp_path: Path) -> None:
     plan = Plan("Harbour")
     dig, pour = plan.add_task("Dig"), plan.add_task("Pour")
