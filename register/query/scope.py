@@ -193,6 +193,10 @@ def permitted(entity: Entity, alias: str, bind: Callable[[Part], str], *, past: 
     ways = [_way(target, f"{alias}.{column}", bind) for target, column in _hung_on(entity.name)]
     if not ways:
         return ["false"]
+    if entity.name == "membership":
+        # It tells of the part, which may hang elsewhere by now: that is not for whoever sees what it was part of.
+        project, programme = (_way(name, f"{alias}.{name}_id", bind) for name in ("project", "programme"))
+        return [f"CASE WHEN {alias}.project_id IS NULL THEN {programme} ELSE {project} END"]
     found = [ways[0] if len(ways) == 1 else f"({' OR '.join(ways)})"]
     if past:
         (today,) = permitted(entity, "o", bind, past=False)

@@ -187,6 +187,20 @@ def test_the_past_shows_no_more_than_the_present(world: World) -> None:
     assert response.status_code == 200
 
 
+def test_what_was_part_of_a_programme_and_hangs_elsewhere_now_is_not_there(world: World) -> None:
+    url = world.gateway.database_url
+    execute(url, f"UPDATE project SET programme_id = '{CRM}', version = 2 WHERE id = '{PAY}'")
+    assert world.get("projects", fields="key") == []
+    assert world.get("memberships", fields="project_id,programme_id,portfolio_id") == [
+        {"project_id": None, "programme_id": str(ERP), "portfolio_id": str(BANK)}
+    ]
+    execute(url, f"UPDATE project SET programme_id = '{ERP}', version = 2 WHERE id = '{WEB}'")
+    told = world.get("memberships", fields="project_id,programme{key}", filter="project_id IS NOT NULL")
+    assert {(row["project_id"], row["programme"] and row["programme"]["key"]) for row in told} == {
+        (str(WEB), "ERP"), (str(WEB), None),
+    }  # fmt: skip
+
+
 def test_what_hung_below_a_row_then_and_hangs_elsewhere_now_is_not_there(world: World) -> None:
     """W-0 was in PAY, which the key sees, and moved to WEB, which it does not."""
     url = world.gateway.database_url
