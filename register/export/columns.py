@@ -17,6 +17,10 @@ from register.query.plan import Branch, Constant, Hops, Level
 from register.query.scope import RowScope
 
 
+_BEGINS = ", ".join(f"E'{sign}'" for sign in (*"=+-@＝＋－＠", r"\t", r"\r", r"\n"))
+"""With what a formula begins, for one spreadsheet or another."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column's name, its SQL, and what it holds."""
@@ -108,7 +112,7 @@ def _in_csv(column: Column) -> str:
     sql = column.sql
     match column.kind:
         case Kind.TEXT:
-            return f"CASE WHEN left({sql}, 1) IN ('=', '+', '-', '@', E'\\t', E'\\r') THEN '''' || {sql} ELSE {sql} END"
+            return f"CASE WHEN left({sql}, 1) IN ({_BEGINS}) THEN '''' || {sql} ELSE {sql} END"
         case Kind.BOOLEAN:
             return f"({sql})::text"
         case Kind.TEXTS | Kind.IDS:

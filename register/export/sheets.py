@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from math import isfinite
 from pathlib import Path
@@ -27,6 +27,8 @@ CELL = 32_767
 """Characters that a cell holds (the same page), one beyond U+FFFF counting twice, as in UTF-16."""
 _ROUNDED_FROM = 10**15
 """Numbers have 15 digits (the same page): with more of them before the point, one is kept whole as text."""
+_FIRST = date(1900, 1, 1)
+"""Of an instant of this day XlsxWriter keeps the time alone."""
 _MARK = " … [cut: {:,} of {:,} characters are not here]"
 _MARK_ROOM = 64
 _WIDTHS = {Kind.DATE: 12, Kind.INSTANT: 18, Kind.NUMBER: 12, Kind.INTEGER: 10, Kind.BOOLEAN: 8, Kind.ID: 38}
@@ -152,7 +154,9 @@ class Workbook:
                     self._sheet.write_number(row, at, number)
                 else:
                     self._sheet.write_string(row, at, str(value))
-            case date() if value.year >= 1900:
+            case date() if value.year >= 1900 and not (
+                isinstance(value, datetime) and value.date() == _FIRST
+            ):
                 self._sheet.write_datetime(row, at, value, form)
             case _:
                 text = _text(value)

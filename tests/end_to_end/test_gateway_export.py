@@ -18,7 +18,18 @@ from tests.fix_gateway import RunningGateway, assert_problem, execute, insert, w
 from tests.fix_postgres import run_apart
 
 PAY, WEB, ANA = UUID(int=1), UUID(int=2), UUID(int=3)
-TITLES = ["=1+1", "+x", "-x", "@x", "\tx", 'a "b", c', "line\nbreak", "back\\slash \\. é 😀", "plain", None]
+TITLES = [
+    "=1+1",
+    "\n+x",
+    "-x",
+    "＠x",
+    "\tx",
+    'a "b", c',
+    "line\nbreak",
+    "back\\slash \\. é 😀",
+    "plain",
+    None,
+]
 FIELDS = "key,title,owner:assignee{title},project{key,budget},due_on,is_blocked,labels,points,project{key}"
 
 
@@ -97,10 +108,15 @@ def test_a_workbook_has_days_and_instants_before_1900_as_text(
     execute(
         gateway.database_url, "UPDATE work_item SET resolved_at = '1900-03-01 00:30+01:30' WHERE key = 'W-2'"
     )
+    execute(
+        gateway.database_url,
+        "UPDATE work_item SET due_on = '1900-01-01', resolved_at = '1900-01-01 09:30Z' WHERE key = 'W-3'",
+    )
     response = fetched(api, format="xlsx", fields="key,due_on,resolved_at")
     rows = list(openpyxl.load_workbook(io.BytesIO(response.content))["work_items"].values)
     assert rows[2] == ("W-1", "1899-12-31", "1899-12-31T23:30:00+00:00")
     assert rows[3] == ("W-2", datetime(2026, 1, 3), datetime(1900, 2, 28, 23))
+    assert rows[4][2] == "1900-01-01T09:30:00+00:00"
 
 
 def test_a_workbook_has_as_numbers_what_excel_can_add_up(api: httpx.Client, gateway: RunningGateway) -> None:
