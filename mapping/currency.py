@@ -44,7 +44,7 @@ def settle_currency(
         ours = given if is_code(given) else currency_of(given) or ""
     refused = []
     for rule, value, currency in named:
-        # What the row calls its currency may be a word that we do not know: `Euros`.
+        # What the row calls its currency may be a word that we do not know: `Thaler`.
         if ours and not may_be_one(ours, currency):
             del values[rule.column]
             refused.append(Refused(rule, value, _of_another(rule, value, given or ours)))

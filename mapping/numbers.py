@@ -154,6 +154,8 @@ _MEANT = {
     "R$": "BRL", "MX$": "MXN", "NT$": "TWD",
 }  # fmt: skip
 """Sign or word → the code it stands for. `$`, `¥`, `kr` and `Fr.` alone are those of several."""
+_NAMED = {"EURO": "EUR", "EUROS": "EUR"}
+"""What is a currency's name in more than one language, and no other's."""
 _MAY_END = {"$": _SAME["$"], "¥": _SAME["¥"], "KR": ("SEK", "NOK", "DKK", "ISK"), "FR": ("F",)}
 
 
@@ -182,10 +184,11 @@ def currency_of(value: Any) -> str | None:
 
 
 def code_of(currency: str) -> str | None:
-    """The code of the currency that a text is, and nothing else: `eur`, `€`. None of what may be several or is unknown."""
+    """The code of the currency that a text is, and nothing else: `eur`, `€`, `Euro`. None of what may be several or is unknown."""
     found = currency_of(currency)
     if found is None:
-        found = currency.strip().upper()
+        word = currency.strip().upper()
+        found = _NAMED.get(word, word)
     elif "".join(_apart(currency)[1]).strip(" ()."):
         return None  # `k€` also says of how many
     return found if is_code(found) else None
