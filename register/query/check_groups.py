@@ -34,7 +34,7 @@ def check_groups(aggregate: Aggregate, entity: Entity | None = None, *, counts: 
     measures = []
     for measure in aggregate.measures:
         measured, kind = checker.measure(entity, measure)
-        if measured.function in ("sum", "avg"):
+        if measured.function in ("sum", "avg", "min", "max"):
             # The totals are of all groups together.
             grouped = [] if aggregate.totals else [expression for _, expression in keys]
             currencies = tuple(c for c in _currencies(entity, measured.operand) if c not in grouped)

@@ -77,6 +77,13 @@ def test_amounts_of_several_currencies_are_never_added_up(api: httpx.Client, gat
     share = {"n": 3, "b": None, "left": 110, "share": 0.3}
     assert totals("programme.key", measures) == [{"programme.key": "ERP", **share}]
     assert totals("", measures) == [share]
+    assert totals(measures="b:max(budget),low:min(budget)") == [{"b": None, "low": None}], (
+        "9,000 yen are no more"
+    )
+    assert totals("currency", "b:max(budget)") == [
+        {"currency": "EUR", "b": 100},
+        {"currency": "JPY", "b": 9000},
+    ]
     body = get(api, "projects/aggregate", group_by="currency", measures="b:sum(budget)", totals="true")
     assert body["totals"] == {"b": None}
     by_item = {"group_by": "status", "measures": "b:sum(project.budget)"}
