@@ -66,6 +66,8 @@ async def pin_value(connection: Connection, entity: Entity, field: str, value: A
         raise PinInvalid(
             f"{field} cannot be {str(value)[:80]!r}: it holds {found.kind}", hint=_FORMS[found.kind]
         )
+    if found.name == "currency":
+        read = read.strip().upper()  # amounts are added up where the text is the same
     if found.name == "percent_complete" and not 0 <= read <= 100:
         raise PinInvalid(f"{field} cannot be {read}", hint="It lies between 0 and 100.")
     if found.choices and read not in found.choices:

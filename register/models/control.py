@@ -32,7 +32,9 @@ class Risk(Envelope, table=True):
     cost_impact: Decimal | None = money("What it would cost, in `currency`.")
     currency: str | None = words("ISO 4217 code.")
     parent_id: UUID | None = ref("risk", "The wider risk it is part of.", reverse="children")
-    shared_cause: str | None = words("Risks with the same word here share a cause and are counted once.")
+    shared_cause: str | None = words(
+        "Risks with the same word here share a cause: they strike together, and count as many all the same."
+    )
     raised_on: date | None = on("When it was raised.")
     review_on: date | None = on("When it is next looked at.")
     closed_on: date | None = on("When it was closed.")

@@ -101,7 +101,7 @@ async def test_a_pinned_currency_brings_the_amounts_that_are_in_it(engine: Engin
     )
     row = await the_project(engine)
     async with deciding(engine.pool, engine.policy, Actor("ana")) as decisions:
-        await decisions.pin("project", row["id"], "currency", "JPY", "the yen plan is the one", None)
+        await decisions.pin("project", row["id"], "currency", "jpy ", "the yen plan is the one", None)
     row = await the_project(engine)
     assert (row["currency"], row["forecast_cost"], row["budget"]) == ("JPY", None, 15_000)
 
