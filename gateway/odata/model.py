@@ -88,8 +88,8 @@ def _set(entity: Entity, name: str) -> EntitySet:
     for path, field in _reached(entity):
         what = "Name" if field.name == "title" and _person(entity, path) else pascal(field.name)
         # A risk may have a programme of its own beside its project's.
-        for way in (path[-2:-1], path[:-1]):
-            flat = "".join(map(pascal, way)) + what
+        for names in (path[-2:-1], path[:-1]):
+            flat = "".join(map(pascal, names)) + what
             if flat not in properties:
                 properties[flat] = Property(flat, path, field, True)
                 break
