@@ -80,12 +80,12 @@ async def query(request: Request) -> Response:
     asked = {name: _asked(name, one, caller.rows is not None) for name, one in questions.items()}
     state = request.app.state
     parts, as_of, freshness = await read_several(state.lanes, state.secret, asked, caller.rows)
-    meta = b'"meta":{"as_of":%b,"freshness":%b}' % (as_of, freshness)
+    meta = b'{"as_of":%b,"freshness":%b}' % (as_of, freshness)
     if single:
-        content = b"{%b,%b}" % (_page(parts[""]), meta)
+        content = b'{%b,"meta":%b}' % (_page(parts[""]), parts[""].meta or meta)
     else:
-        named = b",".join(orjson.dumps(name) + b":{" + _page(part) + b"}" for name, part in parts.items())
-        content = b'{"data":{%b},%b}' % (named, meta)
+        named = b",".join(orjson.dumps(name) + b":{" + _named(part) + b"}" for name, part in parts.items())
+        content = b'{"data":{%b},"meta":%b}' % (named, meta)
     return Response(content, media_type="application/json")
 
 
@@ -94,6 +94,11 @@ def _page(part: Part) -> bytes:
     if part.totals is not None:
         shown += b',"totals":' + part.totals
     return shown if part.count is None else shown + b',"count":%d' % part.count
+
+
+def _named(part: Part) -> bytes:
+    """One of several answers: of another moment than they where it is of the past."""
+    return _page(part) if part.meta is None else b'%b,"meta":%b' % (_page(part), part.meta)
 
 
 async def _body(request: Request) -> dict[str, Any]:
@@ -217,9 +222,11 @@ async def _answer(request: Request, caller: Caller, body: Mapping[str, Any]) -> 
     totals = b",".join(
         orjson.dumps(n) + b":" + part.totals for n, part in parts.items() if part.totals is not None
     )
-    return b'{"data":{%b},"extensions":{"next":%b,"totals":{%b},"meta":{"as_of":%b,"freshness":%b}}}' % (
-        b",".join(shown), orjson.dumps(following), totals, as_of, freshness,
-    )  # fmt: skip
+    past = b",".join(orjson.dumps(n) + b":" + part.meta for n, part in parts.items() if part.meta is not None)
+    return (
+        b'{"data":{%b},"extensions":{"next":%b,"totals":{%b},"past":{%b},"meta":{"as_of":%b,"freshness":%b}}}'
+        % (b",".join(shown), orjson.dumps(following), totals, past, as_of, freshness)
+    )
 
 
 async def _question(request: Request, caller: Caller, root: Root) -> Asked | One:

@@ -28,6 +28,8 @@ class Part:
     next: str | None = None
     totals: bytes | None = None
     count: int | None = None
+    meta: bytes | None = None
+    """`as_of` and `freshness` of its own, where it is of the past."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ async def read_several(
         sql = _renumbered(statement.at(instant), len(parameters))
         parameters += statement.arguments(scope)
         selects.append(f"q{at}.data AS data{at}")
+        if instant is not None:
+            selects += [f"q{at}.as_of AS as_of{at}", f"q{at}.freshness AS fresh{at}"]
         if isinstance(one, Asked):
             selects.append(f"q{at}.more AS more{at}")
             selects += [f"q{at}._o{i} AS o{at}_{i}" for i in range(statement.places)]
@@ -90,8 +94,12 @@ def _renumbered(sql: str, offset: int) -> str:
 
 
 def _part(row: Mapping[str, Any], secret: bytes, at: int, one: Asked | One, instant: datetime | None) -> Part:
+    meta = None
+    if f"as_of{at}" in row.keys():  # noqa: SIM118
+        told = bytes_of(row[f"as_of{at}"], b"null"), bytes_of(row[f"fresh{at}"], b"{}")
+        meta = b'{"as_of":%b,"freshness":%b}' % told
     if isinstance(one, One):
-        return Part(bytes_of(row.get(f"data{at}"), b"null"))
+        return Part(bytes_of(row.get(f"data{at}"), b"null"), meta=meta)
     cursor = None
     more = row[f"more{at}"]
     if more:
@@ -103,4 +111,5 @@ def _part(row: Mapping[str, Any], secret: bytes, at: int, one: Asked | One, inst
         cursor,
         None if totals is None else bytes_of(totals, b"{}"),
         row.get(f"total{at}"),
+        meta,
     )

@@ -144,6 +144,39 @@ def test_a_document_goes_on_by_the_cursors_in_its_extensions(api: httpx.Client) 
     assert "as_of" in rest["extensions"]["meta"]
 
 
+def test_what_is_of_the_past_says_of_when_and_how_fresh_it_was(
+    api: httpx.Client, gateway: RunningGateway
+) -> None:
+    url = gateway.database_url
+    execute(url, "UPDATE project SET valid_from = '2026-01-01Z', version = 2")
+    execute(
+        url,
+        "INSERT INTO source (id, key, kind, configured, fresh_at) "
+        "VALUES (gen_random_uuid(), 'delivery', 'jira', true, '2026-10-01Z')",
+    )
+    execute(
+        url,
+        "INSERT INTO run (source, mode, state, started_at, finished_at, requested_by) "
+        "SELECT 'delivery', 'full', 'succeeded', at, at, 'test' FROM unnest('{2026-02-01Z,2026-10-01Z}'::timestamptz[]) at",
+    )
+    then = {"collection": "projects", "fields": "key", "limit": 1, "as_of": "2026-03-01"}
+    told = api.get("/api/v1/projects", params={"fields": "key", "as_of": "2026-03-01"}).json()["meta"]
+    assert told["freshness"] == {"delivery": "2026-02-01T00:00:00+00:00"}
+    first = asked(api, then)
+    assert first["meta"] == told
+    assert asked(api, {**then, "cursor": first["next"]})["meta"] == told
+    groups = {"aggregate": "projects", "as_of": "2026-03-01"}
+    body = asked(api, {"queries": {"then": then, "groups": groups, "now": {"collection": "projects"}}})
+    assert [body["data"][name].get("meta") for name in ("then", "groups", "now")] == [told, told, None]
+    assert body["meta"]["freshness"] == {"delivery": "2026-10-01T00:00:00+00:00"}
+    document = (
+        '{ projects(as_of: "2026-03-01") { key } one: project(id: "PAY", as_of: "2026-03-01") { key } }'
+    )
+    body = asked(api, {"query": document})
+    assert body["data"]["one"] == {"key": "PAY"}
+    assert body["extensions"]["past"] == {"projects": told, "one": told}
+
+
 def test_tools_that_ask_for_the_schema_get_one_their_documents_are_valid_against(api: httpx.Client) -> None:
     schema = build_client_schema(
         asked(api, {"query": get_introspection_query(), "operationName": "IntrospectionQuery"})["data"]
