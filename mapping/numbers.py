@@ -184,7 +184,8 @@ def currency_of(value: Any) -> str | None:
 
 
 def code_of(currency: str) -> str | None:
-    """The code of the currency that a text is, and nothing else: `eur`, `€`, `Euro`. None of what may be several or is unknown."""
+    """The code of the currency that a text is, and nothing else: `eur`, `€`, `Euro`. None of what may be several, or is
+    unknown."""
     found = currency_of(currency)
     if found is None:
         word = currency.strip().upper()

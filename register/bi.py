@@ -130,8 +130,8 @@ def _daily(entity: Entity) -> View:
             *((field.name, field.description) for field in fields),
         ),
         f"SELECT d.day AS snapshot_on, {', '.join(_column(field) for field in fields)}\n"
-        # As timestamps: of dates PostgreSQL makes instants in the session's zone. Where a day begins at one o'clock there,
-        # so do all behind it, and the last comes too late.
+        # As timestamps: of dates PostgreSQL makes instants in the session's zone. Where a day begins at one o'clock
+        # there, so do all behind it, and the last comes too late.
         "FROM (SELECT generate_series((SELECT (at AT TIME ZONE 'UTC')::date FROM public.event ORDER BY seq LIMIT 1)"
         "::timestamp,\n"
         "                             (now() AT TIME ZONE 'UTC')::date, '1 day')::date AS day) d\n"

@@ -16,7 +16,6 @@ from register.query.past import require_history
 from register.query.plan import Branch, Constant, Hops, Level
 from register.query.scope import RowScope
 
-
 _BEGINS = ", ".join(f"E'{sign}'" for sign in (*"=+-@＝＋－＠", r"\t", r"\r", r"\n"))
 """With what a formula begins, for one spreadsheet or another."""
 
