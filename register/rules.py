@@ -239,7 +239,7 @@ def _finding_id(rule: Rule) -> str:
 
 
 def _told(rows: FromClause, hops: Hops, field: FieldDef, project: str) -> str:
-    """What a message says of a field. Whoever may see the project reads it: of another project's rows it says nothing."""
+    """What a message says of a field. Whoever may see the project reads it: of another one's rows it says nothing."""
     text = _as_text(rows.field(hops, field), field)
     elsewhere = whose(catalog()[hops[-1].target], rows.reach(hops))[0] if hops else project
     return (

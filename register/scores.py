@@ -54,8 +54,8 @@ async def concerned_by(
         upto,
     )
     sources = await connection.fetch(
-        # What people decide and retire belongs to no run: it concerns whoever tells of the row. A run may change records
-        # and no row: where another source tells the same, or nothing is made of them.
+        # What people decide and retire belongs to no run: it concerns whoever tells of the row. A run may change
+        # records and no row: where another source tells the same, or nothing is made of them.
         f"""
         SELECT r.source FROM event e JOIN run r ON r.id = e.run_id WHERE {window}
         UNION SELECT c.source FROM event e JOIN claim c ON c.entity_id = e.entity_id AND c.entity = e.entity
