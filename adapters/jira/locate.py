@@ -174,7 +174,8 @@ class Locator:
                 answer[name] = Presence.PRESENT if home in chosen or not home else Presence.OUT_OF_SCOPE
                 continue
             fate = await self._project(known) if known else None
-            if reply.status == 403:
+            if reply.status == 403 or (stream == "sprint" and await self._unlisted(last_known.get(name))):
+                # Of a sprint whose board we cannot look into, Jira says the same when it is merely hidden from us.
                 answer[name] = Presence.LOST_ACCESS
             elif fate in (Presence.PRESENT, Presence.OUT_OF_SCOPE):
                 answer[name] = Presence.DELETED
@@ -182,10 +183,10 @@ class Locator:
                 answer[name] = fate
         return answer
 
-    async def _unlisted(self, sprint: Mapping[str, Any]) -> bool:
-        """Whether its board is gone, or has no sprints any more. A sprint outlives it, for its issues still name it: no
-        list has it, and that says nothing of the lists that were read."""
-        board = sprint.get("originBoardId")
+    async def _unlisted(self, sprint: Any) -> bool:
+        """Whether its board is gone, hidden, or has no sprints any more. A sprint outlives it, for its issues still
+        name it: no list has it, and that says nothing of the lists that were read."""
+        board = sprint.get("originBoardId") if isinstance(sprint, Mapping) else None
         return board is not None and str(board) not in {str(b["id"]) for b in await self._boards.all()}
 
     async def _worklogs(self, ids: Sequence[str], last_known: Mapping[str, Any]) -> dict[str, Presence]:

@@ -182,6 +182,26 @@ async def test_a_sprint_whose_board_was_deleted_is_neither_gone_nor_left_out_of_
     assert found == {sprints[2]: Presence.PRESENT}
 
 
+async def test_a_sprint_of_a_board_that_is_hidden_from_us_is_not_called_deleted(jira: FakeJira) -> None:
+    """Jira shows a sprint to whoever sees its board or one of its issues, and answers all others as if it were gone."""
+    fill(jira, {"PAY": 1})
+    world = jira.world
+    hidden, shown = world.add_board("PAY", "Hidden"), world.add_board("PAY", "Shown")
+    sprints = [str(world.add_sprint(board, "Sprint")["id"]) for board in (hidden, shown)]
+    async with jira_adapter(jira) as adapter:
+        known = {
+            name: r.data for name, r in records_of(await read_pages(adapter, "sprints"), "sprint").items()
+        }
+    del world.boards[hidden]
+    world.sprints.clear()
+    async with jira_adapter(jira) as adapter:
+        found = await adapter.locate("sprint", sprints, known)
+    assert found == {sprints[0]: Presence.LOST_ACCESS, sprints[1]: Presence.DELETED}
+    jira.faults.no_boards = True
+    async with jira_adapter(jira) as adapter:
+        assert set((await adapter.locate("sprint", sprints, known)).values()) == {Presence.LOST_ACCESS}
+
+
 async def test_an_issue_that_a_security_level_hides_is_not_called_deleted(jira: FakeJira) -> None:
     """Jira says the same of both: what may be hidden is lost, the claim that is easier to take back."""
     fill(jira, {"PAY": 3, "WEB": 2})
