@@ -342,9 +342,17 @@ class Site:
             also=(404,),
             stream="iteration",
         )
+        if answer.status == 404:
+            # Read as a project without iterations, it would take those of all its work items away.
+            raise SourceMisbehaved(
+                f"the areas and iterations of project {project} are not there",
+                stream="iteration",
+                detail=self.options.url,
+                hint="It may have been deleted or hidden just now; the next run notices by itself.",
+            )
         found: dict[str, list[Node]] = {"iteration": [], "area": []}
         backlog = None
-        for root in roots if answer.status == 200 else ():
+        for root in roots:
             kind = str(root.get("structureType"))
             nodes = found.get(kind)
             if nodes is not None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from adapters.base import Presence
+from adapters.errors import SourceMisbehaved
 from tests.fakes.azure_devops import FakeAzureDevOps
 from tests.fakes.azure_devops.generate import fill
 from tests.fakes.azure_devops.world import DEPENDENCY, RELATED
@@ -109,6 +112,23 @@ async def test_projects_and_iterations_are_located_too(boards: FakeAzureDevOps) 
             Presence.PRESENT,
             Presence.LOST_ACCESS,
         ]
+
+
+async def test_iterations_that_are_not_found_take_none_away(boards: FakeAzureDevOps) -> None:
+    """Neither from the register nor from the work items that are planned in them."""
+    fill(boards.world, {"Alpha": 1})
+    sprint = boards.world.add_iteration("Alpha", "Sprint 1", "2026-11-16", "2026-11-29")
+    boards.add_item("Alpha", "Planned", iteration=sprint)
+    known = await known_of(boards, "iteration", "iterations")
+    assert sprint.identifier in known
+    boards.faults.no_trees = True
+    for name in ("iterations", "work_items"):
+        async with azure_devops_adapter(boards) as adapter:
+            with pytest.raises(SourceMisbehaved, match=r"areas and iterations of project .* are not there"):
+                await read_pages(adapter, name)
+    async with azure_devops_adapter(boards) as adapter:
+        with pytest.raises(SourceMisbehaved, match="not there"):
+            await adapter.locate("iteration", [sprint.identifier], known)
 
 
 async def test_capacity_is_deleted_where_the_team_shows_that_it_is_gone(boards: FakeAzureDevOps) -> None:

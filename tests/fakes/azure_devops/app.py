@@ -32,6 +32,8 @@ _LONG = ("System.Description", "Microsoft.VSTS.TCM.ReproSteps", "Microsoft.VSTS.
 class Faults(WireFaults):
     sign_in_page: int = 0
     """Whoever is not known gets this status (203, 302 or 401) and, but for 401, a page to sign in on."""
+    no_trees: bool = False
+    """Areas and iterations are not found, as those of a project are that was hidden just now."""
     token_expires_after: int = 0
     """Requests until the secret is refused."""
     retry_after_200: str = ""
@@ -392,6 +394,8 @@ def process_configuration(state: State, request: Request, body: Any) -> Any:
 
 def nodes(state: State, request: Request, body: Any) -> Any:
     project = _home(state, request)
+    if state.wire.faults.no_trees:
+        raise trouble(404, f"TF200016: The following project does not exist: {project.name}.", "NotFound")
     depth = _number(request, "$depth", 0)
     return _list([project.area.shown(depth), project.iteration.shown(depth)])
 
