@@ -129,8 +129,7 @@ class Locator:
     async def _ask_project(self, project_id: str) -> Presence | None:
         server = await self._site.server()
         visible = {project.id: project for project in await self._site.visible()}
-        if project_id in visible:
-            return Presence.PRESENT if self._site.selected(visible[project_id]) else Presence.OUT_OF_SCOPE
+        # Also of one that was listed: that may have been hours ago, and all that is in it would count as deleted.
         answer, project = await self._site.http.send(
             "GET", f"{server.api}/project/{project_id}", decode=loads, also=(401, 403, 404), stream="project"
         )
@@ -139,6 +138,8 @@ class Locator:
                 return Presence.ARCHIVED
             if project.get("deleted"):
                 return Presence.DELETED
+            if project_id in visible:
+                return Presence.PRESENT if self._site.selected(visible[project_id]) else Presence.OUT_OF_SCOPE
             # It answers by id but is not listed: seen, yet not ours to browse.
             return Presence.LOST_ACCESS
         if server.cloud:

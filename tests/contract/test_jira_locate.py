@@ -46,6 +46,20 @@ async def test_every_reason_for_a_missing_issue_is_told_apart(jira: FakeJira) ->
     }
 
 
+async def test_a_project_that_was_hidden_during_the_run_takes_nothing_with_it(jira: FakeJira) -> None:
+    fill(jira, {"PAY": 2, "WEB": 1})
+    version = jira.world.add_version("PAY", "1.0")
+    known = await known_issues(jira)
+    async with jira_adapter(jira) as adapter:
+        released = records_of(await read_pages(adapter, "versions"), "version")
+        jira.hide_project("PAY")
+        found = await adapter.locate("issue", list(known), known)
+        found |= await adapter.locate("version", [version["id"]], {n: r.data for n, r in released.items()})
+    assert {p for name, p in found.items() if name != str(jira.world.issue("WEB-1").id)} == {
+        Presence.LOST_ACCESS
+    }
+
+
 async def test_issues_of_a_project_in_the_trash_are_deleted_where_jira_says_so(cloud: FakeJira) -> None:
     fill(cloud, {"PAY": 1, "BIN": 1})
     known = await known_issues(cloud)
