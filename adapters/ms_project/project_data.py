@@ -79,6 +79,7 @@ class ProjectDataReader:
         self._options = options
         self._site = Site(self._http, options)
         self._samples: dict[str, list[dict[str, Any]]] = {}
+        self._linked: dict[str, bool] = {}
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
@@ -232,10 +233,17 @@ class ProjectDataReader:
                 answer[own] = Presence.PRESENT
             elif stream in ("pwa_task", "pwa_assignment", *(log.stream for log in LOGS.values())):
                 asked.append(own)
-            elif stream == "pwa_baseline" or (stream == "pwa_link" and home not in self._site.unlinked):
+            elif stream == "pwa_baseline" or (stream == "pwa_link" and await self._shows_links(home)):
                 answer[own] = Presence.DELETED
         there = await self._there(stream, asked)
         return answer | {own: Presence.PRESENT if own in there else Presence.DELETED for own in asked}
+
+    async def _shows_links(self, project_id: str) -> bool:
+        """Whether we may see the links of a project. Asked, for another process may have read its plan."""
+        if project_id not in self._linked:
+            status, _ = await links_of(self._http, project_id)
+            self._linked[project_id] = status == 200 and project_id not in self._site.unlinked
+        return self._linked[project_id]
 
     async def _absent(self, project_id: str) -> Presence:
         """Of a project that is not listed: one of a kind that is not read is merely out of scope."""
