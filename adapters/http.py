@@ -109,6 +109,8 @@ class Http:
         self._concurrency = concurrency
         self._rate = AsyncLimiter(per_second, 1.0)
         self._renewing = asyncio.Lock()
+        self._trusted: Mapping[str, str] | None = None
+        """Headers with which a request was refused though they were as new as they can be."""
         self._not_before = 0.0
         self._pace = 0.0
         self._ahead = timedelta()
@@ -255,9 +257,11 @@ class Http:
                 raise self._problem(
                     SourceRefused, f"not a usable address: {self._clean(str(wrong))}", method, path, stream
                 ) from None
-            # Also where a refusal is the caller's business: it must not take an expired token for a missing right.
+            # Also where a refusal is the caller's business: it must not take an expired token for a missing right. Once
+            # signing in anew was of no help, that same token is not doubted again.
             refused = answer.status == 401 or self._at_the_door(answer)
-            if refused and not renewed:
+            trusted = answer.status in also and signed == self._trusted
+            if refused and not renewed and not trusted:
                 renewed = True
                 async with self._renewing:
                     # Another request may have renewed while this one waited for the lock.
@@ -265,6 +269,8 @@ class Http:
                         continue
                     if await self._signing(self._credentials.renew):
                         continue
+            if refused:
+                self._trusted = signed
             self._judge(answer, method, path, also, stream)
             return answer
 

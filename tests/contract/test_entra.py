@@ -195,6 +195,17 @@ async def test_a_tool_that_refuses_every_token_is_not_hammered(entra: FakeEntra,
     assert (entra.issued, len(tool.wire.log)) == (2, 2)
 
 
+async def test_a_right_that_is_missing_is_believed_once_a_new_token_did_not_help(
+    entra: FakeEntra, tool: Tool
+) -> None:
+    tool.refuse_all = True
+    async with http(tool, sign_in(entra.auth(entra.add_app(secret=SECRET)))) as connection:
+        for _ in range(20):
+            answer, _ = await connection.send("GET", "thing", decode=msgspec.json.decode, also=(401,))
+            assert answer.status == 401
+    assert (entra.issued, len(tool.wire.log)) == (2, 21)
+
+
 def _wrong(what: str, entra: FakeEntra) -> dict[str, Any]:
     client_id = entra.add_app(secret=SECRET)
     auth = entra.auth(client_id)
