@@ -64,8 +64,9 @@ def _task_links(body: bytes) -> tuple[list[bytes], str | None]:
     if isinstance(data, dict) and isinstance(data.get("results"), list):
         return [orjson.dumps(link) for link in data["results"]], data.get("__next")
     links = data.get("TaskLinks") if isinstance(data, dict) else None
-    if isinstance(links, dict):
-        return [orjson.dumps(link) for link in links.get("results") or ()], links.get("__next")
+    if isinstance(links, dict) and isinstance(links.get("results"), list):
+        return [orjson.dumps(link) for link in links["results"]], links.get("__next")
+    # Whoever does not expand them answers with an address in their place, which is not the same as none.
     if not isinstance(links, list):
         raise SourceMisbehaved(
             "the answer holds no links", stream="pwa_link", detail=body[:200].decode("utf-8", "replace")

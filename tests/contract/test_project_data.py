@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from adapters.base import Page, Presence, RawRecord
 from adapters.errors import SourceError, SourceMisbehaved, SourceRefused, SourceUnavailable
-from adapters.ms_project import MsProjectAdapter, odata, pwa, pwa_records
+from adapters.ms_project import MsProjectAdapter, odata, pwa, pwa_links, pwa_records
 from tests.fakes.project_server import FakeProjectServer, World, generated
 from tests.fix_project import server_adapter
 
@@ -476,6 +476,14 @@ async def test_without_the_right_to_projects_links_stay_as_they_are() -> None:
         fake.faults.no_links = False
         async with server_adapter(fake) as adapter:
             assert await adapter.locate("pwa_link", [f"{home}:x"], {}) == {f"{home}:x": Presence.DELETED}
+
+
+@pytest.mark.parametrize(
+    "links", [b'{"__deferred":{"uri":"https://a.example/TaskLinks"}}', b'{"results":null}', b"null", b'""']
+)
+def test_links_that_were_not_expanded_are_not_none(links: bytes) -> None:
+    with pytest.raises(SourceMisbehaved, match="holds no links"):
+        pwa_links._task_links(b'{"d":{"Id":"x","TaskLinks":' + links + b"}}")
 
 
 @pytest.mark.parametrize("status", [404, 410, 302, 403])
