@@ -8,8 +8,10 @@ import logging
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Self
+from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -257,11 +259,12 @@ class FilesReader:
         async for frame in self._frames("head", taken, ""):
             head = frame
         own = head["head"]
+        modified = datetime.fromtimestamp(taken.mtime, ZoneInfo(self._options.timezone))
         return Plan(
             head["guid"] or f"file:{normal_key(file.logical)}",
             own.get("Title") or Path(own.get("Name") or file.name).stem,
             taken,
-            own.get("LastSaved") or "",
+            own.get("LastSaved") or modified.strftime("%Y-%m-%dT%H:%M:%S"),
             head["fields"],
             "Project XML" if file.path.suffix.casefold() == ".xml" else "Project file",
         )

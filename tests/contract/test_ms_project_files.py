@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -69,6 +71,19 @@ async def test_the_version_saved_last_counts_whatever_its_file_date(tmp_path: Pa
     task.name = "Old"
     plan.save(tmp_path / "b.xml", saved=datetime(2026, 8, 1))
     assert set(by_name((await read(tmp_path))["mspdi_task"])) == {"New"}
+
+
+async def test_a_version_that_does_not_say_when_it_was_saved_counts_by_its_file_date(tmp_path: Path) -> None:
+    plan = Plan("Harbour")
+    task = plan.add_task("Old")
+    plan.save(tmp_path / "a.xml", saved=datetime(2026, 8, 1))
+    task.name = "New"
+    plan.save(tmp_path / "b.xml")
+    text = (tmp_path / "b.xml").read_text()
+    (tmp_path / "b.xml").write_text(re.sub("<LastSaved>.*?</LastSaved>", "", text))
+    for day, name in ((datetime(2026, 9, 1), "New"), (datetime(2026, 7, 1), "Old")):
+        os.utime(tmp_path / "b.xml", (day.timestamp(), day.timestamp()))
+        assert set(by_name((await read(tmp_path))["mspdi_task"])) == {name}
 
 
 async def test_an_unchanged_plan_is_not_read_again(tmp_path: Path) -> None:
