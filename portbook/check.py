@@ -13,6 +13,7 @@ from adapters.errors import SourceError
 from portbook.config import Config, NamedRow, Source
 from portbook.config.suggest import did_you_mean
 from portbook.errors import Problem
+from portbook.selection import refuse_doubles
 from portbook.session import configured_stores, embedded, read_config
 from portbook.terminal import err, out, show_problem, table
 from portbook.wiring import build_mapper, open_adapter
@@ -111,14 +112,25 @@ async def _rows(config: Config, database_url: str) -> list[_Line]:
         for problem in missing:
             show_problem(problem)
         gone = await restricted_to_rows_gone(pool)
+        doubles = await _doubles(pool, config)
     finally:
         await pool.close()
     notes = []
     if missing and unread:
         notes.append(f"{len(missing)} rows that grants name; {', '.join(unread)} was never read to its end")
     notes += [f"the {one.who} names {one.gone} of {one.all} rows that are gone" for one in gone]
-    state = NOT_FINE if missing and not unread else FINE
+    state = NOT_FINE if doubles or (missing and not unread) else FINE
     return [_Line("register", state, note=f"[yellow]{escape('; '.join(notes))}[/]")]
+
+
+async def _doubles(pool: Pool, config: Config) -> bool:
+    """Whether a source would be refused for what another one still shows; says so."""
+    try:
+        await refuse_doubles(pool, config)
+    except Problem as problem:
+        show_problem(problem)
+        return True
+    return False
 
 
 async def _never_read(pool: Pool, config: Config) -> list[str]:

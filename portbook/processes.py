@@ -8,6 +8,7 @@ import signal
 import typer
 
 from portbook.logs import set_up_logs
+from portbook.selection import refuse_doubles
 from portbook.session import configured_stores, read_config, with_register
 from portbook.stores import Stores
 from portbook.terminal import err, out
@@ -33,6 +34,7 @@ def work_command(context: typer.Context) -> None:
     import_adapters(config)
 
     async def work_until_stopped(pool: Pool, parts: Parts, stores: Stores) -> None:
+        await refuse_doubles(pool, config)
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any, NamedTuple
 
 from portbook.config import Config, Source
+from portbook.errors import SettingsInvalid
+from portbook.wiring import address_of
 from register import outside
 from register.db import Connection, Pool
 
@@ -78,3 +81,58 @@ async def changed_sources(pool: Pool, configured: list[str]) -> list[dict[str, A
         if name not in configured and records
     ]
     return new + gone
+
+
+async def refuse_doubles(pool: Pool, config: Config) -> None:
+    """Raises SettingsInvalid where a source would read what another one still shows: one that was renamed, or a project
+    that moved from one source to another. Every row of it would count twice."""
+    async with pool.acquire() as connection:
+        known = await connection.fetch(
+            """
+            SELECT s.key, s.kind, s.url, s.complete_at IS NOT NULL AS complete,
+                   EXISTS (SELECT FROM source_record r WHERE r.source = s.key AND r.presence = 'present') AS shown
+            FROM source s ORDER BY s.key
+            """
+        )
+        read = {row["key"] for row in known if row["complete"]}
+        named = {source.name: source for source in config.sources}
+        for before in known:
+            takers = [
+                source
+                for source in config.sources
+                if (source.kind, address_of(source)) == (before["kind"], before["url"])
+                and source.name != before["key"]
+            ]
+            if not takers or not before["shown"]:
+                continue
+            own = named.get(before["key"])
+            projects = await known_projects(connection, before["key"])
+            for project in projects:
+                if own is not None and selected(own, project):
+                    continue
+                for source in takers:
+                    if selected(source, project):
+                        raise _double(config, source, before["key"], own, project)
+            # What has no projects can only be told by its address. Who was read from there before reads something else.
+            if own is None and not projects and (new := [s for s in takers if s.name not in read]):
+                raise _double(config, new[0], before["key"], own, None)
+
+
+def _double(
+    config: Config, source: Source, before: str, own: Source | None, project: KnownProject | None
+) -> SettingsInvalid:
+    what, option, renamed = before, "", ""
+    if project is not None:
+        what = f"{project.title} of {before}"
+    if own is None:
+        what += ", which is no longer configured and"
+        renamed = f"If it was renamed, call it {before} again. "
+    elif project is not None:
+        what += ","
+        option = f" --project {shlex.quote(project.title)}"
+    return SettingsInvalid(
+        f"{source.name} would read {what} whose rows are still shown: they would count twice",
+        detail=f"{config.path.name}:{source.line}",
+        hint=f"{renamed}If {source.name} takes over, `portbook retire {before}{option}` first: the old rows go out of "
+        "scope, and their history stays.",
+    )

@@ -22,6 +22,7 @@ from portbook import __version__
 from portbook.config import Config
 from portbook.errors import SettingsInvalid
 from portbook.outbound import kept_key, outbound_of
+from portbook.selection import refuse_doubles
 from portbook.session import embedded, prepare, working_parts
 from portbook.sign_in import authorization_uri, issuers_of
 from portbook.stores import Stores
@@ -63,8 +64,8 @@ def _stopped_in_order() -> Iterator[None]:
 
 async def _introduce(config: Config, stores: Stores) -> None:
     await prepare(config, stores)
-    async with working_parts(config, stores):
-        pass
+    async with working_parts(config, stores) as (pool, _):
+        await refuse_doubles(pool, config)
 
 
 def server(config: Config, stores: Stores) -> uvicorn.Server:

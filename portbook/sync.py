@@ -11,6 +11,7 @@ from rich.markup import escape
 from portbook.decide import AsJson
 from portbook.errors import SettingsInvalid
 from portbook.reports import run_outcomes, show_outcomes
+from portbook.selection import refuse_doubles
 from portbook.session import ask_for_runs, read_config, with_register
 from portbook.stores import Stores
 from portbook.terminal import err, sync_progress
@@ -46,6 +47,7 @@ def sync_command(
     mode = "full" if full or approve else "incremental"
 
     async def ask_and_work(pool: Pool, parts: Parts, stores: Stores) -> list[dict[str, Any]]:
+        await refuse_doubles(pool, config)
         asked = await ask_for_runs(pool, names, mode, approved=approve)
         if wait:
             import_adapters(config)

@@ -162,7 +162,11 @@ def wire(config: Config) -> Parts:
         ),
         settings=[
             SourceSetting(
-                s.name, s.kind, _address(s), int(s.every / timedelta(seconds=1)), s.sweep.isoformat("minutes")
+                s.name,
+                s.kind,
+                address_of(s),
+                int(s.every / timedelta(seconds=1)),
+                s.sweep.isoformat("minutes"),
             )
             for s in config.sources
         ],
@@ -200,7 +204,8 @@ def _trusted(item: str | TrustedUnlessSilent) -> Trusted:
     return Trusted(item.source, int(item.unless_silent / timedelta(seconds=1)))
 
 
-def _address(source: Source) -> str | None:
+def address_of(source: Source) -> str | None:
+    """Where it is, as the register keeps it."""
     options = source.options
     if isinstance(options, SpreadsheetOptions) and options.drive is not None:
         return options.drive.site or options.drive.user or options.drive.id

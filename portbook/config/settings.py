@@ -151,7 +151,7 @@ class SourceSettings(Strict):
     name: str = Field(
         pattern=NAME,
         description="Your word for it, unique in this file: small letters, digits, - and _. It stays in the "
-        "register, so choose one that lasts.",
+        "register, so choose one that lasts: under another one its rows are refused until those of before are retired.",
     )
     kind: str = Field(description="The kind of tool.")
     every: Duration = Field(

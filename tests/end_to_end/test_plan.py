@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from tests.end_to_end.test_cli import Shell, shell
 
@@ -67,6 +68,51 @@ def test_a_source_that_is_left_out_stays_until_it_is_retired(shell: Shell) -> No
     done = json.loads(shell.run("retire", "delivery", "--yes", "--json").stdout)
     assert done == {"records": shown["records"], "done": True}
     assert json.loads(shell.run("retire", "delivery", "--json").stdout)["records"] == 0
+
+
+def test_a_source_that_was_renamed_is_not_read_beside_itself(shell: Shell) -> None:
+    assert shell.run("sync", "delivery", "pmo").returncode == 0
+    before = shell.config.read_text()
+    shell.change("name: delivery", "name: jira-cloud")
+    shell.config.write_text(shell.config.read_text().replace(", delivery", ", jira-cloud"))
+    for command in ("sync", "check", "work"):
+        refused = shell.run(command)
+        assert refused.returncode == (1 if command == "check" else 2), refused.stderr
+        assert "jira-cloud would read" in refused.stderr
+        assert "portbook.yaml:" in refused.stderr
+        assert "portbook retire delivery" in refused.stderr
+    assert shell.run("status").returncode == 0
+
+    # Another name for the same workbook, which has no projects that a selection could name.
+    shell.config.write_text(re.sub(r"\bpmo\b(?!\.xlsx)", "office", before))
+    refused = shell.run("sync")
+    assert (refused.returncode, "office would read" in refused.stderr) == (2, True), refused.stderr
+
+    # Called as before, it is itself again; retired, it may be replaced.
+    shell.config.write_text(before)
+    assert shell.run("sync").returncode == 0
+    shell.change("name: delivery", "name: jira-cloud")
+    shell.config.write_text(shell.config.read_text().replace(", delivery", ", jira-cloud"))
+    assert shell.run("retire", "delivery", "--yes").returncode == 0
+    assert shell.run("sync").returncode == 0
+
+
+def test_a_project_that_moves_to_another_source_is_retired_first(shell: Shell) -> None:
+    assert shell.run("sync", "delivery").returncode == 0
+    block = shell.config.read_text().partition("  - name: delivery")[2].partition("  - name: boards")[0]
+    other = "  - name: second" + block.replace("[PAY, WEB, DWH]", "[OPS]")
+    shell.change("  - name: boards", other + "  - name: boards")
+    assert shell.run("sync", "delivery", "second").returncode == 0
+
+    shell.change("[PAY, WEB, DWH]", "[PAY, WEB]")
+    assert shell.run("sync", "delivery").returncode == 0  # DWH stays, and is nobody else's
+    shell.change("[OPS]", "[OPS, DWH]")
+    refused = shell.run("sync")
+    assert refused.returncode == 2
+    assert "second would read DWH of delivery, whose rows are still shown" in refused.stderr
+    assert "`portbook retire delivery --project DWH`" in refused.stderr
+    assert shell.run("retire", "delivery", "--project", "DWH", "--yes").returncode == 0
+    assert shell.run("sync", "second").returncode == 0
 
 
 def test_a_proof_agrees_with_the_tools_and_ends_with_one_when_a_record_is_lost(shell: Shell) -> None:
