@@ -107,15 +107,23 @@ async def refuse_doubles(pool: Pool, config: Config) -> None:
                 continue
             own = named.get(before["key"])
             projects = await known_projects(connection, before["key"])
-            for project in projects:
-                if own is not None and selected(own, project):
+            left = [project for project in projects if own is None or not selected(own, project)]
+            for source in takers:
+                if not hasattr(source.options, "select"):
+                    # Only the address tells. Who was read from there before reads other parts of it.
+                    if own is None and source.name not in read:
+                        raise _double(config, source, before["key"], own, None)
                     continue
-                for source in takers:
-                    if selected(source, project):
+                for project in left:
+                    if _takes(source, project, new=source.name not in read):
                         raise _double(config, source, before["key"], own, project)
-            # What has no projects can only be told by its address. Who was read from there before reads something else.
-            if own is None and not projects and (new := [s for s in takers if s.name not in read]):
-                raise _double(config, new[0], before["key"], own, None)
+
+
+def _takes(source: Source, project: KnownProject, *, new: bool) -> bool:
+    # Two that were read side by side may differ by the types of their projects in place of their names.
+    everything = source.options.select.projects is None  # type: ignore[attr-defined]
+    apart = everything and not new and getattr(source.options, "project_types", None) is not None
+    return selected(source, project) and not apart
 
 
 def _double(

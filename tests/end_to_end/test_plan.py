@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 
+import openpyxl
+
 from tests.end_to_end.test_cli import Shell, shell
 
 __all__ = ["shell"]
@@ -94,6 +96,29 @@ def test_a_source_that_was_renamed_is_not_read_beside_itself(shell: Shell) -> No
     shell.change("name: delivery", "name: jira-cloud")
     shell.config.write_text(shell.config.read_text().replace(", delivery", ", jira-cloud"))
     assert shell.run("retire", "delivery", "--yes").returncode == 0
+    assert shell.run("sync").returncode == 0
+
+
+def test_a_sheet_that_is_left_out_is_not_mistaken_for_the_one_beside_it(shell: Shell) -> None:
+    book = openpyxl.Workbook()
+    for title, rows in {"Projects": ["No", "p1"], "Risks": ["Risk ID", "R-1"]}.items():
+        sheet = book.create_sheet(title)
+        for value in rows:
+            sheet.append([value, value])
+    book.save(shell.folder / "own.xlsx")
+    text = shell.config.read_text()
+    head = text[: text.index("sources:")] + "sources:\n"
+
+    one, two = (
+        f"  - {{name: {name}, kind: spreadsheet, files: [own.xlsx], sheets: [{table}]}}\n"
+        for name, table in (
+            ("one", "{sheet: Projects, into: project, key: No}"),
+            ("two", "{sheet: Risks, into: risk, key: Risk ID}"),
+        )
+    )
+    shell.config.write_text(head + one + two)
+    assert shell.run("sync").returncode == 0
+    shell.config.write_text(head + two)
     assert shell.run("sync").returncode == 0
 
 
