@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from register.catalog import Entity, FieldDef, Kind, catalog
 from register.query.ast import Aggregate, Measure, Named, Operand, Value
-from register.query.check import COMPARED, ORDERED, Checker, check_limit, entity_of
+from register.query.check import COMPARED, ORDERED, Checker, check_limit, entity_of, mentions_presence
 from register.query.errors import NameUnknown, QueryTooLarge
 from register.query.functions import MEASURES
 from register.query.lookup import wrong
@@ -31,9 +31,21 @@ def check_groups(aggregate: Aggregate, entity: Entity | None = None, *, counts: 
         expression = checker.key(entity, key)
         _add(columns, key, kind_of(expression))
         keys.append((key.name, expression))
+    rule = checker.rule(entity, aggregate.filter, 0) if aggregate.filter else None
     measures = []
     for measure in aggregate.measures:
         measured, kind = checker.measure(entity, measure)
+        if (
+            entity.enveloped
+            and mentions_presence(measured.rule, entity)
+            and not mentions_presence(rule, entity)
+        ):
+            raise wrong(
+                measure.origin,
+                measure.at,
+                "rows that are gone are not among those that are counted",
+                "Let `filter` speak of presence: presence IS NOT NULL.",
+            )
         if measured.function in ("sum", "avg", "min", "max"):
             # The totals are of all groups together.
             grouped = [] if aggregate.totals else [expression for _, expression in keys]
@@ -52,7 +64,7 @@ def check_groups(aggregate: Aggregate, entity: Entity | None = None, *, counts: 
         entity=entity,
         keys=tuple(keys),
         measures=tuple(measures),
-        rule=checker.rule(entity, aggregate.filter, 0) if aggregate.filter else None,
+        rule=rule,
         shown=shown,
         having=checker.rule(shown, aggregate.having, 0) if aggregate.having else None,
         order=order,

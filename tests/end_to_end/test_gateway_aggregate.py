@@ -109,6 +109,22 @@ def test_an_amount_without_a_currency_is_not_added_to_amounts_of_one(
     assert budgets("currency") == [100, 50]
 
 
+def test_what_is_gone_is_counted_where_the_filter_speaks_of_it(
+    api: httpx.Client, gateway: RunningGateway
+) -> None:
+    """Rows that are gone are left out: counted among those that are there, they would always be none."""
+    execute(
+        gateway.database_url,
+        "UPDATE project SET presence = 'deleted', version = version + 1 WHERE key = 'LAB'",
+    )
+    gone = {"measures": "n:count(),gone:count_if(presence = 'deleted')"}
+    response = api.get("/api/v1/projects/aggregate", params=gone)
+    assert assert_problem(response, 400, "QRY001")["position"] == len("n:count(),")
+    assert get(api, "projects/aggregate", filter="presence IS NOT NULL", **gone)["data"] == [
+        {"n": 3, "gone": 1}
+    ]
+
+
 def test_values_of_benefits_are_added_up_in_one_unit_and_currency(
     api: httpx.Client, gateway: RunningGateway
 ) -> None:
