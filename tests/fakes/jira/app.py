@@ -239,6 +239,9 @@ def mypermissions(state: State, request: Request, body: Any) -> Any:
     if state.world.cloud and not asked:
         raise Refusal(400, "The 'permissions' query parameter is required.")
     names = asked.split(",") if asked else ["BROWSE_PROJECTS", "USER_PICKER", "CREATE_ISSUES"]
+    home = _home(state, request.query_params["projectId"]) if "projectId" in request.query_params else None
+    lacking = {"USER_PICKER"} if state.faults.no_user_browsing else set()
+    lacking |= {"BROWSE_PROJECTS"} if home is not None and home.hidden else set()
     return {
         "permissions": {
             name: {
@@ -247,7 +250,7 @@ def mypermissions(state: State, request: Request, body: Any) -> Any:
                 "name": name.title(),
                 "type": "GLOBAL",
                 "description": "",
-                "havePermission": not (name == "USER_PICKER" and state.faults.no_user_browsing),
+                "havePermission": name not in lacking,
             }
             for n, name in enumerate(names)
         }
@@ -310,7 +313,8 @@ def project_list(state: State, request: Request, body: Any) -> Any:
     return [
         _shown(state, home, expand)
         for home in state.world.projects.values()
-        if home.listed and not state.faults.empty_everything
+        # Those too that the account merely administers.
+        if (home.listed or (home.hidden and home.administered)) and not state.faults.empty_everything
     ]
 
 
@@ -318,7 +322,7 @@ def project_one(state: State, request: Request, body: Any) -> Any:
     home = _home(state, request.path_params["name"])
     if home.deleted:
         raise Refusal(404, f"No project could be found with key '{home.key}'.")
-    return _shown(state, home, "description,lead,projectKeys")
+    return _shown(state, home, "description,lead," + request.query_params.get("expand", ""))
 
 
 def security_scheme(state: State, request: Request, body: Any) -> Any:
@@ -348,7 +352,7 @@ def _home(state: State, name: str) -> Any:
         home = state.world.project(name)
     except KeyError:
         home = None
-    if home is None or home.hidden:
+    if home is None or (home.hidden and not home.administered):
         raise Refusal(404, f"No project could be found with key '{name}'.")
     return home
 
