@@ -19,6 +19,7 @@ from adapters.jira.search import (
     OVERLAP,
     IssueSearch,
     Place,
+    ProjectHidden,
     Rows,
     Shifted,
     TokenRefused,
@@ -54,7 +55,14 @@ class Issues:
         coming = asyncio.create_task(fetch(search, scan.place))
         try:
             while True:
-                rows = await coming
+                try:
+                    rows = await coming
+                except ProjectHidden:
+                    if await self._site.may_browse(project.id) is not False:
+                        raise
+                    # Listed, for the account administers it, and not ours to read: `locate` says so of what it holds.
+                    yield Page([], cursor if scan.by == "updated" else None)
+                    return
                 records, last = await self._build(reader, rows.raws)
                 scan.advance(rows, records, last)
                 if rows.done:

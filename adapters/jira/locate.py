@@ -138,7 +138,7 @@ class Locator:
                 return Presence.ARCHIVED
             if project.get("deleted"):
                 return Presence.DELETED
-            if project_id in visible:
+            if project_id in visible and await self._site.may_browse(project_id):
                 return Presence.PRESENT if self._site.selected(visible[project_id]) else Presence.OUT_OF_SCOPE
             # It answers by id but is not listed: seen, yet not ours to browse.
             return Presence.LOST_ACCESS

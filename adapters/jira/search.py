@@ -68,6 +68,10 @@ class Shifted(Exception):
     pass
 
 
+class ProjectHidden(SourceMisbehaved):
+    """No search knows the project. Other projects of the source go on."""
+
+
 def jql_minute(moment: datetime, zone: tzinfo | None) -> str:
     """The latest JQL literal that no reading of it puts after `moment`.
 
@@ -117,8 +121,7 @@ class IssueSearch:
         if refusable and "does not exist for the field" not in said:
             raise TokenRefused(said)
         if "does not exist for the field 'project'" in said:
-            # Not Refused: other projects of this source go on, and the next run no longer lists this one.
-            raise SourceMisbehaved(
+            raise ProjectHidden(
                 f"project {self._project} is no longer visible to the account",
                 stream="issue",
                 detail=said,

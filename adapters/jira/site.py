@@ -185,6 +185,22 @@ class Site:
                 projects[project.id] = project
         return list(projects.values())
 
+    async def may_browse(self, project_id: str) -> bool | None:
+        """Whether the account may look into a project. Data Center lists those too that it merely administers.
+        None when Jira does not know the project."""
+        server = await self.server()
+        answer, held = await self.http.send(
+            "GET",
+            f"{server.api}/mypermissions",
+            params={"projectId": project_id, "permissions": "BROWSE_PROJECTS"},
+            decode=as_object,
+            also=(404,),
+            stream="project",
+        )
+        if answer.status == 404:
+            return None
+        return bool(((held.get("permissions") or {}).get("BROWSE_PROJECTS") or {}).get("havePermission"))
+
     def selected(self, project: Project) -> bool:
         """Whether the configuration names it, by today's key or by one it had before."""
         wanted = self.options.select.projects

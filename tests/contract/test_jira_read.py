@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from adapters.base import Presence
-from adapters.errors import SourceRefused
+from adapters.errors import SourceMisbehaved, SourceRefused
 from tests.fakes.jira import FakeJira
 from tests.fakes.jira.world import EPIC_LINK, FLAGGED, OLD_POINTS, PARENT_LINK, POINTS, SPRINT, START
 from tests.fix_sources import fill, issue_ids, jira_adapter, read_pages, records_of
@@ -94,6 +94,32 @@ async def test_a_project_that_the_account_administers_and_may_not_browse_is_not_
         names = [partition.name for partition in await adapter.partitions()]
         assert [name for name in names if name.startswith("issues:")] == ["issues:10001"]
         assert await adapter.locate("project", ["10002"], {}) == {"10002": Presence.LOST_ACCESS}
+
+
+async def test_data_center_lists_projects_that_are_merely_administered_and_the_others_are_read(
+    data_center: FakeJira,
+) -> None:
+    """It cannot be asked for the others alone, and refuses a search in such a project."""
+    fill(data_center, {"PAY": 2, "SEC": 2})
+    async with jira_adapter(data_center) as adapter:
+        pages = await read_pages(adapter, "issues:10002")
+    known = {name: record.data for name, record in records_of(pages).items()}
+    data_center.hide_project("SEC")
+    data_center.world.project("SEC").administered = True
+    async with jira_adapter(data_center) as adapter:
+        assert len(issue_ids(await read_pages(adapter, "issues:10001"))) == 2
+        for cursor, full in ((None, True), (pages[-1].cursor, False)):
+            assert issue_ids(await read_pages(adapter, "issues:10002", cursor, full=full)) == set()
+        assert set((await adapter.locate("issue", list(known), known)).values()) == {Presence.LOST_ACCESS}
+        assert await adapter.locate("project", ["10002"], {}) == {"10002": Presence.LOST_ACCESS}
+    # A project that is ours to read and refused all the same concludes nothing.
+    data_center.world.project("SEC").administered = False
+    async with jira_adapter(data_center) as adapter:
+        await adapter.partitions()
+        data_center.hide_project("PAY")
+        data_center.world.project("PAY").administered = False
+        with pytest.raises(SourceMisbehaved):
+            await read_pages(adapter, "issues:10001")
 
 
 async def test_a_selected_key_still_counts_after_the_project_was_renamed(jira: FakeJira) -> None:
