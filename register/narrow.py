@@ -12,10 +12,11 @@ from uuid import UUID
 
 import orjson
 
+from register.belief import resolve_references
 from register.claims import change_claims
 from register.db import Connection
 from register.derive import computed_fields
-from register.merge import Change, keep_keys, merge_rows, resolve_references, update_rows, write_events
+from register.merge import Change, keep_keys, merge_rows, update_rows, write_events
 from register.policy import Policy
 from register.restate import CAUSE, ID_BYTES
 from register.settled import Settled

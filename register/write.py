@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
+from register.belief import resolve_references
 from register.claims import Claimed, copy_claims
 from register.copy import NULL, big_integer, blob, copy_in, moment, one_row, text, uuid, uuids
 from register.db import Connection, Pool
@@ -27,7 +28,7 @@ from register.findings import (
 )
 from register.identity import Uniter
 from register.lease import Held, fence
-from register.merge import Change, insert_rows, merge_rows, resolve_references, write_events
+from register.merge import Change, insert_rows, merge_rows, write_events
 from register.policy import Policy
 from register.settled import IDENTITY_LOCK, Memory, Settled, read_settled
 

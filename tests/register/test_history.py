@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from mapping.apply import MappedRow
 from register import lease, runs
+from register.belief import NO_CONFLICT
 from register.ids import derive_id
-from register.merge import _NO_CONFLICT
 from register.policy import Policy
 from register.settled import Memory
 from register.write import Incoming, page
@@ -88,7 +88,7 @@ class Book:
         present = [values for presence, values in self.said.values() if presence == "present"]
         if len(present) < 2:
             return set()
-        both = present[0].keys() & present[1].keys() - _NO_CONFLICT
+        both = present[0].keys() & present[1].keys() - NO_CONFLICT
         left_out = {"budget" for source in self.foreign() if "budget" in self.said[source][1]}
         return {name for name in both if present[0][name] != present[1][name]} | left_out
 
