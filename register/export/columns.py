@@ -9,12 +9,13 @@ from typing import Any
 
 from register.catalog import FieldDef, Kind
 from register.query.check import mentions_presence
-from register.query.compile import WHOLE, Builder, Statement
+from register.query.compile import WHOLE, Builder
 from register.query.from_clause import FromClause, constant, quoted
 from register.query.order import direction, may_be_empty
 from register.query.past import require_history
 from register.query.plan import Branch, Constant, Hops, Level
 from register.query.scope import RowScope
+from register.query.statement import Statement
 
 _BEGINS = ", ".join(f"E'{sign}'" for sign in (*"=+-@＝＋－＠", r"\t", r"\r", r"\n"))
 """With what a formula begins, for one spreadsheet or another."""

@@ -8,59 +8,21 @@ catalog, except aliases, which the GraphQL grammar holds to letters, digits and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 from register.catalog import Entity, FieldDef, Kind, Relation, catalog
 from register.query.check import mentions_presence
 from register.query.from_clause import CASTS, FromClause, constant, joined, quoted
 from register.query.order import behind, direction, may_be_empty, places, walked
-from register.query.past import INSTANT, LATELY, by_key, every_version, past_meta, placed, shown_at
+from register.query.past import INSTANT, LATELY, by_key, every_version, past_meta, shown_at
 from register.query.plan import Beyond, Branch, Constant, Flat, Level, Tally
-from register.query.scope import Part, RowScope, bound, implied, permitted, permitted_version, stayed
+from register.query.scope import Part, implied, permitted, permitted_version, stayed
 
 WHOLE = '"~row"'
 """What a row to be shown is called in SQL: no caller can give a column that name."""
 FRESHNESS = "(SELECT json_object_agg(s.key, s.fresh_at) FROM source s WHERE s.configured)"
-_BETWEEN = b", \n "
-"""What `json_agg` puts between two rows."""
 _META = f"{FRESHNESS} AS freshness, to_json(now()) AS as_of"
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """SQL and what to bind to it. `places` is how many order values a page's row carries after the fixed columns."""
-
-    sql: str
-    parameters: tuple[Any, ...]
-    places: int = 0
-    beyond: bool = False
-    """Whether `data` of a page holds the row behind it, too, where there are more."""
-
-    def arguments(self, scope: RowScope | None) -> Sequence[Any]:
-        """What to bind, for this caller."""
-        return bound(scope, self.parameters)
-
-    def data(self, data: bytes | str | None, more: bool | None) -> bytes | None:
-        """The rows of the page, from these columns."""
-        return None if data is None else b"".join(self.pieces(data, more))
-
-    def pieces(self, data: bytes | str, more: bool | None) -> tuple[bytes | memoryview, ...]:
-        """The same before it is joined: a page is long, and need be copied once alone."""
-        found = data if isinstance(data, bytes) else data.encode()
-        if not self.beyond or not more:
-            return (found,)
-        return memoryview(found)[: found.rindex(_BETWEEN)], b"]"
-
-    def place(self, row: Mapping[str, Any]) -> list[str | None]:
-        """The order values of a page's last row, for a cursor."""
-        return [row[f"_o{at}"] for at in range(self.places)]
-
-    def at(self, instant: datetime | None) -> str:
-        """The SQL; of a statement about the past, for this instant of it."""
-        return self.sql if instant is None else placed(self.sql, instant)
 
 
 class Builder:

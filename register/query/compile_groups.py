@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from register.query.check import mentions_presence
-from register.query.compile import WHOLE, Builder, Statement
+from register.query.compile import WHOLE, Builder
 from register.query.from_clause import CASTS, FromClause, quoted
 from register.query.order import behind, direction
 from register.query.plan import Applied, Expression, Groups, Measured, Other, Tally
+from register.query.statement import Statement
 
 _SQL = {
     "count": "count({})",

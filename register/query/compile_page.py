@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from register.catalog import Kind
-from register.query.compile import WHOLE, Builder, Statement
+from register.query.compile import WHOLE, Builder
 from register.query.order import places
 from register.query.plan import Branch, Level
+from register.query.statement import Statement
 
 LARGEST = 64 << 20
 """Bytes of a page."""

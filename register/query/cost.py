@@ -14,10 +14,10 @@ from collections.abc import Coroutine, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from register.query.compile import Statement
 from register.query.errors import QueryTooCostly
 from register.query.plan import Branch, Groups, Level, Tally
 from register.query.scope import RowScope
+from register.query.statement import Statement
 
 if TYPE_CHECKING:
     from register.query.lanes import Lanes

@@ -12,12 +12,12 @@ from datetime import datetime
 
 import asyncpg
 
-from register.query.compile import Statement
 from register.query.compile_page import compile_page
 from register.query.cost import ask
 from register.query.lanes import Lanes
 from register.query.plan import Level
 from register.query.scope import RowScope
+from register.query.statement import Statement
 
 AHEAD = 3
 """Pages: rows of the present that are skipped to find the key. Some were not there yet, or were gone already."""

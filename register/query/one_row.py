@@ -9,12 +9,13 @@ from uuid import UUID
 from register.catalog import Entity, Kind
 from register.errors import RowNotFound
 from register.ids import beginning
-from register.query.compile import WHOLE, Builder, Statement, permitted_also
+from register.query.compile import WHOLE, Builder, permitted_also
 from register.query.errors import RowAmbiguous
 from register.query.lanes import Lanes
 from register.query.past import every_version, shown_at
 from register.query.plan import Level
 from register.query.scope import RowScope, bound
+from register.query.statement import Statement
 
 MOST = 50
 """Ids that are looked at, and named, where one key is that of many rows."""

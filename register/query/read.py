@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from register.query.compile import Builder, Statement
+from register.query.compile import Builder
 from register.query.compile_groups import compile_groups
 from register.query.compile_page import compile_page
 from register.query.cost import ask
@@ -21,6 +21,7 @@ from register.query.past import AsOf, require_history
 from register.query.plan import Groups, Level
 from register.query.revision import follows_events
 from register.query.scope import RowScope
+from register.query.statement import Statement
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from register.query.compile import FRESHNESS, Statement
+from register.query.compile import FRESHNESS
 from register.query.cost import ask
 from register.query.cursor import write_cursor
 from register.query.lanes import Lanes
 from register.query.read import Prepared, PreparedGroups, bytes_of, place_of
 from register.query.scope import RowScope
+from register.query.statement import Statement
 
 MOST = 10
 """Questions in one request."""

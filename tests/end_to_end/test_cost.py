@@ -12,9 +12,9 @@ from gateway.app import HIGHEST_COST, create_app
 from portbook.config.settings import Gateway
 from register.db import open_read_pool
 from register.query import Lanes, RowScope
-from register.query.compile import Statement
 from register.query.cost import Costs, ask
 from register.query.scope import Part
+from register.query.statement import Statement
 from tests.fix_gateway import RunningGateway, Server, assert_problem, execute
 
 LIMIT = 200
