@@ -7,7 +7,7 @@ built-in one rule by rule and field by field. The entities are handed in: this p
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -97,6 +97,8 @@ def parse_mapping(
     mistakes: list[str] = []
     rules: dict[tuple[str, str, str | None], Rule] = {}
     lookups: dict[str, dict[str, Any]] = {}
+    told: dict[tuple[str, str], str] = {}
+    used: set[str] = set()
     documents = [(name, _yaml(name, text)) for name, text in texts]
     for name, document in documents:
         for table, entries in (document.get("lookups") or {}).items():
@@ -106,11 +108,13 @@ def parse_mapping(
                     f"{name}:{line}: lookup {table!r} is a map of the tool's word to the register's"
                 )
                 continue
-            lookups.setdefault(str(table), {}).update(
-                {str(k).strip().casefold(): _plain(v) for k, v in (entries or {}).items()}
-            )
+            words = lookups.setdefault(str(table), {})
+            for written, value in (entries or {}).items():
+                word = str(written).strip().casefold()
+                words[word] = _plain(value)
+                told[str(table), word] = f"{name}:{entries.lc.key(written)[0] + 1}"
     for name, document in documents:
-        reader = _Reader(name, entities, aliases, lookups, mistakes)
+        reader = _Reader(name, entities, aliases, lookups, told, used, mistakes)
         for unknown in set(document) - {"source", "rules", "lookups"}:
             reader.mistake(
                 document, unknown, f"unknown key {unknown!r}{_meant(unknown, ('source', 'rules', 'lookups'))}"
@@ -131,6 +135,11 @@ def parse_mapping(
                     when=rule.when or below.when,
                 )
             rules[identity] = rule
+    for name, document in documents:
+        for table in map(str, document.get("lookups") or {}):
+            if table not in used:
+                line = document["lookups"].lc.key(table)[0] + 1
+                mistakes.append(f"{name}:{line}: no rule uses a lookup {table!r}{_meant(table, used)}")
     complete = tuple(_beside(rule, mistakes) for rule in rules.values())
     if mistakes:
         raise MappingInvalid(
@@ -199,12 +208,16 @@ class _Reader:
         entities: Entities,
         aliases: Mapping[str, str],
         lookups: Mapping[str, Mapping[str, Any]],
+        told: Mapping[tuple[str, str], str],
+        used: set[str],
         mistakes: list[str],
     ) -> None:
         self._name = name
         self._entities = entities
         self._aliases = aliases
         self._lookups = lookups
+        self._told = told
+        self._used = used
         self._mistakes = mistakes
 
     def mistake(self, node: Any, key: str | None, message: str) -> None:
@@ -296,9 +309,11 @@ class _Reader:
                 spec, "as", f"`as: {verb}` does not give a {shape.kind}, which {name} is; "
                 f"these do: {', '.join(FITTING[shape.kind])}",
             )  # fmt: skip
-        for value in (value for _, table in lookups for value in table.values()):
+        for table, word, value in _words(lookups):
             if shape and not ref and value is not None and not _fits(shape.kind, value):
-                self.mistake(spec, "lookup", f"the lookup gives {value!r}, which is no {shape.kind}")
+                self._mistakes.append(
+                    f"{self._told[table, word]}: the lookup gives {value!r}, which is no {shape.kind}"
+                )
                 break
         const, default = _plain(spec.get("const")), _plain(spec.get("default"))
         for key, value in (("const", const), ("default", default)):
@@ -349,18 +364,19 @@ class _Reader:
             return ()
         found = []
         for name in map(str, written if isinstance(written, list) else [written]):
+            self._used.add(name)
             table = self._lookups.get(name)
             if table is None:
                 self.mistake(spec, "lookup", f"there is no lookup {name!r}{_meant(name, self._lookups)}")
                 continue
             found.append((name, table))
-            for word, value in table.items() if shape and shape.choices else ():
-                if shape and value is not None and value not in shape.choices:
-                    self.mistake(
-                        spec,
-                        "lookup",
-                        f"lookup {name} turns {word!r} into {value!r}, not one of {', '.join(shape.choices)}",
-                    )
+        for name, word, value in _words(found) if shape and shape.choices else ():
+            if shape and value is not None and value not in shape.choices:
+                # With the line of the word: an override may have given it to a lookup of the file below.
+                self._mistakes.append(
+                    f"{self._told[name, word]}: lookup {name} turns {word!r} into {value!r}, "
+                    f"not one of {', '.join(shape.choices)}{_meant(str(value), shape.choices)}"
+                )
         return tuple(found)
 
     def _only(self, spec: CommentedMap, shapes: Mapping[str, FieldShape]) -> tuple[str, Any] | None:
@@ -386,6 +402,13 @@ class _Reader:
         except PathInvalid as error:
             self.mistake(node, key, str(error))
             return None
+
+
+def _words(tables: Iterable[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[str, str, Any]]:
+    """Table, word and value of every word of these lookups."""
+    for name, table in tables:
+        for word, value in table.items():
+            yield name, word, value
 
 
 def _plain(value: Any) -> Any:

@@ -77,6 +77,9 @@ def test_every_builtin_mapping_loads_and_can_be_called(kind: str) -> None:
         ("rules:\n  - {stream: a, into: risk, each: b, fields: {}}\n", "file0.yaml:2: `each` needs `id`"),
         ("rulse: []\n", "file0.yaml:1: unknown key 'rulse'; did you mean 'rules'?"),
         ("source: spreadsheet\n", "file0.yaml:1: is for 'spreadsheet', this source is 'jira'"),
+        (RULE + "      status: {from: a, lookup: s}\nlookups:\n  s:\n    Open: todo\n    Done: doen\n", "file0.yaml:9: lookup s turns 'done' into 'doen', not one of todo, in_progress, in_review, done, cancelled; did you mean 'done'?"),
+        (RULE + "      points: {from: a, lookup: size}\nlookups:\n  size:\n    S: small\n", "file0.yaml:8: the lookup gives 'small', which is no number"),
+        (RULE + "      status: {from: a, lookup: status}\nlookups:\n  status: {Done: done}\n  sattus: {Open: todo}\n", "file0.yaml:8: no rule uses a lookup 'sattus'; did you mean 'status'?"),
         ("lookups: [a]\n", "file0.yaml:1"),
         ("lookups:\n  a: {}\n  status: todo\n", "file0.yaml:3: lookup 'status' is a map"),
         ("- a\n", "file0.yaml:1"),
@@ -118,6 +121,15 @@ def test_an_override_adds_words_to_a_lookup_used_below_it() -> None:
     below = RULE + "      status: {from: s, lookup: status}\nlookups: {status: {Open: todo, Closed: done}}\n"
     (rule,) = parse(below, "lookups: {status: {'Rückfrage ': in_review, CLOSED: cancelled}}\n").rules
     assert rule.fields["status"].lookup == {"open": "todo", "closed": "cancelled", "rückfrage": "in_review"}
+
+
+def test_a_word_that_an_override_gives_to_a_lookup_below_it_is_told_with_its_own_line() -> None:
+    below = RULE + "      status: {from: s, lookup: status}\nlookups: {status: {Open: todo}}\n"
+    with pytest.raises(MappingInvalid) as caught:
+        parse(below, "source: jira\nlookups:\n  status: {Parked: waiting}\n")
+    assert caught.value.detail.startswith(
+        "file1.yaml:3: lookup status turns 'parked' into 'waiting', not one of"
+    )
 
 
 def test_an_override_of_elements_does_not_touch_the_record_itself() -> None:
