@@ -135,13 +135,19 @@ async def _copy(connection: Connection, export: Export, kind: str, form: str, ta
     if form == "json":
         target.write(b"[")
     rest = b""
-    async for piece in copy_out(connection, export, FORMATS[kind]):
-        if form != "json":
-            target.write(piece)
-            continue
-        *lines, rest = (rest + piece).split(b"\n")
-        for line in lines:
-            target.write((b"\n" if first else b",\n") + line)
-            first = False
+    try:
+        async for piece in copy_out(connection, export, FORMATS[kind]):
+            if form != "json":
+                target.write(piece)
+                continue
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                target.write((b"\n" if first else b",\n") + line)
+                first = False
+    except OSError:
+        # Whoever reads the pipe has seen enough, or the disk is full. PostgreSQL is still copying: the connection can
+        # do nothing else.
+        connection.terminate()
+        raise
     if form == "json":
         target.write(b"\n]\n")

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
@@ -15,7 +16,7 @@ import openpyxl
 import pytest
 
 from tests.fix_gateway import insert
-from tests.fix_warm import Warm
+from tests.fix_warm import ROOT, Warm
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -104,3 +105,18 @@ def test_a_key_may_be_restricted_and_may_end(portbook: Run) -> None:
     assert (
         "sees everything" in portbook("keys", "create", "x", "--scope", "admin", "--project", "P-01").stderr
     )
+
+
+def test_who_reads_no_more_of_a_file_ends_the_command_quietly(
+    portbook: Run, database: str, redis_url: str, tmp_path: Path
+) -> None:
+    environment = {**os.environ, "DATABASE_URL": database, "REDIS_URL": redis_url}
+    rows = [{"id": UUID(int=1000 + n), "key": f"Q-{n}", "title": "x" * 900} for n in range(4000)]
+    insert(database, "project", rows)
+    command = f"{sys.executable} -m portbook --config {tmp_path}/portbook.yaml query projects --format"
+    for form in ("csv", "ndjson", "json"):
+        ended = subprocess.run(
+            ["/bin/sh", "-c", f"{command} {form} | head -c 20"],
+            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert (len(ended.stdout), ended.stderr) == (20, ""), form
