@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 
 from register import runs
 from register.audit import forget_use
-from register.db import Pool
+from register.db import DATABASE_AWAY, Pool
 from register.pinned import end_what_is_over
 from register.policy import Policy
 from register.quality import Expected, Quality
@@ -32,6 +32,8 @@ from workers.schedule import Due, request_due_runs, request_hinted_runs
 from workers.sync import SourceSpec, Syncer
 from workers.writer import Watch
 
+BREATH_S = 5.0
+"""Between two attempts at a run whose database went away in the middle."""
 LOOK_EVERY_S = 2.0
 """Seconds between looks into the database when nobody rings."""
 RUNS_AT_ONCE = 2
@@ -121,14 +123,14 @@ class WorkerApp:
                 and (self._looking is None or self._looking.done())
             ):
                 self._looking = asyncio.create_task(self._look_at_data(self._quality))
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
             log.warning("the register's database does not answer; trying again", error=str(error))
 
     async def _look_at_data(self, quality: Quality) -> None:
         """Beside the runs: a look at everything may take a while."""
         try:
             await quality.look()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
             log.warning("the data could not be looked at; trying again", error=str(error))
 
     def _forget(self) -> None:
@@ -143,16 +145,18 @@ class WorkerApp:
         try:
             if forgotten := await forget_use(self._pool, days):
                 log.info("the audit forgot old use", lines=forgotten, older_than_days=days)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
             log.warning("the audit could not forget old use; trying again later", error=str(error))
 
     async def _work(self, job: runs.RunJob) -> None:
         try:
             await self._syncer.work(job, self._watch)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
             # The database went away in the middle. The run is still marked as running; its lease runs out, and
             # whoever looks next goes on where the last whole page ended.
             log.warning("run interrupted", source=job.source, run=job.id, error=str(error))
+            # Not at once: what is wrong may last, as a full disk does, and each attempt asks the tool anew.
+            await asyncio.sleep(BREATH_S)
         finally:
             del self._running[job.id]
             self._bell.set()

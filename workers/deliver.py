@@ -113,7 +113,7 @@ class Deliverer:
                     pruned = time.monotonic()
                     await self._deliveries.prune()
                 await self._close_unused()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
                 log.warning("the register's database does not answer; trying again", error=str(error))
             waits = [asyncio.create_task(bell.wait()), asyncio.create_task(stop.wait())]
             await asyncio.wait(waits, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)

@@ -307,7 +307,7 @@ async def heartbeat(pool: Pool, held: lease.Held, ttl_s: float) -> AsyncIterator
                 lost = True
                 body.cancel()
                 return
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
                 log.warning("heartbeat failed", lease=held.name, error=str(error))
 
     beating = asyncio.create_task(beat())

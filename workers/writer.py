@@ -133,28 +133,35 @@ class Writer:
         """Write until the readers are through. While a batch is being written the next is being prepared."""
         writing: asyncio.Task[None] | None = None
         busy: frozenset[str] = frozenset()
-        while fetched := await _batch(queue):
-            records = [record for item in fetched if item.page for record in item.page.records]
-            latest = self._sorter.keyed(records)
-            gone = {row_id: why for item in fetched for row_id, why in item.gone.items()}
-            if writing is not None and not (busy.isdisjoint(latest) and busy.isdisjoint(gone)):
-                await writing  # the batch under way holds some of the same records
-                writing = None
-            told = [hint for item in fetched for hint in item.hints]
-            if told:
-                self._remember(fetched)
-            prepared = _Batch(
-                self._places(fetched), await self._sorter.sort(latest, len(records)), told, gone,
-                any(item.soon for item in fetched),
-            )  # fmt: skip
-            # Decoded records take six times the room of their payloads, and nobody needs them any more.
-            del fetched, records, latest
+        try:
+            while fetched := await _batch(queue):
+                records = [record for item in fetched if item.page for record in item.page.records]
+                latest = self._sorter.keyed(records)
+                gone = {row_id: why for item in fetched for row_id, why in item.gone.items()}
+                if writing is not None and not (busy.isdisjoint(latest) and busy.isdisjoint(gone)):
+                    await writing  # the batch under way holds some of the same records
+                    writing = None
+                told = [hint for item in fetched for hint in item.hints]
+                if told:
+                    self._remember(fetched)
+                prepared = _Batch(
+                    self._places(fetched), await self._sorter.sort(latest, len(records)), told, gone,
+                    any(item.soon for item in fetched),
+                )  # fmt: skip
+                # Decoded records take six times the room of their payloads, and nobody needs them any more.
+                del fetched, records, latest
+                if writing is not None:
+                    await writing
+                busy = prepared.sorted.ids.union(gone)
+                writing = asyncio.create_task(self._write(prepared))
             if writing is not None:
                 await writing
-            busy = prepared.sorted.ids.union(gone)
-            writing = asyncio.create_task(self._write(prepared))
-        if writing is not None:
-            await writing
+        finally:
+            if writing is not None:
+                # Nothing is written behind the back of whoever ended this, and what the write failed with is not lost
+                # on them: that they know already.
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
         self._check_rejections(ended=not self.cut_short)
 
     def _remember(self, fetched: Sequence[Fetched]) -> None:

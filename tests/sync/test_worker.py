@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
+import asyncpg
 import pytest
 import redis.asyncio
 
@@ -21,6 +23,9 @@ from tests.sync.test_accounts import fill
 from workers import app
 from workers.app import WorkerApp
 from workers.queue import ring
+from workers.records import Sorter
+from workers.sync import Syncer
+from workers.writer import Writer
 
 # Seen when arq's main loop is cancelled: a connection is left to the collector. The process ends with it.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -193,3 +198,75 @@ async def test_a_worker_looks_at_the_data_when_its_runs_have_ended(engine: Engin
     finally:
         stop.set()
         await asyncio.wait_for(task, 10)
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        asyncpg.InternalClientError("cannot switch to state 11; another operation (2) is in progress"),
+        asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
+        asyncpg.DiskFullError("could not extend file: No space left on device"),
+    ],
+)
+async def test_a_run_goes_on_after_the_database_was_away(
+    engine: Engine, cloud: FakeJira, monkeypatch: pytest.MonkeyPatch, away: Exception
+) -> None:
+    begin, times = Writer.begin, 0
+
+    async def once_away(self: Writer) -> None:
+        nonlocal times
+        times += 1
+        if times == 1:
+            raise away
+        await begin(self)
+
+    monkeypatch.setattr(Writer, "begin", once_away)
+    fill(cloud, 5)
+    await engine.add_jira(cloud)
+    await runs.request_run(engine.pool, "delivery", "full", requested_by="test")
+    async with working(engine, AWAY):
+        await until(engine, DONE)
+    assert await engine.count("work_item") == 5
+
+
+async def test_a_tool_is_not_asked_again_and_again_while_the_disk_is_full(
+    engine: Engine, cloud: FakeJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def no_room(self: Writer) -> None:
+        raise asyncpg.DiskFullError("could not extend file: No space left on device")
+
+    monkeypatch.setattr(Writer, "begin", no_room)
+    fill(cloud, 5)
+    await engine.add_jira(cloud)
+    await runs.request_run(engine.pool, "delivery", "full", requested_by="test")
+    async with working(engine, AWAY):
+        await asyncio.sleep(3)
+    assert 0 < cloud.state.requests <= 6
+
+
+async def test_a_write_that_fails_beside_its_run_is_not_left_behind(
+    engine: Engine, cloud: FakeJira, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sort, times = Sorter.sort, 0
+
+    async def no_room(self: Writer, batch: Any) -> None:
+        raise asyncpg.DiskFullError("could not extend file: No space left on device")
+
+    async def full_the_second_time(self: Sorter, *given: Any) -> Any:
+        nonlocal times
+        times += 1
+        if times == 2:
+            await asyncio.sleep(0.05)
+            raise asyncpg.DiskFullError("could not write: No space left on device")
+        return await sort(self, *given)
+
+    monkeypatch.setattr(Writer, "_write", no_room)
+    monkeypatch.setattr(Sorter, "sort", full_the_second_time)
+    fill(cloud, 60)
+    await engine.add_jira(cloud, page_size=5)
+    await runs.request_run(engine.pool, "delivery", "full", requested_by="test")
+    (job,) = await runs.waiting_runs(engine.pool)
+    with pytest.raises(asyncpg.DiskFullError):
+        await Syncer(engine.pool, engine.specs, engine.policy, holder="test").work(job)
+    gc.collect()
+    assert "never retrieved" not in caplog.text
