@@ -145,6 +145,12 @@ def main() -> None:
             sys.exit(2)
         if os.environ.get("PORTBOOK_DEBUG"):
             raise
+        # Not before it is needed: it brings the register along.
+        from portbook.stores.lost import store_problem
+
+        if lost := store_problem(error):
+            show_problem(lost)
+            sys.exit(lost.exit_code)
         err.print(f"[bold red]PRB001[/] unexpected {type(error).__name__}: {escape(str(error))}")
         err.print(
             "  [green]→[/] This is a defect. Run again with PORTBOOK_DEBUG=1 and report what it prints."

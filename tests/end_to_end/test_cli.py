@@ -293,6 +293,40 @@ async def ask(database: str, question: str, *values: object) -> tuple[Any, ...]:
         await connection.close()
 
 
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'",
+         "STO001 PostgreSQL has no room left: could not extend file: No space left on device"),
+        ("PERFORM pg_terminate_backend(pg_backend_pid())", "STO001 PostgreSQL went away in the middle: "),
+    ],
+)  # fmt: skip
+def test_a_database_that_is_lost_in_the_middle_is_told_as_what_it_is(
+    shell: Shell, what: str, said: str
+) -> None:
+    assert shell.run("status").returncode == 0
+    asyncio.run(
+        execute(
+            shell.database,
+            f"CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN {what}; RETURN NEW; END $$;"
+            "CREATE TRIGGER lose BEFORE INSERT ON source_record FOR EACH ROW EXECUTE FUNCTION lose()",
+        )
+    )
+    done = shell.run("sync")
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "what was read is kept" in done.stderr
+    assert "defect" not in done.stderr
+
+
+async def execute(database: str, commands: str) -> None:
+    connection = await asyncpg.connect(database)
+    try:
+        await connection.execute(commands)
+    finally:
+        await connection.close()
+
+
 def test_consent_to_vanishing_is_given_for_named_sources_only(shell: Shell) -> None:
     done = shell.run("sync", "--full", "--approve")
     assert done.returncode == 2
