@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 from pydantic import BaseModel
 
-from adapters.errors import RecordRejected
+from adapters.errors import RecordRejected, SourceError
 
 Cursor = Mapping[str, Any]
 """JSON that the adapter writes and only the adapter reads: where to go on reading a partition."""
@@ -125,6 +125,8 @@ class Stream(NamedTuple):
     fields: tuple[SourceField, ...]
     values: Mapping[str, Sequence[str]] = {}
     """Closed lists the tenant defines, e.g. {"status": ["To Do", "Rückfrage"], "issuetype": [...]}."""
+    problem: SourceError | None = None
+    """Why it cannot be read."""
 
 
 class Adapter(Protocol):

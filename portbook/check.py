@@ -57,11 +57,14 @@ async def _all(config: Config, chosen: Sequence[Source], *, sign_in: bool) -> li
     lines = []
     for item in chosen:
         try:
-            lines.append(await _source(item))
+            line, found = await _source(item)
         except Problem as problem:
-            lines.append(_Line(item.name, NOT_FINE))
+            line, found = _Line(item.name, NOT_FINE), [problem]
+        lines.append(line)
+        if found:
             err.print(f"[bold]{item.name}[/] ({config.path.name}:{item.line})")
-            show_problem(problem)
+        for one in found:
+            show_problem(one)
     for issuer in config.sign_in if sign_in else ():
         # Not before it is needed: it brings the gateway along.
         from portbook.sign_in import keys_of
@@ -76,15 +79,19 @@ async def _all(config: Config, chosen: Sequence[Source], *, sign_in: bool) -> li
     return lines
 
 
-async def _source(item: Source) -> _Line:
+async def _source(item: Source) -> tuple[_Line, list[Problem]]:
+    """How the source is, and what of it cannot be read. Raises the Problem that concerns all of it."""
     async with open_adapter(item) as adapter:
         identity = await adapter.check()
         build_mapper(item, await adapter.aliases())
-        unreadable = [stream.title for stream in await adapter.discover() if not stream.name]
-    if unreadable:
-        raise SourceError("; ".join(unreadable), hint="Correct the file or its entry in the configuration.")
+        unreadable: list[Problem] = [
+            stream.problem or SourceError(stream.title)
+            for stream in await adapter.discover()
+            if not stream.name
+        ]
     note = f"[yellow]{escape('; '.join(identity.warnings))}[/]"
-    return _Line(item.name, FINE, escape(identity.product), escape(identity.account), note)
+    state = NOT_FINE if unreadable else FINE
+    return _Line(item.name, state, escape(identity.product), escape(identity.account), note), unreadable
 
 
 def _register(config: Config) -> list[_Line]:

@@ -172,7 +172,7 @@ class FilesReader:
                     if (path := f'portbook.fields."{name}"') in found
                 ]
             streams.append(Stream(stream, stream.removeprefix("mspdi_").capitalize() + "s", tuple(fields)))
-        streams += [Stream("", str(error), ()) for error in folder.problems]
+        streams += [Stream("", str(error), (), problem=error) for error in folder.problems]
         return streams
 
     async def aliases(self) -> Mapping[str, str]:

@@ -228,7 +228,7 @@ class SpreadsheetAdapter:
                         streams.append(described(file.name, frame))
                     elif frame["kind"] == "error":
                         error = problem(frame)
-                        streams.append(Stream("", f"{file.name}: {error}", ()))
+                        streams.append(Stream("", f"{file.name}: {error}", (), problem=error))
         return streams
 
     async def aliases(self) -> Mapping[str, str]:

@@ -248,6 +248,8 @@ def test_an_unknown_column_names_file_sheet_and_the_column_meant(shell: Shell, c
     said = " ".join((done.stdout + done.stderr).split())
     assert f"pmo (portbook.yaml:{PMO_LINE})" in said
     assert "No column 'Risk Idd' in registers/pmo.xlsx, sheet Risks" in said
+    assert "SRC008" in said
+    assert "SRC001" not in said
     assert "Did you mean 'Risk ID'?" in said
 
 
