@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,3 +117,15 @@ def fill(fake: FakeJira, projects: dict[str, int], *, step_ms: int = 20_000) -> 
                 world.clock += step_ms
                 world.add_issue(key, f"Issue {number} of {key}")
     world.clock = None
+
+
+def close_folder(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Takes the right to look into a folder away, also from root."""
+    listed = os.scandir
+
+    def refusing(path: Any = ".") -> Any:
+        if not isinstance(path, int) and Path(path) == folder:
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)

@@ -62,8 +62,8 @@ class Folder(NamedTuple):
     plans: dict[str, Plan]
     skipped: tuple[str, ...]
     problems: tuple[SourceError, ...]
-    empty: tuple[str, ...]
-    """Files that may still be uploading: which plans they are, nobody can tell."""
+    hidden: tuple[str, ...]
+    """Files that may still be uploading and folders that cannot be opened: which plans they hold, nobody can tell."""
 
 
 class FilesReader:
@@ -184,12 +184,12 @@ class FilesReader:
         self, stream: str, ids: Sequence[str], last_known: Mapping[str, Any]
     ) -> dict[str, Presence]:
         """What a complete read did not meet was deleted: in its plan, or with its file. Unknown while any file is empty
-        or cannot be read, for it may be the one."""
+        or any file or folder cannot be read, for it may be the one."""
         try:
             folder = await self._open()
         except SourceError:
             return {}
-        return {} if folder.problems or folder.empty else dict.fromkeys(ids, Presence.DELETED)
+        return {} if folder.problems or folder.hidden else dict.fromkeys(ids, Presence.DELETED)
 
     async def _when_others_are_done(self) -> None:
         """Wait for the plans being read: one broken file must not cut short the reading of another."""
@@ -240,7 +240,7 @@ class FilesReader:
             plans[plan.id] = newer
         if not plans:
             raise _together(problems)
-        return Folder(plans, tuple(skipped), problems, found.empty)
+        return Folder(plans, tuple(skipped), problems, found.empty + found.closed)
 
     async def _identify(self, file: FoundFile) -> Plan:
         assert self._temporary is not None

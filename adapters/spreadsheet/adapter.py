@@ -239,8 +239,8 @@ class SpreadsheetAdapter:
         self, stream: str, ids: Sequence[str], last_known: Mapping[str, Any]
     ) -> dict[str, Presence]:
         """Rows that a complete read did not meet were deleted by someone. Unknown while a file cannot be opened or a
-        sheet is missing, and of rows whose file is empty for now. Raises SourceMisbehaved where a sheet was merely
-        renamed."""
+        sheet is missing, and of rows whose file is empty for now or in a folder that cannot be opened.
+        Raises SourceMisbehaved where a sheet was merely renamed."""
         try:
             found = await self._find()
             for file in found.files:
@@ -256,7 +256,7 @@ class SpreadsheetAdapter:
             raise
         except SourceError:
             return {}
-        return {name: Presence.DELETED for name in ids if _told(last_known, name, "file") not in found.empty}
+        return {name: Presence.DELETED for name in ids if not found.hides(_told(last_known, name, "file"))}
 
     async def _look_for_renamed(
         self, stream: str, copy: Snapshot, names: set[str], ids: Sequence[str], last_known: Mapping[str, Any]

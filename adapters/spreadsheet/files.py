@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import time
@@ -14,6 +15,7 @@ from adapters.errors import FileRefused, SourceUnavailable
 
 TABLES = {".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".csv", ".tsv", ".txt"}
 EMPTY = "empty (0 bytes), perhaps still uploading"
+_WILD = re.compile(r"[*?\[]")
 _DATE_IN_NAME = re.compile(r"(20\d\d)[-_. ]?([01]\d)(?:[-_. ]?([0-3]\d))?(?!\d)")
 
 
@@ -34,6 +36,12 @@ class Found(NamedTuple):
     """Files that matched and are not read, with the reason."""
     empty: tuple[str, ...] = ()
     """Those among them, by name, that may still be uploading: what was read of them last is not gone."""
+    closed: tuple[str, ...] = ()
+    """Folders that the account may not look into: nor is what was read there."""
+
+    def hides(self, name: str) -> bool:
+        """Whether the file of that name may be there all the same."""
+        return name in self.empty or any(name.startswith(f"{folder}/") for folder in self.closed)
 
 
 class Snapshot(NamedTuple):
@@ -62,8 +70,12 @@ def find_files(
     files: dict[Path, FoundFile] = {}
     skipped: list[str] = []
     empty: list[str] = []
+    closed: dict[str, None] = {}
     for pattern in patterns:
         matches, passed_over, blank = _matches(pattern, base, suffixes, what)
+        for folder in _closed(pattern, base):
+            closed[_shown(folder, base)] = None
+            passed_over.append(f"{_shown(folder, base)}: a folder that cannot be opened")
         skipped += passed_over
         empty += [_shown(path, base) for path in blank]
         if not matches:
@@ -77,7 +89,9 @@ def find_files(
         for path in matches:
             logical = pattern if newest_only else _shown(path, base)
             files.setdefault(path, FoundFile(path, _shown(path, base), logical))
-    return Found(tuple(files.values()), tuple(dict.fromkeys(skipped)), tuple(dict.fromkeys(empty)))
+    return Found(
+        tuple(files.values()), tuple(dict.fromkeys(skipped)), tuple(dict.fromkeys(empty)), tuple(closed)
+    )
 
 
 def newest_is_empty(name: str) -> SourceUnavailable:
@@ -91,18 +105,14 @@ def _matches(
     pattern: str, base: Path, suffixes: Collection[str], what: str
 ) -> tuple[list[Path], list[str], list[Path]]:
     """Files to read, why others are not, and those others that are empty."""
-    written = Path(pattern).expanduser()
-    if written.is_absolute():
-        root, relative = Path(written.anchor), str(written.relative_to(written.anchor))
-    else:
-        root, relative = base, pattern
-    literal = root / relative
-    if literal.is_file():  # a name may hold brackets: `RAID [final].xlsx`
-        return [literal], [], []
+    root, relative = _parted(pattern, base)
     files: list[Path] = []
     skipped: list[str] = []
     empty: list[Path] = []
     try:
+        literal = root / relative
+        if literal.is_file():  # a name may hold brackets: `RAID [final].xlsx`
+            return [literal], [], []
         candidates = sorted(path for path in root.glob(relative) if path.is_file())
     except (ValueError, NotImplementedError, OSError) as error:
         raise FileRefused(f"The pattern {pattern!r} cannot be searched", detail=str(error)) from error
@@ -113,6 +123,35 @@ def _matches(
         else:
             files.append(path)
     return files, skipped, empty
+
+
+def _parted(pattern: str, base: Path) -> tuple[Path, str]:
+    """Where to search, and for what from there."""
+    written = Path(pattern).expanduser()
+    if written.is_absolute():
+        return Path(written.anchor), str(written.relative_to(written.anchor))
+    return base, pattern
+
+
+def _closed(pattern: str, base: Path) -> list[Path]:
+    """The folders among those the pattern leads through that cannot be listed: `glob` is silent about them."""
+    root, relative = _parted(pattern, base)
+    above = PurePath(relative).parent
+    if not _WILD.search(str(above)) or (root / relative).is_file():
+        return []
+    closed: dict[Path, None] = {}
+    for way in (above, *above.parents):
+        if not _WILD.search(str(way)):
+            break
+        for folder in root.glob(str(way)):
+            if not folder.is_dir():
+                continue
+            try:
+                with os.scandir(folder):
+                    pass
+            except OSError:
+                closed[folder] = None
+    return sorted(closed)
 
 
 def passed_over(

@@ -17,6 +17,7 @@ from adapters.ms_project import MsProjectAdapter, MsProjectOptions, mspdi
 from adapters.ms_project import plan as plans
 from adapters.ms_project.survey import survey
 from tests.fakes.mspdi import START, Plan, Task, baseline, large
+from tests.fix_sources import close_folder
 
 
 def adapter(folder: Path, files: str = "*", **options: Any) -> MsProjectAdapter:
@@ -503,3 +504,15 @@ def test_a_large_plan_is_read_in_little_memory(tmp_path: Path) -> None:
     assert count == 3000 + 2400 + 60 + 50 + 2
     assert most < size
     assert mspdi.head(path, "large.xml")["Title"] == "Large"
+
+
+async def test_what_is_in_a_folder_that_cannot_be_opened_for_now_is_not_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        Plan(name).save(tmp_path / name / "plan.xml")
+    close_folder(monkeypatch, tmp_path / "b")
+    async with adapter(tmp_path, "**/*.xml") as opened:
+        assert await opened.locate("mspdi_task", ["x"], {}) == {}
+        assert "skipped b: a folder that cannot be opened" in (await opened.check()).warnings

@@ -16,6 +16,7 @@ from adapters.errors import SourceError, SourceMisbehaved, SourceRefused, Source
 from adapters.spreadsheet import SpreadsheetAdapter
 from tests.contract.test_spreadsheet_reading import options, pages, rows
 from tests.fakes.workbooks import RISK_HEADER, risk_rows, write_csv, write_xlsx
+from tests.fix_sources import close_folder
 
 
 async def collect(reading: AsyncIterator[Page], into: list[Page]) -> None:
@@ -234,6 +235,24 @@ async def test_rows_of_a_file_that_is_empty_for_now_are_not_gone(tmp_path: Path)
     async with SpreadsheetAdapter(options(tmp_path)) as adapter:
         found = await adapter.locate("risk", ["a-001", "a-002", "b-009"], known)
     assert found == {"b-009": Presence.DELETED}
+
+
+@pytest.mark.parametrize("files", ["*/*.xlsx", "**/*.xlsx"])
+async def test_rows_of_a_folder_that_cannot_be_opened_for_now_are_not_gone(
+    files: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after someone changed the rights of a share. A search for files passes such a folder over in silence."""
+    for name, first in (("a", "A"), ("ab", "B")):
+        (tmp_path / name).mkdir()
+        table = [[row[0].replace("R", first, 1), *row[1:]] for row in risk_rows(2)]
+        write_xlsx(tmp_path / name / "risks.xlsx", {"Risks": [RISK_HEADER, *table]})
+    known = {record.id: record.data for record in await rows(tmp_path, files=files)}
+    assert len(known) == 4
+    close_folder(monkeypatch, tmp_path / "a")
+    async with SpreadsheetAdapter(options(tmp_path, files)) as adapter:
+        assert "skipped a: a folder that cannot be opened" in (await adapter.check()).warnings
+        found = await adapter.locate("risk", ["a-001", "a-002", "b-001"], known)
+    assert found == {"b-001": Presence.DELETED}
 
 
 async def test_the_file_before_the_newest_is_not_read_while_the_newest_is_empty(tmp_path: Path) -> None:
