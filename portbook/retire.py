@@ -21,6 +21,7 @@ from register import outside
 from register.db import Connection, Pool
 from register.difference import Difference, difference
 from register.policy import Policy
+from register.quality import Quality
 from register.write import PageWrite
 from workers.ground import Apart, Ground, taken_back
 
@@ -52,6 +53,8 @@ def retire_command(
         detail = {"records": len(ids), "project": project, "out_of_selection": out_of_selection}
         whole = project is None and not out_of_selection
         await carry_out(Apart(pool, parts.policy), source, ids, whole=whole, detail=detail)
+        # Records that others tell of as well leave no event by which a worker would see that scores follow.
+        await Quality(pool, parts.expected).look(now=True)
         return len(ids), None
 
     count, found = with_register(config, work, tell_sources=False)

@@ -65,11 +65,19 @@ def test_a_source_that_is_left_out_stays_until_it_is_retired(shell: Shell) -> No
     planned = json.loads(shell.run("plan", "--json").stdout)
     assert next(s for s in planned["sources"] if s["what"] == "not configured")["source"] == "delivery"
 
+    assert score(shell, "delivery")["rows"] > 0
     shown = json.loads(shell.run("retire", "delivery", "--json").stdout)
     assert (shown["done"], shown["changes"]) == (False, True)
     done = json.loads(shell.run("retire", "delivery", "--yes", "--json").stdout)
     assert done == {"records": shown["records"], "done": True}
+    assert score(shell, "delivery")["rows"] == 0
     assert json.loads(shell.run("retire", "delivery", "--json").stdout)["records"] == 0
+
+
+def score(shell: Shell, key: str) -> dict[str, int]:
+    told = shell.run("query", "quality", "--fields", "key,rows", "--filter", f"key = '{key}'", "--format", "json")
+    (found,) = json.loads(told.stdout)
+    return dict(found)
 
 
 def test_a_source_that_was_renamed_is_not_read_beside_itself(shell: Shell) -> None:
