@@ -75,7 +75,9 @@ def test_a_source_that_is_left_out_stays_until_it_is_retired(shell: Shell) -> No
 
 
 def score(shell: Shell, key: str) -> dict[str, int]:
-    told = shell.run("query", "quality", "--fields", "key,rows", "--filter", f"key = '{key}'", "--format", "json")
+    told = shell.run(
+        "query", "quality", "--fields", "key,rows", "--filter", f"key = '{key}'", "--format", "json"
+    )
     (found,) = json.loads(told.stdout)
     return dict(found)
 
