@@ -183,7 +183,8 @@ def _yaml(name: str, text: str) -> CommentedMap:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
-        raise MappingInvalid(f"not YAML: {error.problem}", detail=f"{name}{line}") from None
+        tab = "A tab stands there: YAML is indented with spaces." if r"'\t'" in str(error.problem) else ""
+        raise MappingInvalid(f"not YAML: {error.problem}", detail=f"{name}{line}", hint=tab) from None
     except Exception as error:  # noqa: BLE001 - the parser lets TypeError and others through on odd text
         raise MappingInvalid(f"not YAML: {error}", detail=name) from None
     if document is None:

@@ -52,6 +52,15 @@ def read_yaml(text: str) -> Document:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         # What is quoted may be a secret that begins with * or !; single characters are syntax.
+        if r"'\t'" in str(error.problem):
+            document.mistakes.append(
+                Mistake(line, column, "a tab stands here", "YAML is indented with spaces")
+            )
+            return document
+        if error.context_mark and error.context == "while scanning a quoted scalar":
+            line, column = error.context_mark.line + 1, error.context_mark.column + 1
+            document.mistakes.append(Mistake(line, column, "a quotation mark is opened here and not closed"))
+            return document
         told = re.sub(r"'([^']*)'|\"([^\"]*)\"", _syntax_only, str(error.problem or error.context))
         hint = "put quotes around a value that begins with one of * & ! % @ `"
         document.mistakes.append(
@@ -78,6 +87,8 @@ def read_yaml(text: str) -> Document:
 
 def _syntax_only(quoted: re.Match[str]) -> str:
     inner = quoted[1] or quoted[2] or ""
+    if inner == "<scalar>":
+        return "more text"
     return quoted[0] if len(inner) <= 1 or re.fullmatch(r"<(stream|block|document) \w+>", inner) else "this"
 
 
