@@ -63,14 +63,23 @@ def show_problem(problem: Problem) -> None:
 def table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()
 ) -> Table:
-    """A table; columns named in `right` are right-aligned. Cells may hold rich markup."""
+    """A table; columns named in `right` are right-aligned. Cells may hold rich markup; instants are shown in UTC, to the
+    second."""
     style = {"title_justify": "left", "title_style": "bold", "header_style": "bold"}
     found = Table(title=title or None, box=box.SIMPLE_HEAD, pad_edge=False, **style)  # type: ignore[arg-type]
     for column in columns:
         found.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        found.add_row(*("" if cell is None else str(cell) for cell in row))
+        found.add_row(*map(_cell, row))
     return found
+
+
+def _cell(value: Any) -> str:
+    if isinstance(
+        value, datetime
+    ):  # in full, with microseconds and zone, it would take a third of a terminal
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    return "" if value is None else str(value)
 
 
 def coloured(state: str) -> str:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -99,6 +100,9 @@ def test_a_key_may_be_restricted_and_may_end(portbook: Run) -> None:
     listed = json.loads(portbook("keys", "list", "--json").stdout)
     assert listed[0]["rows"] == {"programmes": [str(UUID(int=1))], "projects": [str(UUID(int=101))]}
     assert listed[0]["expires_at"]
+    shown = portbook("keys", "list").stdout
+    assert re.search(r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", shown), shown
+    assert "+00:00" not in shown
     assert "1 programmes" in portbook("keys", "list").stdout
     assert "REG004" in portbook("keys", "create", "x", "--programme", "NO").stderr
     assert portbook("keys", "create", "x", "--expires", "2020-01-01").returncode == 2
