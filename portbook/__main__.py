@@ -1,5 +1,17 @@
-"""`python -m portbook`."""
+"""`portbook`, and `python -m portbook`."""
 
-from portbook.cli import main
+import sys
 
-main()
+
+def main() -> None:
+    """The command, also where somebody stops it before it is loaded."""
+    try:
+        from portbook.cli import main as command
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
+    command()
+
+
+if __name__ == "__main__":
+    main()

@@ -25,7 +25,7 @@ from portbook.demo_workbook import write_pmo_workbook
 from tests.fakes.azure_devops import FakeAzureDevOps
 from tests.fakes.jira import FakeJira
 from tests.fakes.jira.generate import believable
-from tests.fix_warm import Warm
+from tests.fix_warm import ROOT, Warm
 
 TOKEN = "a-secret-nobody-must-see"
 PMO_LINE = CONFIG[: CONFIG.index("- name: pmo")].count("\n") + 1
@@ -192,6 +192,16 @@ def test_a_forked_command_says_and_ends_as_one_that_was_started(shell: Shell) ->
         forked, started = shell.run(*arguments), shell.run_cold(*arguments)
         assert (forked.returncode, forked.stdout) == (started.returncode, started.stdout), arguments
         assert forked.stderr == started.stderr, arguments
+
+
+def test_a_command_that_is_stopped_while_it_loads_ends_as_one_that_is_stopped_later(shell: Shell) -> None:
+    (shell.folder / "typer.py").write_text("raise KeyboardInterrupt")
+    done = subprocess.run(
+        [sys.executable, "-m", "portbook", "status"],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(shell.folder)}, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (130, "stopped\n")
 
 
 def test_the_version_is_told_as_people_ask_for_it(shell: Shell) -> None:
