@@ -83,7 +83,7 @@ def show_status(sources: list[dict[str, Any]]) -> None:
         state = s["state"] or "never run"
         if s["paused"] or not s["configured"]:
             state = "paused" if s["paused"] else "not configured"
-        due = ago(s["next_run_at"]) if s["next_run_at"] else ""
+        due = ago(s["next_run_at"]) if s["next_run_at"] and not s["paused"] else ""
         score = "" if s["score"] is None else f"{s['score']:.1f}"
         counts = (f"{s['records']:,}", score, s["findings"], s["set_aside"])
         rows.append((s["source"], s["kind"], coloured(state), ago(s["fresh_at"]), *counts, due))
@@ -93,6 +93,8 @@ def show_status(sources: list[dict[str, Any]]) -> None:
         reason = s["pause_reason"] if s["paused"] else s["error"]
         if reason:
             out.print(f"[bold]{s['source']}[/]: {escape(reason)}")
+        if s["paused"] and s["configured"]:
+            out.print(f"  [green]→[/] Once that is mended, `portbook sync {s['source']}` resumes it.")
         if not s["configured"] and s["records"]:
             out.print(
                 f"[bold]{s['source']}[/] is no longer configured; its {s['records']:,} records stay as they are."

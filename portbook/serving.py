@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import contextlib
 import signal
 import socket
@@ -118,10 +119,13 @@ def listening(config: Config) -> Iterator[socket.socket]:
         try:
             door.bind((host, int(port)))
         except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
             raise SettingsInvalid(
                 f"cannot listen on {config.gateway.listen}: {error.strerror or error}",
                 detail=str(config.path),
-                hint="Another program has this address; stop it or change `gateway: {listen: …}`.",
+                hint="Another program has this address; stop it or change `gateway: {listen: …}`."
+                if taken
+                else "Give `gateway: {listen: …}` an address of this machine and a port that is open to this account.",
             ) from None
         yield door
 

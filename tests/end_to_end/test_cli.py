@@ -236,6 +236,27 @@ def test_a_wrong_token_names_the_source_and_what_to_do(shell: Shell, command: st
     assert "another" not in said.replace("another address", "")
 
 
+def test_a_source_that_is_paused_is_not_due_and_says_how_it_goes_on(shell: Shell) -> None:
+    (shell.folder / "jira-token").write_text("another")
+    assert shell.run("sync", "delivery").returncode == 1
+    done = shell.run("status")
+    assert done.returncode == 1
+    (row,) = (line for line in done.stdout.splitlines() if line.lstrip().startswith("delivery "))
+    assert re.search(r" paused .* 0$", row.rstrip()), row
+    assert "`portbook sync delivery` resumes it" in done.stdout
+    (shell.folder / "jira-token").write_text(TOKEN)
+    assert shell.run("sync", "delivery").returncode == 0
+    assert "resumes it" not in shell.run("status").stdout
+
+
+def test_an_address_of_another_machine_is_not_told_as_one_that_is_taken(shell: Shell) -> None:
+    shell.change("listen: 127.0.0.1:0", "listen: 203.0.113.7:8080")
+    done = shell.run("serve")
+    assert done.returncode == 2
+    assert "cannot listen on 203.0.113.7:8080" in done.stderr
+    assert "an address of this machine" in done.stderr
+
+
 @pytest.mark.parametrize("command", ["check", "sync"])
 def test_a_missing_file_names_the_source_and_the_files_there_are(shell: Shell, command: str) -> None:
     shell.change("registers/pmo.xlsx", "registers/pmx.xlsx")
