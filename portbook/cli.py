@@ -79,7 +79,7 @@ COMMANDS = {
     "schema": ("portbook.schemas:schema_command", "Print a schema as JSON."),
     "demo": (
         "portbook.demo:demo_command",
-        "Fill a register from a pretended Jira and a PMO workbook, and serve it.",
+        "Fill a register from pretended tools, plans and a PMO workbook, and serve it.",
     ),
     "keys": ("portbook.keys:app", "API keys: create, list, revoke."),
     "accounts": (

@@ -99,7 +99,7 @@ def demo_command(
     once: Annotated[bool, typer.Option("--once", help="Stop after the summary.")] = False,
     folder: Annotated[Path, typer.Option(help="Where the demo lives.")] = Path(".portbook/demo"),
 ) -> None:
-    """Fill a register from a pretended Jira and a PMO workbook, and serve it."""
+    """Fill a register from pretended tools, plans and a PMO workbook, and serve it."""
     run_demo(folder, once=once)
 
 
