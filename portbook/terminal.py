@@ -63,8 +63,8 @@ def show_problem(problem: Problem) -> None:
 def table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()
 ) -> Table:
-    """A table; columns named in `right` are right-aligned. Cells may hold rich markup; instants are shown in UTC, to the
-    second."""
+    """A table; columns named in `right` are right-aligned. Cells may hold rich markup; instants are shown in UTC, to
+    the second."""
     style = {"title_justify": "left", "title_style": "bold", "header_style": "bold"}
     found = Table(title=title or None, box=box.SIMPLE_HEAD, pad_edge=False, **style)  # type: ignore[arg-type]
     for column in columns:
