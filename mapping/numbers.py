@@ -186,11 +186,14 @@ def currency_of(value: Any) -> str | None:
 def code_of(currency: str) -> str | None:
     """The code of the currency that a text is, and nothing else: `eur`, `€`, `Euro`. None of what may be several, or is
     unknown."""
+    currencies, parts = _apart(currency)
+    if len(currencies) > 1 and not _are_one(currencies):
+        return None
     found = currency_of(currency)
     if found is None:
         word = currency.strip().upper()
         found = _NAMED.get(word, word)
-    elif "".join(_apart(currency)[1]).strip(" ()."):
+    elif "".join(parts).strip(" ()."):
         return None  # `k€` also says of how many
     return found if is_code(found) else None
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from portbook.config import Config, Source
+from portbook.config.overlaps import SaysWhatItReads
 from portbook.errors import SettingsInvalid
 from portbook.wiring import address_of
 from register import outside
@@ -83,9 +85,9 @@ async def changed_sources(pool: Pool, configured: list[str]) -> list[dict[str, A
     return new + gone
 
 
-async def refuse_doubles(pool: Pool, config: Config) -> None:
-    """Raises SettingsInvalid where a source would read what another one still shows: one that was renamed, or a project
-    that moved from one source to another. Every row of it would count twice."""
+async def refuse_doubles(pool: Pool, config: Config, names: Collection[str] | None = None) -> None:
+    """Raises SettingsInvalid where a source, one of `names` if they are given, would read what another one still shows:
+    one that was renamed, or a project that moved from one source to another. Every row of it would count twice."""
     async with pool.acquire() as connection:
         known = await connection.fetch(
             """
@@ -95,51 +97,60 @@ async def refuse_doubles(pool: Pool, config: Config) -> None:
             """
         )
         read = {row["key"] for row in known if row["complete"]}
-        named = {source.name: source for source in config.sources}
-        for before in known:
-            takers = [
-                source
-                for source in config.sources
-                if (source.kind, address_of(source)) == (before["kind"], before["url"])
-                and source.name != before["key"]
-            ]
-            if not takers or not before["shown"]:
-                continue
-            own = named.get(before["key"])
-            projects = await known_projects(connection, before["key"])
-            left = [project for project in projects if own is None or not selected(own, project)]
-            for source in takers:
-                if not hasattr(source.options, "select"):
-                    # Only the address tells. Who was read from there before reads other parts of it.
-                    if own is None and source.name not in read:
-                        raise _double(config, source, before["key"], own, None)
+        for before in (row for row in known if row["shown"]):
+            for source in config.sources:
+                there = (source.kind, address_of(source)) == (before["kind"], before["url"])
+                if (
+                    not there
+                    or source.name == before["key"]
+                    or (names is not None and source.name not in names)
+                ):
                     continue
-                for project in left:
-                    if _takes(source, project, new=source.name not in read):
-                        raise _double(config, source, before["key"], own, project)
+                # Of kinds that do not say what they read, two at one address may have nothing in common.
+                if isinstance(source.options, SaysWhatItReads):
+                    await _refuse_double(
+                        connection, config, source, before["key"], new=source.name not in read
+                    )
 
 
-def _takes(source: Source, project: KnownProject, *, new: bool) -> bool:
-    # Two that were read side by side may differ by the types of their projects in place of their names.
-    everything = source.options.select.projects is None  # type: ignore[attr-defined]
-    apart = everything and not new and getattr(source.options, "project_types", None) is not None
-    return selected(source, project) and not apart
+async def _refuse_double(
+    connection: Connection, config: Config, source: Source, before: str, *, new: bool
+) -> None:
+    own = next((other for other in config.sources if other.name == before), None)
+    if not hasattr(source.options, "select"):
+        # Whose tables were read beside each other have others.
+        if own is None and new and await _same_tables(connection, source, before):
+            raise _double(config, source, before, own, None)
+        return
+    projects = await known_projects(connection, before)
+    left = [project for project in projects if own is None or not selected(own, project)]
+    everything = source.options.select.projects is None
+    if everything and "project_types" in source.options.model_fields_set:
+        return  # they may differ by the types of their projects in place of their names
+    taken = [project for project in left if selected(source, project)]
+    if taken:
+        whole = own is None and len(taken) == len(left)
+        raise _double(config, source, before, own, None if whole else taken[0])
+
+
+async def _same_tables(connection: Connection, source: Source, before: str) -> bool:
+    """Whether the tables that the source names make rows of a kind that the other one made; one that names none may
+    make any."""
+    made = {sheet.into for sheet in getattr(source.options, "sheets", ())}
+    told = await connection.fetch("SELECT DISTINCT entity FROM claim WHERE source = $1", before)
+    return not made or not made.isdisjoint(row[0] for row in told)
 
 
 def _double(
     config: Config, source: Source, before: str, own: Source | None, project: KnownProject | None
 ) -> SettingsInvalid:
-    what, option, renamed = before, "", ""
+    what, option = before, ""
     if project is not None:
-        what = f"{project.title} of {before}"
-    if own is None:
-        what += ", which is no longer configured and"
-        renamed = f"If it was renamed, call it {before} again. "
-    elif project is not None:
-        what += ","
-        option = f" --project {shlex.quote(project.title)}"
+        what, option = f"{project.title} of {before}", f" --project {shlex.quote(project.title)}"
+    why = "which is no longer configured and whose" if own is None else "whose"
+    renamed = f"If it was renamed, call it {before} again. " if own is None and project is None else ""
     return SettingsInvalid(
-        f"{source.name} would read {what} whose rows are still shown: they would count twice",
+        f"{source.name} would read {what}, {why} rows are still shown: they would count twice",
         detail=f"{config.path.name}:{source.line}",
         hint=f"{renamed}If {source.name} takes over, `portbook retire {before}{option}` first: the old rows go out of "
         "scope, and their history stays.",

@@ -66,7 +66,8 @@ def _stopped_in_order() -> Iterator[None]:
 async def _introduce(config: Config, stores: Stores) -> None:
     await prepare(config, stores)
     async with working_parts(config, stores) as (pool, _):
-        await refuse_doubles(pool, config)
+        if embedded(config):  # then a worker runs beside
+            await refuse_doubles(pool, config)
 
 
 def server(config: Config, stores: Stores) -> uvicorn.Server:

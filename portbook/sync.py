@@ -47,7 +47,7 @@ def sync_command(
     mode = "full" if full or approve else "incremental"
 
     async def ask_and_work(pool: Pool, parts: Parts, stores: Stores) -> list[dict[str, Any]]:
-        await refuse_doubles(pool, config)
+        await refuse_doubles(pool, config, names)
         asked = await ask_for_runs(pool, names, mode, approved=approve)
         if wait:
             import_adapters(config)

@@ -208,7 +208,8 @@ def address_of(source: Source) -> str | None:
     """Where it is, as the register keeps it."""
     options = source.options
     if isinstance(options, SpreadsheetOptions) and options.drive is not None:
-        return options.drive.site or options.drive.user or options.drive.id
+        drive = options.drive
+        return f"{drive.site or drive.user or drive.id}: {', '.join(drive.path)}"
     found = getattr(options, "url", None) or ", ".join(getattr(options, "files", None) or ())
     return str(found) or None
 

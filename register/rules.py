@@ -25,10 +25,11 @@ from register.query.from_clause import FromClause
 from register.query.names import did_you_mean
 from register.query.plan import Hops, Test, moments, ways
 from register.query.plan import Rule as Condition
+from register.query.scope import OPEN
 
-_GRAMMAR = "2"
+_GRAMMAR = "3"
 """Changes when the same rule comes to mean something else: every rule is then looked at from scratch."""
-_ELSEWHERE = "(in another project)"
+_ELSEWHERE = "(outside of this project)"
 CODE = re.compile(r"DQ-[A-Z0-9][A-Z0-9-]{0,50}")
 _DAYS = "{for_days}"
 _BRACES = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.]*)\}")
@@ -239,14 +240,14 @@ def _finding_id(rule: Rule) -> str:
 
 
 def _told(rows: FromClause, hops: Hops, field: FieldDef, project: str) -> str:
-    """What a message says of a field. Whoever may see the project reads it: of another one's rows it says nothing."""
+    """What a message says of a field. Whoever may see the row's project reads it: of rows outside of that it says
+    nothing."""
     text = _as_text(rows.field(hops, field), field)
-    elsewhere = whose(catalog()[hops[-1].target], rows.reach(hops))[0] if hops else project
-    return (
-        text
-        if elsewhere == project
-        else f"CASE WHEN {elsewhere} <> {project} THEN '{_ELSEWHERE}' ELSE {text} END"
-    )
+    if not hops or hops[-1].target in OPEN:
+        return text
+    elsewhere = whose(catalog()[hops[-1].target], rows.reach(hops))[0]
+    outside = f"{rows.reach(hops)}.id IS NOT NULL AND {project} IS NOT NULL AND {elsewhere} IS DISTINCT FROM {project}"
+    return f"CASE WHEN {outside} THEN '{_ELSEWHERE}' ELSE {text} END"
 
 
 def _as_text(column: str, field: FieldDef, *, empty: bool = True) -> str:

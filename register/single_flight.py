@@ -71,21 +71,29 @@ class NextFlight(Generic[T]):
         return await asyncio.shield(self._next[key][1])
 
     async def _wait_and_fly(self, gate: asyncio.Event, key: Hashable, work: Work[T]) -> T:
-        await gate.wait()
+        try:
+            await gate.wait()
+        except asyncio.CancelledError:
+            if gate.is_set():  # the place of another was handed over already
+                self._free(key)
+            raise
         return await self._fly(key, work)
 
     async def _fly(self, key: Hashable, work: Work[T]) -> T:
         try:
             return await work()
         finally:
-            # The next takes the place of this one before anybody else can; where there is none, the place is free.
-            gate, _ = self._next.pop(key, (None, None))
-            if gate is not None:
-                gate.set()
-            elif self._under_way[key] > 1:
-                self._under_way[key] -= 1
-            else:
-                del self._under_way[key]
+            self._free(key)
+
+    def _free(self, key: Hashable) -> None:
+        # The next takes the place before anybody else can.
+        following = self._next.pop(key, None)
+        if following is not None and not following[1].done():
+            following[0].set()
+        elif self._under_way[key] > 1:
+            self._under_way[key] -= 1
+        else:
+            del self._under_way[key]
 
     def _forget(self, done: asyncio.Task[T]) -> None:
         self._joint.discard(done)

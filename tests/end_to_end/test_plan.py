@@ -111,7 +111,11 @@ def test_a_source_that_was_renamed_is_not_read_beside_itself(shell: Shell) -> No
 
 def test_a_sheet_that_is_left_out_is_not_mistaken_for_the_one_beside_it(shell: Shell) -> None:
     book = openpyxl.Workbook()
-    for title, rows in {"Projects": ["No", "p1"], "Risks": ["Risk ID", "R-1"]}.items():
+    for title, rows in {
+        "Projects": ["No", "p1"],
+        "Risks": ["Risk ID", "R-1"],
+        "Lessons": ["No", "L-1"],
+    }.items():
         sheet = book.create_sheet(title)
         for value in rows:
             sheet.append([value, value])
@@ -130,6 +134,15 @@ def test_a_sheet_that_is_left_out_is_not_mistaken_for_the_one_beside_it(shell: S
     assert shell.run("sync").returncode == 0
     shell.config.write_text(head + two)
     assert shell.run("sync").returncode == 0
+    three = one.replace("name: one", "name: three").replace(
+        "Projects, into: project", "Lessons, into: lesson"
+    )
+    shell.config.write_text(head + two + three)
+    assert shell.run("sync").returncode == 0
+    shell.config.write_text(head + two + three + one.replace("name: one", "name: four"))
+    refused = shell.run("sync")
+    assert (refused.returncode, "four would read one, which" in refused.stderr) == (2, True), refused.stderr
+    assert shell.run("sync", "two").returncode == 0
 
 
 def test_a_project_that_moves_to_another_source_is_retired_first(shell: Shell) -> None:
@@ -146,6 +159,12 @@ def test_a_project_that_moves_to_another_source_is_retired_first(shell: Shell) -
     assert refused.returncode == 2
     assert "second would read DWH of delivery, whose rows are still shown" in refused.stderr
     assert "`portbook retire delivery --project DWH`" in refused.stderr
+    before = shell.config.read_text()
+    gone = before.replace("  - name: delivery" + block.replace(", DWH]", "]"), "").replace(", delivery", "")
+    assert "name: delivery" not in gone
+    shell.config.write_text(gone)
+    assert "`portbook retire delivery --project DWH`" in shell.run("sync").stderr
+    shell.config.write_text(before)
     assert shell.run("retire", "delivery", "--project", "DWH", "--yes").returncode == 0
     assert shell.run("sync", "second").returncode == 0
 

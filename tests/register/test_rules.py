@@ -179,13 +179,27 @@ async def test_a_finding_says_nothing_of_a_row_of_another_project(pool: Pool) ->
     async def message() -> str:
         return str(await pool.fetchval("SELECT message FROM finding WHERE closed_at IS NULL"))
 
-    assert await message() == "after (in another project) of (in another project), in P"
+    assert await message() == "after (outside of this project) of (outside of this project), in P"
     await put(pool, "work_item", far, project_id=P)
     await quality.look(now=True)
     assert await message() == "after SECRET-1 of P, in P"
+    await pool.execute("UPDATE work_item SET project_id = NULL, version = version + 1 WHERE id = $1", far)
+    await put(pool, "work_item", item, points=1)
+    await quality.look(now=True)
+    assert await message() == "after (outside of this project) of –, in P"
     await put(pool, "work_item", item, parent_id=own)
     await quality.look(now=True)
     assert await message() == "after P-1 of P, in P"
+
+
+async def test_a_finding_of_a_project_does_not_name_its_programme(pool: Pool) -> None:
+    programme, sponsor = uuid4(), uuid4()
+    await put(pool, "programme", programme, key="SECRET")
+    await put(pool, "person", sponsor, title="Ada")
+    await put(pool, "project", P, key="P", programme_id=programme, sponsor_id=sponsor)
+    await looked(pool, rule("key = 'P'", "project", message="{key} of {programme.key}, for {sponsor.title}"))
+    told = await pool.fetchval("SELECT message FROM finding WHERE closed_at IS NULL")
+    assert told == "P of (outside of this project), for Ada"
 
 
 async def test_the_same_state_writes_nothing_and_a_changed_value_is_told_anew(pool: Pool) -> None:

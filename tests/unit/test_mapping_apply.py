@@ -291,6 +291,8 @@ rules:
         ({"budget": 100, "currency": "€"}, {"budget": 100, "currency": "EUR"}, []),
         ({"budget": 100, "currency": "€ (EUR)"}, {"budget": 100, "currency": "EUR"}, []),
         ({"budget": 100, "currency": "k€"}, {"budget": 100, "currency": "k€"}, []),
+        ({"budget": 100, "currency": "CHF (EUR)"}, {"budget": 100, "currency": "CHF (EUR)"}, []),
+        ({"budget": 100, "currency": "€ USD"}, {"budget": 100, "currency": "€ USD"}, []),
         ({"budget": 100, "currency": "$"}, {"budget": 100, "currency": "$"}, []),
         ({"budget": "€ 100", "currency": "Euros"}, {"budget": 100, "currency": "EUR"}, []),
         ({"budget": "€ 100", "currency": "Thaler"}, {"budget": 100, "currency": "Thaler"}, []),

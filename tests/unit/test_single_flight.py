@@ -163,3 +163,5 @@ async def test_closing_ends_what_a_crowd_waits_for() -> None:
     assert [type(one) for one in done] == [asyncio.CancelledError] * 3
     for one in asking[:2]:
         one.cancel()
+    await asyncio.gather(*asking, return_exceptions=True)
+    assert not any((flight._under_way, flight._next, flight._joint))
