@@ -38,7 +38,7 @@ STREAMS = (
 _CHILD = "adapters.ms_project.child"
 _ADVICE = "If the file is honest, raise `limits:` of this source; else ask who made it."
 _PAGE = 600
-_READER_VERSION = 3
+_READER_VERSION = 4
 """Raised when records come out differently from the same file: unchanged files are then read again."""
 _REFUSED = "refused"
 

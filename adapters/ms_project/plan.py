@@ -82,7 +82,8 @@ def records(path: Path, name: str, plan: str, found: Survey) -> Iterator[Made]:
                 own = task.id
                 data["portbook"] = _task(plan, uid, data, found)
                 for number, values in _baseline_values(data):
-                    for row, item in baseline_items(own, task.kind, values, works=task.works):
+                    kind = "task" if uid in found.whole else task.kind
+                    for row, item in baseline_items(own, kind, values, works=task.works):
                         kept += 1
                         if kept <= _MOST_BASELINE_ITEMS:
                             baselines.setdefault(number, {})[row] = item
@@ -205,14 +206,15 @@ def _task(plan: str, uid: str, data: Data, found: Survey) -> Data:
     kind = data.get("ConstraintType") or ""
     if kind.isdigit() and 0 < int(kind) < len(_CONSTRAINTS):
         extra["constraint"] = _CONSTRAINTS[int(kind)]
-    if own.kind != "summary":
+    summed = own.kind == "summary" and uid not in found.whole
+    if not summed:
         # A summary's are those of the tasks below it: added up they would count twice.
         extra |= {
             "baseline_hours": hours(first.get("Work")),
             "baseline_cost": scaled(first.get("Cost"), 100),
         }
     # Project leaves those of inactive tasks out of every sum; what was planned of them once stays in the baseline.
-    if own.kind == "summary":
+    if summed:
         extra |= found.alone.get(uid, {})
     elif own.active:
         extra |= {

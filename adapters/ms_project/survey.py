@@ -43,6 +43,8 @@ class Inserted(NamedTuple):
     """A project of its own that stands in this plan as one task. Project adds it to everything the plan comes to."""
 
     title: str
+    task: str
+    """The UID of that task."""
     apart: bool
     """Whether it is also read by itself, so that what it comes to would count twice."""
     sizes: dict[str, float]
@@ -58,6 +60,8 @@ class Survey:
     beside: frozenset[str] = frozenset()
     """The plans that are read beside this one."""
     inserted: list[Inserted] = field(default_factory=list)
+    whole: set[str] = field(default_factory=set)
+    """UIDs of inserted projects whose tasks are nowhere else: what they come to is their own."""
     tasks: dict[str, Task] = field(default_factory=dict)
     """By UID."""
     resources: dict[str, Resource] = field(default_factory=dict)
@@ -118,6 +122,7 @@ def survey(path: Path, name: str, plan: str, most: int, beside: Collection[str] 
         if tag == "Project":
             found.header = header(element)
             found.definitions = definitions(found.header)
+            _settle_inserted(found)
             found.settle(plan)
             return found
         found.records += 1
@@ -161,7 +166,7 @@ def _survey_task(
     if uid in found.tasks:
         return
     if yes(data.get("IsSubproject")):
-        found.inserted.append(_inserted(data, element, found.beside))
+        found.inserted.append(_inserted(uid, data, element, found.beside))
     own = found.hold("Task", uid, data.get("GUID"))
     works = kind == "milestone" and has_work(
         *(hours(data.get(name)) for name in ("Work", "ActualWork", "RemainingWork"))
@@ -177,7 +182,7 @@ def _survey_task(
         found.actual_cost += actual if isinstance(actual, int | float) else 0
 
 
-def _inserted(data: dict[str, str], element: Any, beside: frozenset[str]) -> Inserted:
+def _inserted(uid: str, data: dict[str, str], element: Any, beside: frozenset[str]) -> Inserted:
     """Microsoft, "IsSubproject Element": the task holds the whole of the other project."""
     inner = next((child for child in element if local(child) == "Project"), None)
     other = plan_guid(leaves(inner)) if inner is not None else None
@@ -192,9 +197,23 @@ def _inserted(data: dict[str, str], element: Any, beside: frozenset[str]) -> Ins
     }
     return Inserted(
         data.get("Name") or "",
+        uid,
         other in beside,
         {name: size for name, size in sizes.items() if isinstance(size, int | float)},
     )
+
+
+def _settle_inserted(found: Survey) -> None:
+    """What an inserted project comes to holds what is assigned to its task itself."""
+    above = {task.parent for task in found.tasks.values()}
+    for other in found.inserted:
+        if other.apart or other.task in above or found.tasks[other.task].kind != "summary":
+            continue
+        found.whole.add(other.task)
+        if found.tasks[other.task].active:
+            mine = found.alone.pop(other.task, {})
+            found.cost += other.sizes.get("forecast", 0) - mine.get("cost", 0)
+            found.actual_cost += other.sizes.get("actual", 0) - mine.get("actual_cost", 0)
 
 
 def _survey_assignment(found: Survey, who: Resource, task: str, data: dict[str, str]) -> None:

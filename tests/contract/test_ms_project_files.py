@@ -232,6 +232,38 @@ async def test_an_inserted_project_counts_once_where_it_is_read_itself_too(tmp_p
     assert await told() == {"Harbour": [200, 20, 200, 5, ["Quay"]], "Quay": [500, 70, None, 10, None]}
 
 
+@pytest.mark.parametrize("summary", [False, True])
+async def test_an_inserted_project_that_is_not_read_itself_keeps_what_it_comes_to(
+    tmp_path: Path, summary: bool
+) -> None:
+    """The plan counts it, and its tasks are nowhere else."""
+    plan = Plan("Harbour")
+    plan.add_task("Dig", hours=5, cost=200, actual_cost=20)
+    quay = plan.add_task(
+        "Quay", summary=summary, hours=10, cost=500, actual_cost=70, more={"IsSubproject": True, "FixedCost": 4000}
+    )  # fmt: skip
+    quay.baselines[0] = baseline(START, START, 8, 450)
+    plan.assign(quay, plan.add_person("Mia"), 3)
+    names = ("work_hours", "actual_hours", "cost", "actual_cost", "baseline_hours", "baseline_cost")
+    found = parsed(tmp_path, plan.xml())["Quay"]
+    assert found["type"] == "summary"
+    assert [found.get(name) for name in names] == [10, 0, 500, 70, 8, 450]
+    again = survey(tmp_path / "plan.xml", "plan.xml", "P", 100)
+    assert (again.cost, again.actual_cost) == (700, 90)
+    made = plans.records(tmp_path / "plan.xml", "plan.xml", "P", again)
+    (kept,) = [item.data["portbook"]["items"] for item in made if item.stream == "mspdi_baseline"]
+    assert [(item["hours"], item["cost"]) for item in kept.values()] == [(8, 450)]
+
+
+def test_an_inserted_project_whose_tasks_stand_below_it_counts_as_they_do(tmp_path: Path) -> None:
+    plan = Plan("Harbour")
+    plan.add_task("Quay", summary=True, hours=10, cost=500, more={"IsSubproject": True})
+    plan.add_task("Pile", level=2, hours=10, cost=500)
+    found = parsed(tmp_path, plan.xml())
+    assert [found[name].get("work_hours") for name in ("Quay", "Pile")] == [None, 10]
+    assert survey(tmp_path / "plan.xml", "plan.xml", "P", 100).cost == 500
+
+
 async def test_people_roles_and_material_are_told_apart(tmp_path: Path) -> None:
     plan = Plan("Harbour")
     dig, pour = plan.add_task("Dig"), plan.add_task("Pour")
