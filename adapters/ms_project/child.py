@@ -8,7 +8,7 @@ from typing import Any
 
 from adapters.ms_project import mspdi
 from adapters.ms_project.plan import records
-from adapters.ms_project.survey import plan_guid, survey
+from adapters.ms_project.survey import Beside, plan_guid, survey
 from adapters.spreadsheet.child import serve
 from adapters.spreadsheet.grid import Refused
 
@@ -28,7 +28,7 @@ def _answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         head.pop("ExtendedAttributes", None)
         yield {"kind": "head", "guid": plan_guid(head), "head": head, "fields": fields}
         return
-    found = survey(path, name, request["plan"], request["limits"]["records"], request["beside"])
+    found = survey(path, name, request["plan"], request["limits"]["records"], Beside(*request["beside"]))
     yield {"kind": "survey", "records": found.records}
     batch: list[Any] = []
     for made in records(path, name, request["plan"], found):

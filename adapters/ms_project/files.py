@@ -20,6 +20,7 @@ from adapters.errors import FileRefused, RecordRejected, SourceError, SourceMisb
 from adapters.ms_project.mpp import as_xml
 from adapters.ms_project.mspdi import is_binary_plan
 from adapters.ms_project.options import MsProjectOptions
+from adapters.ms_project.survey import ALONE, Beside, stem_of
 from adapters.spreadsheet.files import Found, FoundFile, Snapshot, find_files, snapshot
 from adapters.spreadsheet.process import frames, problem
 from portbook.text import normal_key
@@ -64,6 +65,16 @@ class Folder(NamedTuple):
     problems: tuple[SourceError, ...]
     hidden: tuple[str, ...]
     """Files that may still be uploading and folders that cannot be opened: which plans they hold, nobody can tell."""
+    files: Mapping[str, str | None]
+    """What plan is in the files of a name, by its stem; None where that cannot be told."""
+    unread: frozenset[str]
+    """Stems of names of files that cannot be read just now."""
+
+    def beside(self, plan: Plan) -> Beside:
+        """What is read besides this plan."""
+        others = self.plans.keys() - {plan.id}
+        files = [stem for stem, own in self.files.items() if own in others]
+        return Beside(sorted(others), sorted(files), sorted(self.unread - {stem_of(plan.taken.file.name)}))
 
 
 class FilesReader:
@@ -228,9 +239,15 @@ class FilesReader:
         problems = tuple(answer for answer in answers if isinstance(answer, SourceError))
         skipped = list(found.skipped)
         plans: dict[str, Plan] = {}
-        for plan in answers:
+        unread = {stem_of(name) for name in found.empty}
+        files: dict[str, str | None] = dict.fromkeys(unread)
+        for file, plan in zip(found.files, answers, strict=True):
+            stem = stem_of(file.name)
             if isinstance(plan, SourceError):
+                unread.add(stem)
+                files[stem] = None
                 continue
+            files[stem] = plan.id if files.setdefault(stem, plan.id) == plan.id else None
             other = plans.get(plan.id)
             older, newer = sorted((other or plan, plan), key=lambda p: (p.saved, p.taken.mtime))
             if other is not None:
@@ -240,7 +257,7 @@ class FilesReader:
             plans[plan.id] = newer
         if not plans:
             raise _together(problems)
-        return Folder(plans, tuple(skipped), problems, found.empty + found.closed)
+        return Folder(plans, tuple(skipped), problems, found.empty + found.closed, files, frozenset(unread))
 
     async def _identify(self, file: FoundFile) -> Plan:
         assert self._temporary is not None
@@ -270,7 +287,7 @@ class FilesReader:
         )
 
     async def _frames(
-        self, op: str, taken: Snapshot, plan: str, beside: Sequence[str] = ()
+        self, op: str, taken: Snapshot, plan: str, beside: Beside = ALONE
     ) -> AsyncGenerator[dict[str, Any], None]:
         request = {
             "op": op,
@@ -289,7 +306,7 @@ class FilesReader:
     async def _pages(self, plan: Plan) -> AsyncGenerator[Page, None]:
         expected: int | None = None
         batch: list[RawRecord] = []
-        beside = [own for own in (await self._open()).plans if own != plan.id]
+        beside = (await self._open()).beside(plan)
         async with aclosing(self._frames("read", plan.taken, plan.id, beside)) as answers:
             async for frame in answers:
                 if frame["kind"] == "survey":

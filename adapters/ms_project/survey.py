@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any, NamedTuple
 
 from adapters.ms_project.mspdi import Data, Definition, as_data, definitions, elements, header, leaves, local
 from adapters.ms_project.units import decimal, guid, hours, neat, scaled, yes
 from adapters.ms_project.work import has_work, work_item_id
 from adapters.spreadsheet.grid import Refused
+from portbook.text import normal_key
 
 
 class Task(NamedTuple):
@@ -51,14 +52,31 @@ class Inserted(NamedTuple):
     """Hours, and money on each basis."""
 
 
+class Beside(NamedTuple):
+    """The plans that are read beside this one. Files are known by the stem of their name (`stem_of`)."""
+
+    plans: Collection[str] = ()
+    files: Collection[str] = ()
+    """Of plans; where files of several have one name, it is none of them."""
+    unread: Collection[str] = ()
+    """Files that cannot be read just now: which plan each holds, only its name tells."""
+
+
+ALONE = Beside()
+
+
+def stem_of(name: str) -> str:
+    """`C:\\Plans\\Quay.mpp` and `plans/quay.xml` are the same plan's."""
+    return normal_key(PureWindowsPath(name).stem)
+
+
 @dataclass
 class Survey:
     """What the first reading found."""
 
     header: Data
     definitions: dict[str, Definition]
-    beside: frozenset[str] = frozenset()
-    """The plans that are read beside this one."""
+    beside: Beside
     inserted: list[Inserted] = field(default_factory=list)
     whole: set[str] = field(default_factory=set)
     """UIDs of inserted projects whose tasks are nowhere else: what they come to is their own."""
@@ -114,9 +132,9 @@ def plan_guid(data: Data) -> str | None:
     return own if own and len(own) >= 16 else None
 
 
-def survey(path: Path, name: str, plan: str, most: int, beside: Collection[str] = ()) -> Survey:
+def survey(path: Path, name: str, plan: str, most: int, beside: Beside = ALONE) -> Survey:
     """First reading: who is whose parent, and who is who. Raises Refused beyond `most` records."""
-    found = Survey({}, {}, frozenset(beside))
+    found = Survey({}, {}, beside)
     outline: list[tuple[int, str]] = []
     for tag, element in elements(path, name):
         if tag == "Project":
@@ -182,10 +200,12 @@ def _survey_task(
         found.actual_cost += actual if isinstance(actual, int | float) else 0
 
 
-def _inserted(uid: str, data: dict[str, str], element: Any, beside: frozenset[str]) -> Inserted:
-    """Microsoft, "IsSubproject Element": the task holds the whole of the other project."""
+def _inserted(uid: str, data: dict[str, str], element: Any, beside: Beside) -> Inserted:
+    """Microsoft, "IsSubproject Element": the task holds the whole of the other project. Not every program writes it."""
     inner = next((child for child in element if local(child) == "Project"), None)
     other = plan_guid(leaves(inner)) if inner is not None else None
+    file = stem_of(data.get("SubprojectName") or "")
+    apart = other in beside.plans or file in beside.unread or (other is None and file in beside.files)
     first: Data = next(
         (item for item in as_data(element).get("Baseline") or () if item.get("Number") == "0"), {}
     )
@@ -198,7 +218,7 @@ def _inserted(uid: str, data: dict[str, str], element: Any, beside: frozenset[st
     return Inserted(
         data.get("Name") or "",
         uid,
-        other in beside,
+        apart,
         {name: size for name, size in sizes.items() if isinstance(size, int | float)},
     )
 

@@ -232,6 +232,61 @@ async def test_an_inserted_project_counts_once_where_it_is_read_itself_too(tmp_p
     assert await told() == {"Harbour": [200, 20, 200, 5, ["Quay"]], "Quay": [500, 70, None, 10, None]}
 
 
+def _save_master(folder: Path, inner: Plan | None = None) -> None:
+    """A plan with Quay.mpp in it, as Project writes it with `inner`, as other programs do without."""
+    master = Plan("Harbour")
+    master.add_task("Dig", hours=5, cost=200)
+    master.add_task(
+        "Quay", summary=True, hours=10, cost=500, more={"IsSubproject": True, "SubprojectName": "C:\\Plans\\Quay.mpp"}
+    )  # fmt: skip
+    text = master.xml()
+    if inner is not None:
+        text = text.replace("</SubprojectName>", "</SubprojectName>" + inner.xml().partition("?>")[2])
+    text = text.replace("<Cost>20000</Cost>", "<Cost>70000</Cost>", 1)
+    (folder / "master.xml").write_text(text)
+
+
+async def _cost_of_master(folder: Path, files: str = "*") -> float:
+    async with adapter(folder, files) as opened:
+        (partition,) = [one for one in await opened.partitions() if "master" in one.title]
+        pages = [page async for page in opened.read(partition, None, full=True)]
+    (project,) = [r for page in pages for r in page.records if r.stream == "mspdi_project"]
+    cost: float = project.data["portbook"]["forecast_cost"]
+    return cost
+
+
+async def test_an_inserted_project_without_an_id_is_known_by_the_name_of_its_file(tmp_path: Path) -> None:
+    _save_master(tmp_path)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    assert await _cost_of_master(tmp_path) == 700
+    inner = Plan("Quay")
+    inner.save(tmp_path / "a" / "quay.XML")
+    assert await _cost_of_master(tmp_path, "**/*") == 200
+    inner.save(tmp_path / "b" / "Quay.xml", saved=datetime(2020, 1, 1))  # another version of it
+    assert await _cost_of_master(tmp_path, "**/*") == 200
+    Plan("Another").save(tmp_path / "b" / "Quay.xml")
+    assert await _cost_of_master(tmp_path, "**/*") == 700
+
+
+async def test_an_inserted_project_of_another_id_is_another_whatever_its_file_is_called(
+    tmp_path: Path,
+) -> None:
+    _save_master(tmp_path, Plan("Quay"))
+    Plan("Another").save(tmp_path / "quay.xml")
+    assert await _cost_of_master(tmp_path) == 700
+
+
+@pytest.mark.parametrize("text", ["", "<Project"])
+@pytest.mark.parametrize("known", [False, True])
+async def test_an_inserted_project_whose_file_is_empty_or_broken_just_now_still_counts_itself(
+    tmp_path: Path, text: str, known: bool
+) -> None:
+    _save_master(tmp_path, Plan("Quay") if known else None)
+    (tmp_path / "quay.xml").write_text(text)
+    assert await _cost_of_master(tmp_path) == 200
+
+
 @pytest.mark.parametrize("summary", [False, True])
 async def test_an_inserted_project_that_is_not_read_itself_keeps_what_it_comes_to(
     tmp_path: Path, summary: bool
