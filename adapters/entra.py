@@ -34,6 +34,8 @@ class EntraSignIn:
     is found. What Entra refused once is not asked again by the same object: it lives as long as one opened source.
     """
 
+    asks = True
+
     def __init__(
         self,
         auth: EntraAuth,

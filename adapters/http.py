@@ -44,6 +44,9 @@ _WHOLE = 10
 class Credentials(Protocol):
     """How requests are signed. Secrets leave it only as headers."""
 
+    asks: bool
+    """Whether renewing costs a request: then it is not tried again for every right that is missing."""
+
     async def ready(self) -> None:
         """Called before a request is signed: what has to be fetched first, such as a token, is fetched here. Raises
         a SourceError when it cannot be had; after SourceUnavailable it is asked again."""
@@ -258,9 +261,9 @@ class Http:
                     SourceRefused, f"not a usable address: {self._clean(str(wrong))}", method, path, stream
                 ) from None
             # Also where a refusal is the caller's business: it must not take an expired token for a missing right. Once
-            # signing in anew was of no help, that same token is not doubted again.
+            # signing in anew was of no help, that same token is not doubted again; a secret that is at hand is.
             refused = answer.status == 401 or self._at_the_door(answer)
-            trusted = answer.status in also and signed == self._trusted
+            trusted = answer.status in also and self._credentials.asks and signed == self._trusted
             if refused and not renewed and not trusted:
                 renewed = True
                 async with self._renewing:

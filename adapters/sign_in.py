@@ -15,6 +15,8 @@ Refresh = Callable[[], str | Awaitable[str]]
 class Unsigned:
     """For what everybody may read. (`adapters.http.Credentials`)"""
 
+    asks = False
+
     async def ready(self) -> None:
         """Nothing is needed."""
 
@@ -33,6 +35,8 @@ class SignIn:
 
     After a refusal the secret is asked for once more; the same secret again is no help. (`adapters.http.Credentials`)
     """
+
+    asks = False
 
     def __init__(self, secret: SecretStr, *, user: str | None = None, refresh: Refresh | None = None) -> None:
         self._secret = secret.get_secret_value()

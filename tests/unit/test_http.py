@@ -6,15 +6,19 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import httpx
 import msgspec
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from adapters.address import usable_base_url
 from adapters.answers import error_text, retry_after
+from adapters.http import Http, Patience
 from adapters.json_body import list_decoder, loads, page_decoder, split_array
+from adapters.sign_in import SignIn
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
@@ -142,3 +146,31 @@ def test_plain_http_is_for_this_machine_and_private_addresses(url: str) -> None:
 def test_an_address_that_would_leak_or_not_work_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="must"):
         usable_base_url(url)
+
+
+async def test_a_secret_that_changes_after_a_right_was_missing_is_read_anew() -> None:
+    good = "T1"
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        known = request.headers["Authorization"] == f"Bearer {good}" and request.url.path != "/teams"
+        return httpx.Response(200 if known else 401, json={})
+
+    async def ask(path: str) -> int:
+        found, _ = await tool.send("GET", path, decode=loads, also=(401,))
+        return found.status
+
+    credentials = SignIn(SecretStr("T1"), refresh=lambda: good)
+    async with Http(
+        "https://tool.example",
+        credentials,
+        patience=Patience(base=0, cap=0),
+        transport=httpx.MockTransport(answer),
+    ) as tool:
+        for secret in ("T1", "T2", "T3"):
+            good = secret
+            assert [await ask("teams"), await ask("project/1")] == [401, 200], secret
+            good = f"{secret} again"
+            assert await ask("project/1") == 200, secret
+            before = tool.requests
+            assert await ask("teams") == 401
+            assert tool.requests == before + 1
