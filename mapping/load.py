@@ -103,7 +103,7 @@ def parse_mapping(
     for name, document in documents:
         for table, entries in (document.get("lookups") or {}).items():
             if not isinstance(entries or {}, CommentedMap | dict):
-                line = document["lookups"].lc.key(table)[0] + 1
+                line = _line(document["lookups"], table)
                 mistakes.append(
                     f"{name}:{line}: lookup {table!r} is a map of the tool's word to the register's"
                 )
@@ -112,7 +112,7 @@ def parse_mapping(
             for written, value in (entries or {}).items():
                 word = str(written).strip().casefold()
                 words[word] = _plain(value)
-                told[str(table), word] = f"{name}:{entries.lc.key(written)[0] + 1}"
+                told[str(table), word] = f"{name}:{_line(entries, written)}"
     for name, document in documents:
         reader = _Reader(name, entities, aliases, lookups, told, used, mistakes)
         for unknown in set(document) - {"source", "rules", "lookups"}:
@@ -136,9 +136,9 @@ def parse_mapping(
                 )
             rules[identity] = rule
     for name, document in documents:
-        for table in map(str, document.get("lookups") or {}):
-            if table not in used:
-                line = document["lookups"].lc.key(table)[0] + 1
+        for written in document.get("lookups") or {}:
+            if (table := str(written)) not in used:
+                line = _line(document["lookups"], written)
                 mistakes.append(f"{name}:{line}: no rule uses a lookup {table!r}{_meant(table, used)}")
     complete = tuple(_beside(rule, mistakes) for rule in rules.values())
     if mistakes:
@@ -200,6 +200,16 @@ def _yaml(name: str, text: str) -> CommentedMap:
     return document
 
 
+def _line(node: Any, key: Any) -> int:
+    """The line of a key as it is written there; the map's own where it has none, as what a merge (`<<`) brings."""
+    position = getattr(node, "lc", None)
+    if position is None:
+        return 1
+    if position.data is not None and key in position.data:
+        return int(position.key(key)[0]) + 1
+    return (position.line or 0) + 1
+
+
 class _Reader:
     """Reads the rules of one file and notes mistakes instead of stopping at the first."""
 
@@ -225,11 +235,7 @@ class _Reader:
         self._mistakes.append(f"{self._at(node, key)}: {message}")
 
     def _at(self, node: Any, key: str | None) -> str:
-        position = getattr(node, "lc", None)
-        line = 0 if position is None or position.line is None else position.line
-        if key is not None and position is not None and isinstance(node, CommentedMap) and key in node:
-            line = position.key(key)[0]
-        return f"{self._name}:{line + 1}"
+        return f"{self._name}:{_line(node, key)}"
 
     def rule(self, node: Any) -> Rule | None:
         if not isinstance(node, CommentedMap):

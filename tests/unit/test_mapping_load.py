@@ -132,6 +132,43 @@ def test_a_word_that_an_override_gives_to_a_lookup_below_it_is_told_with_its_own
     )
 
 
+STATUS = "      status: {from: s, lookup: status}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        RULE + STATUS + "lookups:\n  status:\n    <<: &base {To Do: todo}\n    Doing: in_progress\n",
+        RULE + STATUS + "lookups:\n  <<: {status: {To Do: todo, Doing: in_progress}}\n",
+    ],
+)
+def test_words_and_lookups_may_come_from_a_merge(text: str) -> None:
+    (rule,) = parse(text).rules
+    assert rule.fields["status"].lookup == {"to do": "todo", "doing": "in_progress"}
+
+
+def test_fields_may_come_from_a_merge() -> None:
+    (rule,) = parse(RULE + "      <<: {title: {from: t}}\n      points: {from: p}\n").rules
+    assert {name: field.where for name, field in rule.fields.items()} == {
+        "title": "file0.yaml:5",
+        "points": "file0.yaml:6",
+    }
+
+
+@pytest.mark.parametrize(
+    ("lookups", "said"),
+    [
+        ("  2026: {Open: todo}\n", "file0.yaml:6: no rule uses a lookup '2026'"),
+        ("  <<: {a: {Open: todo}}\n", "file0.yaml:6: no rule uses a lookup 'a'"),
+        ("  <<: {a: todo}\n", "file0.yaml:6: lookup 'a' is a map"),
+    ],
+)
+def test_a_lookup_without_a_line_of_its_own_is_told_with_that_of_its_map(lookups: str, said: str) -> None:
+    assert said in mistakes(
+        RULE.replace("    fields:\n", "    fields: {title: {from: t}}\n") + "lookups:\n" + lookups
+    )
+
+
 def test_an_override_of_elements_does_not_touch_the_record_itself() -> None:
     each = "rules:\n  - {stream: issue, into: work_item, each: parts, id: n, fields: {title: {from: t}}}\n"
     assert len(parse(RULE + "      title: {from: a}\n", each).rules) == 2
