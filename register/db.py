@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from datetime import date
 from typing import Any, TypeAlias
@@ -18,7 +19,15 @@ DATABASE_AWAY = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
 )
-"""What asyncpg raises when the server does not answer, or will not just now."""
+"""What asyncpg raises when the server does not answer, or will not just now. Two of them it raises for mistakes of its
+caller too: see `is_away`."""
+
+_GONE = re.compile(
+    r"(connection|pool|prepared statement) is clos(ed|ing)|released back\s+to the pool|not connected"
+    # Its own confusion where the server's goodbye came in between.
+    r"|cannot switch to|unexpected state|unknown protocol state|waiter is not done while"
+)
+"""What asyncpg says of a connection that was lost, in errors that have no class of their own."""
 
 APP_ROLE = "portbook_app"
 
@@ -29,6 +38,14 @@ _DAY_ZERO = date(2000, 1, 1).toordinal()
 # asyncpg ships no types; the names say which of its objects is meant.
 Pool: TypeAlias = Any
 Connection: TypeAlias = Any
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the server does not answer, or will not just now; not so where asyncpg was merely called wrongly."""
+    if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
+        # A ValueError among them quotes what PostgreSQL was given.
+        return not isinstance(error, ValueError) and _GONE.search(str(error)) is not None
+    return isinstance(error, DATABASE_AWAY)
 
 
 async def open_pool(

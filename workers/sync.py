@@ -31,7 +31,7 @@ from portbook.errors import Problem
 from portbook.logs import plain_error
 from portbook.tasks import stop
 from register import lease, runs
-from register.db import DATABASE_AWAY, Pool
+from register.db import DATABASE_AWAY, Pool, is_away
 from register.errors import LeaseLost
 from register.findings import open_findings
 from register.mappings import note_mapping
@@ -124,9 +124,9 @@ class Syncer:
         except Problem as problem:
             further = isinstance(problem, SourceUnavailable) and await self._place(job) != place
             await self._end_badly(job, held, problem, further=further)
-        except DATABASE_AWAY:
-            raise
         except Exception as error:
+            if is_away(error):
+                raise
             # Whatever it is, it would come again: a run that nobody ends is taken up again at once, for ever.
             log.exception("run broken", source=job.source, run=job.id)
             await self._end_badly(job, held, Broken(plain_error(error)[:1000], hint=REPORT))

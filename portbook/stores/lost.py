@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from traceback import walk_tb
 
 import asyncpg
 
 from portbook.stores.errors import StoreRefused, StoreUnavailable
-from register.db import DATABASE_AWAY
+from register.db import is_away
 
 
 def store_problem(error: BaseException) -> StoreUnavailable | None:
@@ -25,16 +26,25 @@ def store_problem(error: BaseException) -> StoreUnavailable | None:
                 f"PostgreSQL has no room left: {part.args[0]}",
                 hint="Free some space and try again: what was read is kept, and a run goes on where it stopped.",
             )
-    # An OSError alone may be a file of ours.
-    if all(isinstance(part, DATABASE_AWAY) for part in parts):
-        for part in parts:
-            if isinstance(part, ConnectionError) or not isinstance(part, OSError):
-                return StoreUnavailable(
-                    f"PostgreSQL went away in the middle: {part}",
-                    hint="Try again: what was read is kept, and a run goes on where it stopped. "
-                    "The log of PostgreSQL says why it went.",
-                )
+    if all(_says_away(part) for part in parts):
+        return StoreUnavailable(
+            f"PostgreSQL went away in the middle: {parts[0]}",
+            hint="Try again: what was read is kept, and a run goes on where it stopped. "
+            "The log of PostgreSQL says why it went.",
+        )
     return None
+
+
+def _says_away(error: BaseException) -> bool:
+    # An OSError that asyncpg has no part in is of a file or a connection of ours.
+    return is_away(error) and (not isinstance(error, OSError) or _came_through_asyncpg(error))
+
+
+def _came_through_asyncpg(error: BaseException) -> bool:
+    return any(
+        frame.f_globals.get("__name__", "").startswith("asyncpg.")
+        for frame, _ in walk_tb(error.__traceback__)
+    )
 
 
 def _parts(error: BaseException) -> Iterator[BaseException]:

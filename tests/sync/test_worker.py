@@ -229,6 +229,20 @@ async def test_a_run_goes_on_after_the_database_was_away(
     assert await engine.count("work_item") == 5
 
 
+async def test_a_statement_that_is_wrong_ends_the_run_as_a_defect(
+    engine: Engine, cloud: FakeJira, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def wrong(self: Writer) -> None:
+        await engine.pool.fetch("SELECT $1::int", 1, 2)
+
+    monkeypatch.setattr(Writer, "begin", wrong)
+    fill(cloud, 5)
+    await engine.add_jira(cloud)
+    await runs.request_run(engine.pool, "delivery", "full", requested_by="test")
+    async with working(engine, AWAY):
+        await until(engine, "SELECT count(*) = 1 FROM run WHERE state = 'failed' AND error_code = 'RUN002'")
+
+
 async def test_a_tool_is_not_asked_again_and_again_while_the_disk_is_full(
     engine: Engine, cloud: FakeJira, monkeypatch: pytest.MonkeyPatch
 ) -> None:
