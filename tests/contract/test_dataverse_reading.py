@@ -13,6 +13,9 @@ from adapters.http import Patience
 from adapters.ms_project import MsProjectAdapter, MsProjectOptions
 from adapters.ms_project.dataverse_records import first_day, last_day
 from adapters.ms_project.dataverse_tables import TABLES
+from mapping.apply import Mapper
+from mapping.load import load_mapping
+from portbook.wiring import entities
 from tests.fakes.dataverse import FakeDataverse
 from tests.fakes.entra import FakeEntra
 
@@ -248,6 +251,29 @@ async def test_a_generic_resource_is_a_role_and_no_person_that_nobody_knows(fake
         assert {row["person"] for row in found if "person" in row} == {mia, contact}
         assert sorted(row["role"] for row in found if "role" in row) == ["Crane 7", "Diver"]
         assert len(found) == 4
+
+
+@pytest.mark.parametrize("stream", ["msdyn_resourceassignment", "msdyn_projectteam"])
+@pytest.mark.parametrize(
+    ("portbook", "person"),
+    [
+        ({"person": "p-1"}, "p-1"),
+        ({"role": "Diver"}, None),
+        ({"role": ""}, None),
+        ({"person": None}, None),
+        # Records that were stored before either was said, with a mapping that reads them anew.
+        ({"start_on": "2026-06-01"}, "r-1"),
+    ],
+)
+def test_an_assignment_stored_before_roles_were_told_apart_keeps_its_person(
+    stream: str, portbook: dict[str, Any], person: str | None
+) -> None:
+    resource = "r-1" if portbook.get("person", "") is not None else None
+    mapper = Mapper(load_mapping("ms_project", entities()), lambda stream, name: f"{stream}:{name}")
+    mapped = mapper(stream, "a-1", {"_msdyn_bookableresourceid_value": resource, "portbook": portbook})
+    assert mapped.problems == []
+    people = [reference.id for reference in mapped.rows[0].references if reference.entity == "person"]
+    assert people == ([] if person is None else [f"bookableresource:{person}"])
 
 
 async def test_a_manager_is_the_person_behind_the_user(fake: FakeDataverse) -> None:
