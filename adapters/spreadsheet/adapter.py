@@ -276,7 +276,8 @@ class SpreadsheetAdapter:
                     f"{copy.file.name} has no sheet {lost[name]} any more; its rows stand on {sheet!r}, which is no "
                     "standard name",
                     stream=stream,
-                    hint="Give the sheet its name back, or name it under `sheets:`. Nothing was deleted.",
+                    hint="Nothing was deleted. Give the sheet its name back, or name it under `sheets:`. "
+                    f"If these rows are to go, delete {sheet!r} as well, or the rows on it.",
                 )
 
     async def _keys_on(self, copy: Snapshot, sheet: str, stream: str) -> set[str]:

@@ -215,8 +215,9 @@ async def test_a_standard_sheet_that_was_merely_renamed_deletes_nothing(tmp_path
     async with SpreadsheetAdapter(options(tmp_path)) as adapter:
         with pytest.raises(
             SourceMisbehaved, match=r"no sheet Risks any more; its rows stand on 'Risks 2026'"
-        ):
+        ) as caught:
             await adapter.locate("risk", ["r-001", "r-002", "r-003"], known)
+    assert "If these rows are to go, delete 'Risks 2026' as well, or the rows on it." in caught.value.hint
     # One that was removed is gone, and so are rows that an old copy of it still holds.
     for sheets in ({"Risks (old)": table, "Risks": table[:2], **other}, other):
         write_xlsx(tmp_path / "b.xlsx", sheets)
