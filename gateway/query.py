@@ -79,8 +79,7 @@ async def query(request: Request) -> Response:
     _few(len(questions))
     asked = {name: _asked(name, one, caller.rows is not None) for name, one in questions.items()}
     state = request.app.state
-    parts, as_of, freshness = await read_several(state.lanes, state.secret, asked, caller.rows)
-    meta = b'{"as_of":%b,"freshness":%b}' % (as_of, freshness)
+    parts, meta = await read_several(state.lanes, state.secret, asked, caller.rows)
     if single:
         content = b'{%b,"meta":%b}' % (_page(parts[""]), parts[""].meta or meta)
     else:
@@ -213,7 +212,7 @@ async def _answer(request: Request, caller: Caller, body: Mapping[str, Any]) -> 
     _few(max(len(rows), 1))
     state = request.app.state
     asked = {root.name: await _question(request, caller, root) for root in rows}
-    parts, as_of, freshness = await read_several(state.lanes, state.secret, asked, caller.rows)
+    parts, meta = await read_several(state.lanes, state.secret, asked, caller.rows)
     shown = (
         orjson.dumps(root.name) + b":" + (b'"Query"' if root.query is None else parts[root.name].data)
         for root in found
@@ -223,10 +222,13 @@ async def _answer(request: Request, caller: Caller, body: Mapping[str, Any]) -> 
         orjson.dumps(n) + b":" + part.totals for n, part in parts.items() if part.totals is not None
     )
     past = b",".join(orjson.dumps(n) + b":" + part.meta for n, part in parts.items() if part.meta is not None)
-    return (
-        b'{"data":{%b},"extensions":{"next":%b,"totals":{%b},"past":{%b},"meta":{"as_of":%b,"freshness":%b}}}'
-        % (b",".join(shown), orjson.dumps(following), totals, past, as_of, freshness)
+    extensions = b'{"next":%b,"totals":{%b},"past":{%b},"meta":%b}' % (
+        orjson.dumps(following),
+        totals,
+        past,
+        meta,
     )
+    return b'{"data":{%b},"extensions":%b}' % (b",".join(shown), extensions)
 
 
 async def _question(request: Request, caller: Caller, root: Root) -> Asked | One:

@@ -97,20 +97,18 @@ async def refuse_doubles(pool: Pool, config: Config, names: Collection[str] | No
             """
         )
         read = {row["key"] for row in known if row["complete"]}
+        # Of kinds that do not say what they read, two at one address may have nothing in common.
+        asked = [
+            source
+            for source in config.sources
+            if isinstance(source.options, SaysWhatItReads) and (names is None or source.name in names)
+        ]
         for before in (row for row in known if row["shown"]):
-            for source in config.sources:
+            for source in asked:
                 there = (source.kind, address_of(source)) == (before["kind"], before["url"])
-                if (
-                    not there
-                    or source.name == before["key"]
-                    or (names is not None and source.name not in names)
-                ):
-                    continue
-                # Of kinds that do not say what they read, two at one address may have nothing in common.
-                if isinstance(source.options, SaysWhatItReads):
-                    await _refuse_double(
-                        connection, config, source, before["key"], new=source.name not in read
-                    )
+                if there and source.name != before["key"]:
+                    new = source.name not in read
+                    await _refuse_double(connection, config, source, before["key"], new=new)
 
 
 async def _refuse_double(

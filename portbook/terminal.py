@@ -75,9 +75,8 @@ def table(
 
 
 def _cell(value: Any) -> str:
-    if isinstance(
-        value, datetime
-    ):  # in full, with microseconds and zone, it would take a third of a terminal
+    if isinstance(value, datetime):
+        # In full, with microseconds and zone, it would take a third of a terminal.
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
     return "" if value is None else str(value)
 

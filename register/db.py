@@ -22,6 +22,9 @@ DATABASE_AWAY = (
 """What asyncpg raises when the server does not answer, or will not just now. Two of them it raises for mistakes of its
 caller too: see `is_away`."""
 
+DATABASE_TROUBLE = (asyncpg.PostgresError, *DATABASE_AWAY)
+"""The same, and whatever else PostgreSQL says: for work that is tried again."""
+
 _GONE = re.compile(
     r"(connection|pool|prepared statement) is clos(ed|ing)|released back\s+to the pool|not connected"
     # Its own confusion where the server's goodbye came in between.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine, Hashable, Iterable
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -33,14 +33,11 @@ class SingleFlight(Generic[T]):
 
     def _landed(self, key: Hashable, done: asyncio.Task[T]) -> None:
         del self._under_way[key]
-        if not done.cancelled():
-            done.exception()  # seen, also where nobody awaits it any more
+        _see(done)
 
     async def close(self) -> None:
         """Stop what is under way."""
-        for task in (*self._under_way.values(),):
-            task.cancel()
-        await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+        await _stop(self._under_way.values())
 
 
 class NextFlight(Generic[T]):
@@ -97,11 +94,21 @@ class NextFlight(Generic[T]):
 
     def _forget(self, done: asyncio.Task[T]) -> None:
         self._joint.discard(done)
-        if not done.cancelled():
-            done.exception()  # seen, also where nobody awaits it any more
+        _see(done)
 
     async def close(self) -> None:
         """Stop what several wait for."""
-        for task in (*self._joint,):
-            task.cancel()
-        await asyncio.gather(*self._joint, return_exceptions=True)
+        await _stop(self._joint)
+
+
+def _see(done: asyncio.Task[Any]) -> None:
+    """Look at what it failed with, also where nobody awaits it any more."""
+    if not done.cancelled():
+        done.exception()
+
+
+async def _stop(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    stopped = list(tasks)
+    for task in stopped:
+        task.cancel()
+    await asyncio.gather(*stopped, return_exceptions=True)

@@ -15,14 +15,13 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-import asyncpg
 import structlog
 from arq.worker import Worker, func
 from redis.exceptions import RedisError
 
 from register import runs
 from register.audit import forget_use
-from register.db import DATABASE_AWAY, Pool
+from register.db import DATABASE_TROUBLE, Pool
 from register.pinned import end_what_is_over
 from register.policy import Policy
 from register.quality import Expected, Quality
@@ -123,14 +122,14 @@ class WorkerApp:
                 and (self._looking is None or self._looking.done())
             ):
                 self._looking = asyncio.create_task(self._look_at_data(self._quality))
-        except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
+        except DATABASE_TROUBLE as error:
             log.warning("the register's database does not answer; trying again", error=str(error))
 
     async def _look_at_data(self, quality: Quality) -> None:
         """Beside the runs: a look at everything may take a while."""
         try:
             await quality.look()
-        except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
+        except DATABASE_TROUBLE as error:
             log.warning("the data could not be looked at; trying again", error=str(error))
 
     def _forget(self) -> None:
@@ -145,13 +144,13 @@ class WorkerApp:
         try:
             if forgotten := await forget_use(self._pool, days):
                 log.info("the audit forgot old use", lines=forgotten, older_than_days=days)
-        except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
+        except DATABASE_TROUBLE as error:
             log.warning("the audit could not forget old use; trying again later", error=str(error))
 
     async def _work(self, job: runs.RunJob) -> None:
         try:
             await self._syncer.work(job, self._watch)
-        except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
+        except DATABASE_TROUBLE as error:
             # The database went away in the middle. The run is still marked as running; its lease runs out, and
             # whoever looks next goes on where the last whole page ended.
             log.warning("run interrupted", source=job.source, run=job.id, error=str(error))

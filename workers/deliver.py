@@ -14,14 +14,13 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
 import httpcore
 import structlog
 
 from adapters.answers import http_date
 from portbook.errors import Problem
 from register.addresses import AddressForbidden, Network, Target, usable_target
-from register.db import DATABASE_AWAY, Pool
+from register.db import DATABASE_AWAY, DATABASE_TROUBLE, Pool
 from register.deliveries import Deliveries, Lane, Outcome, Taken
 from register.sealing import Sealer
 from workers.connect import Resolve, open_connections, resolve
@@ -113,7 +112,7 @@ class Deliverer:
                     pruned = time.monotonic()
                     await self._deliveries.prune()
                 await self._close_unused()
-            except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
+            except DATABASE_TROUBLE as error:
                 log.warning("the register's database does not answer; trying again", error=str(error))
             waits = [asyncio.create_task(bell.wait()), asyncio.create_task(stop.wait())]
             await asyncio.wait(waits, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)

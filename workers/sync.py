@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
-import asyncpg
 import structlog
 
 from adapters.base import Adapter, Page, Partition, Subscribed, Subscribes
@@ -31,7 +30,7 @@ from portbook.errors import Problem
 from portbook.logs import plain_error
 from portbook.tasks import stop
 from register import lease, runs
-from register.db import DATABASE_AWAY, Pool, is_away
+from register.db import DATABASE_TROUBLE, Pool, is_away
 from register.errors import LeaseLost
 from register.findings import open_findings
 from register.mappings import note_mapping
@@ -307,7 +306,7 @@ async def heartbeat(pool: Pool, held: lease.Held, ttl_s: float) -> AsyncIterator
                 lost = True
                 body.cancel()
                 return
-            except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
+            except DATABASE_TROUBLE as error:
                 log.warning("heartbeat failed", lease=held.name, error=str(error))
 
     beating = asyncio.create_task(beat())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from adapters.base import Presence
@@ -46,9 +46,10 @@ class Locator:
                 return {}
 
     async def _issues(self, ids: Sequence[str], last_known: Mapping[str, Any]) -> dict[str, Presence]:
+        chosen = {project.id for project in await self._site.projects()}
         answer: dict[str, Presence] = {}
         async for issue in find_issues(self._site, list(ids)):
-            answer[str(issue["id"])] = await self._where(issue, last_known)
+            answer[str(issue["id"])] = _where(issue, chosen, last_known)
         homes = {
             name: home
             for name in ids
@@ -62,7 +63,7 @@ class Locator:
         if absent and not (await self._site.server()).cloud:
             # Data Center has been asked by a search, which leaves issues out that are there.
             async for issue in find_singly(self._site, absent):
-                answer[str(issue["id"])] = await self._where(issue, last_known)
+                answer[str(issue["id"])] = _where(issue, chosen, last_known)
         for name, home in homes.items():
             if name in answer:
                 continue
@@ -73,17 +74,6 @@ class Locator:
             if fate:
                 answer[name] = fate
         return answer
-
-    async def _where(self, issue: Mapping[str, Any], last_known: Mapping[str, Any]) -> Presence:
-        """What became of an issue that answers."""
-        home = str(issue["fields"]["project"]["id"])
-        if issue["fields"].get("archiveddate"):
-            # Archived one by one: such an issue answers when asked for, yet no search finds it.
-            return Presence.ARCHIVED
-        if home in {project.id for project in await self._site.projects()}:
-            return Presence.PRESENT
-        known = _project_of(last_known.get(str(issue["id"])))
-        return Presence.OUT_OF_SCOPE if home == (known or home) else Presence.MOVED
 
     async def _project(self, project_id: str) -> Presence | None:
         """DELETED only where Jira itself lists it in the trash; else a project that does not answer is
@@ -225,6 +215,18 @@ def _earliest(known: Iterable[Any]) -> int:
     """Milliseconds at which the oldest of these stored worklogs was last changed; 0 where one does not say so."""
     moments = [instant(record.get("updated")) for record in known]
     return min((int(moment.timestamp() * 1000) if moment else 0 for moment in moments), default=0)
+
+
+def _where(issue: Mapping[str, Any], chosen: Container[str], last_known: Mapping[str, Any]) -> Presence:
+    """What became of an issue that answers; `chosen` are the ids of the selected projects."""
+    home = str(issue["fields"]["project"]["id"])
+    if issue["fields"].get("archiveddate"):
+        # Archived one by one: such an issue answers when asked for, yet no search finds it.
+        return Presence.ARCHIVED
+    if home in chosen:
+        return Presence.PRESENT
+    known = _project_of(last_known.get(str(issue["id"])))
+    return Presence.OUT_OF_SCOPE if home == (known or home) else Presence.MOVED
 
 
 def _project_of(known: Any) -> str | None:

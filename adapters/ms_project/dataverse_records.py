@@ -30,7 +30,7 @@ from adapters.ms_project.work import beside, has_work, work_item_id
 
 _UNSET = ("2000-01-01T00:00:00", "0001-01-01", "1900-01-01")
 """How scheduling columns say that there is no date."""
-_UNSET_DAYS = ("2000-01-01", "0001-01-01", "1900-01-01")
+_UNSET_DAYS = tuple(text[:10] for text in _UNSET)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _LINK_KINDS = {0: "FF", 1: "FS", 2: "SF", 3: "SS"}
 _HOURS = ("work_hours", "actual_hours", "remaining_hours")

@@ -255,11 +255,10 @@ class InDrive:
         for pattern in self._options.path:
             steps = [step for step in pattern.split("/") if step]
             matches = await walk.matching(steps)
-            passed = [
-                f"{name}: {reason}" for item, name in matches if (reason := passed_over(item.name, item.size))
-            ]
-            found = [(item, name) for item, name in matches if not passed_over(item.name, item.size)]
-            blank = [(item, name) for item, name in matches if passed_over(item.name, item.size) == EMPTY]
+            judged = [(item, name, passed_over(item.name, item.size)) for item, name in matches]
+            passed = [f"{name}: {reason}" for _, name, reason in judged if reason]
+            found = [(item, name) for item, name, reason in judged if not reason]
+            blank = [(item, name) for item, name, reason in judged if reason == EMPTY]
             listing.skipped += passed
             listing.empty += [name for _, name in blank]
             if not found:

@@ -226,11 +226,15 @@ def _one(row: asyncpg.Record) -> Answer:
 def meta_of(row: Mapping[str, Any]) -> bytes:
     """The end of an answer: what it is of, from columns as_of, freshness and, where it was counted, total."""
     total = row.get("total")
-    return b'"meta":{"as_of":%b,"freshness":%b%b}}' % (
-        bytes_of(row["as_of"], b"null"),
-        bytes_of(row["freshness"], b"{}"),
-        b"" if total is None else b',"count":%d' % total,
+    return b'"meta":%b}' % moment_of(
+        row["as_of"], row["freshness"], None if total is None else b'"count":%d' % total
     )
+
+
+def moment_of(as_of: bytes | str | None, freshness: bytes | str | None, more: bytes | None = None) -> bytes:
+    """What an answer is of, as an object, from what the database says, and `more` members."""
+    told = bytes_of(as_of, b"null"), bytes_of(freshness, b"{}"), b"" if more is None else b"," + more
+    return b'{"as_of":%b,"freshness":%b%b}' % told
 
 
 def bytes_of(value: bytes | str | None, empty: bytes) -> bytes:

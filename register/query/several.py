@@ -12,7 +12,7 @@ from register.query.compile import FRESHNESS
 from register.query.cost import ask
 from register.query.cursor import write_cursor
 from register.query.lanes import Lanes
-from register.query.read import Prepared, PreparedGroups, bytes_of, place_of
+from register.query.read import Prepared, PreparedGroups, bytes_of, moment_of, place_of
 from register.query.scope import RowScope
 from register.query.statement import Statement
 
@@ -51,8 +51,9 @@ class Asked:
 
 async def read_several(
     lanes: Lanes, secret: bytes, asked: Mapping[str, Asked | One], scope: RowScope | None = None
-) -> tuple[dict[str, Part], bytes, bytes]:
-    """The answers by name, in the order asked, then `as_of` and `freshness` as JSON. Raises what `read_page` does."""
+) -> tuple[dict[str, Part], bytes]:
+    """The answers by name, in the order asked, then as JSON what all that is of now is of. Raises what `read_page`
+    does."""
     now = datetime.now(UTC)
     selects = ["to_json(now()) AS _now", f"{FRESHNESS} AS _fresh"]
     froms: list[str] = []
@@ -85,7 +86,7 @@ async def read_several(
     source = f" FROM {' CROSS JOIN '.join(froms)}" if froms else ""
     row = await ask(lanes, Statement(f"SELECT {', '.join(selects)}{source}", tuple(parameters)), None, None)
     parts = {name: _part(row, secret, at, one, instant) for name, (at, one, instant) in kept.items()}
-    return parts, bytes_of(row["_now"], b"null"), bytes_of(row["_fresh"], b"{}")
+    return parts, moment_of(row["_now"], row["_fresh"])
 
 
 def _renumbered(sql: str, offset: int) -> str:
@@ -97,8 +98,7 @@ def _renumbered(sql: str, offset: int) -> str:
 def _part(row: Mapping[str, Any], secret: bytes, at: int, one: Asked | One, instant: datetime | None) -> Part:
     meta = None
     if f"as_of{at}" in row.keys():  # noqa: SIM118
-        told = bytes_of(row[f"as_of{at}"], b"null"), bytes_of(row[f"fresh{at}"], b"{}")
-        meta = b'{"as_of":%b,"freshness":%b}' % told
+        meta = moment_of(row[f"as_of{at}"], row[f"fresh{at}"])
     if isinstance(one, One):
         return Part(bytes_of(row.get(f"data{at}"), b"null"), meta=meta)
     cursor = None
