@@ -85,6 +85,7 @@ class SpreadsheetAdapter:
             )
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._lists: dict[str, list[list[Any]] | SourceError] = {}
+        self._keys: dict[tuple[str, str, str], set[str]] = {}
         self._lock = asyncio.Lock()
         self._processes = asyncio.Semaphore(_SIDE_BY_SIDE)
 
@@ -281,9 +282,13 @@ class SpreadsheetAdapter:
                 )
 
     async def _keys_on(self, copy: Snapshot, sheet: str, stream: str) -> set[str]:
-        """The keys of the rows on a sheet that is not read; none where it holds no such table."""
+        """The keys of the rows on a sheet that is not read; none where it holds no such table. Remembered by content:
+        rows that are missed are asked about some at a time."""
+        place = copy.sha256, sheet, stream
+        if place in self._keys:
+            return self._keys[place]
         entry = SheetOptions.model_validate({"sheet": sheet, "into": stream})
-        found: set[str] = set()
+        found = self._keys[place] = set()
         try:
             async with aclosing(self._ask(self._request("read", copy, [entry]))) as answers:
                 async for frame in answers:
