@@ -30,6 +30,7 @@ from register.query import (
     shape_of,
 )
 from register.query.ast import Origin
+from register.query.scope import is_wide
 
 PARAMETERS = ("group_by", "measures", "filter", "having", "order", "limit", "cursor", "as_of", "totals")
 
@@ -38,13 +39,15 @@ async def aggregate(request: Request) -> Response:
     caller = await signed_in(request)
     query, cursor = without_cursor(request.scope["query_string"])
     state = request.app.state
-    prepared = prepare_groups(request.path_params["collection"], query, caller.rows is not None)
+    prepared = prepare_groups(
+        request.path_params["collection"], query, caller.rows is not None, is_wide(caller.rows)
+    )
     answer = await read_page(state.lanes, state.secret, prepared, cursor, caller.rows)
     return Response(answer.body, media_type="application/json")
 
 
 @lru_cache(maxsize=512)
-def prepare_groups(collection: str, query: bytes, scoped: bool = False) -> PreparedGroups:
+def prepare_groups(collection: str, query: bytes, scoped: bool = False, wide: bool = False) -> PreparedGroups:
     """Parse, check and compile; remembered by the query string as it came, without its cursor."""
     given = read_parameters(collection, query, PARAMETERS)
     groups = check_groups(
@@ -62,7 +65,11 @@ def prepare_groups(collection: str, query: bytes, scoped: bool = False) -> Prepa
         )
     )
     return PreparedGroups.of(
-        groups, shape_of("aggregate", collection, *pinned(given)), as_of(given), scoped=scoped
+        groups,
+        shape_of("aggregate", collection, *pinned(given)),
+        as_of(given),
+        scoped=scoped,
+        wide=wide,
     )
 
 

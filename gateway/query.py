@@ -38,6 +38,7 @@ from register.query import (
     Query,
     QueryTooCostly,
     QueryTooLarge,
+    RowScope,
     check,
     check_groups,
     entity_of,
@@ -55,6 +56,7 @@ from register.query.names import did_you_mean
 from register.query.one_row import compile_row
 from register.query.parse_document import Root, parse_document
 from register.query.past import require_history
+from register.query.scope import is_wide
 from register.query.several import MOST, Asked, One, Part, read_several
 from register.query.tokens import check_text
 
@@ -77,7 +79,7 @@ async def query(request: Request) -> Response:
     if not isinstance(questions, dict) or not all(isinstance(one, dict) for one in questions.values()):
         raise QueryInvalid("`queries` names questions, each an object", parameter="queries")
     _few(len(questions))
-    asked = {name: _asked(name, one, caller.rows is not None) for name, one in questions.items()}
+    asked = {name: _asked(name, one, caller.rows) for name, one in questions.items()}
     state = request.app.state
     parts, meta = await read_several(state.lanes, state.secret, asked, caller.rows)
     if single:
@@ -118,8 +120,9 @@ def _few(count: int) -> None:
         raise QueryTooLarge(f"a request asks from 1 to {MOST} questions")
 
 
-def _asked(name: str, given: Mapping[str, Any], scoped: bool) -> Asked:
+def _asked(name: str, given: Mapping[str, Any], scope: RowScope | None) -> Asked:
     """One question of the API's own form."""
+    scoped = scope is not None
     prefix = f"queries.{name[:40]}." if name else ""
     of_groups = "aggregate" in given
     collection = _text(given, "aggregate" if of_groups else "collection", prefix)
@@ -154,7 +157,8 @@ def _asked(name: str, given: Mapping[str, Any], scoped: bool) -> Asked:
                 totals=flag,
             )
         )
-        return Asked(PreparedGroups.of(groups, shape, as_of, scoped=scoped), texts["cursor"] or None)
+        prepared = PreparedGroups.of(groups, shape, as_of, scoped=scoped, wide=is_wide(scope))
+        return Asked(prepared, texts["cursor"] or None)
     level = check(
         Query(
             collection,
@@ -236,7 +240,8 @@ async def _question(request: Request, caller: Caller, root: Root) -> Asked | One
     scoped = caller.rows is not None
     if isinstance(root.query, Aggregate):
         shape = shape_of("graphql", repr(root.query))
-        return Asked(PreparedGroups.of(check_groups(root.query), shape, as_of, scoped=scoped), root.after)
+        groups, wide = check_groups(root.query), is_wide(caller.rows)
+        return Asked(PreparedGroups.of(groups, shape, as_of, scoped=scoped, wide=wide), root.after)
     assert root.query is not None
     level = check(root.query)
     if root.reference is None:

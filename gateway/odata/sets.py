@@ -37,6 +37,7 @@ from register.query import (
     shape_of,
 )
 from register.query.ast import MAX_ROWS, Compare, Condition, Every, Origin, Path, Selected, Value, Verdict
+from register.query.scope import is_wide
 
 _IN_LINKS = "$,'()/:;=@*"
 _NOWHERE = Origin("", "")
@@ -137,7 +138,10 @@ async def _rows(asked: Asked, given: _Given, each: EntitySet, condition: Conditi
     links = Links(asked.root, given.kept)
     scoped = asked.rows is not None
     options = tuple(given.options.items())
-    prepared, top, shape = _prepare(each.name, options, links, asked.most, given.as_of, scoped, condition)
+    wide = is_wide(asked.rows)
+    prepared, top, shape = _prepare(
+        each.name, options, links, asked.most, given.as_of, scoped, wide, condition
+    )
     body = [b"{"]
     if not asked.bare:
         body.append(b'"@odata.context":%b,' % orjson.dumps(f"{asked.root}$metadata#{each.name}{shape}"))
@@ -161,6 +165,7 @@ def _prepare(
     most: int,
     as_of: AsOf | None,
     scoped: bool,
+    wide: bool,
     condition: Condition | None,
 ) -> tuple[Prepared | PreparedGroups, int | None, str]:
     """Parse, check and compile; also how many rows are wanted and what the context says of them."""
@@ -175,7 +180,8 @@ def _prepare(
             raise NotSupported("not supported: `$apply` below a row", parameter="$apply")
         aggregate, columns = read_apply(each, texts, limit, options.skip)
         groups = check_groups(aggregate, each.entity, counts=False)
-        return PreparedGroups.of(groups, shape, as_of, scoped=scoped), options.top, columns
+        prepared = PreparedGroups.of(groups, shape, as_of, scoped=scoped, wide=wide)
+        return prepared, options.top, columns
     level = _level(each, options, condition, limit)
     return Prepared.of(level, shape, as_of, scoped=scoped), options.top, options.shape
 

@@ -9,6 +9,7 @@ from register.query.compile import WHOLE, Builder
 from register.query.from_clause import CASTS, FromClause, quoted
 from register.query.order import behind, direction
 from register.query.plan import Applied, Expression, Groups, Measured, Other, Tally
+from register.query.scope import permitted_by
 from register.query.statement import Statement
 
 _SQL = {
@@ -33,12 +34,18 @@ _IN_PARTS = {
 
 
 def compile_groups(
-    groups: Groups, after: Sequence[str | None] | None = None, *, past: bool = False, scoped: bool = False
+    groups: Groups,
+    after: Sequence[str | None] | None = None,
+    *,
+    past: bool = False,
+    scoped: bool = False,
+    wide: bool = False,
 ) -> Statement:
     """Columns data (json), more, freshness (json), as_of (json), the last group's order values as text, and totals
-    (json or null): the measures over all rows, whatever `having` and `limit` leave out."""
+    (json or null): the measures over all rows, whatever `having` and `limit` leave out. `wide` is for callers who see
+    most of the rows: it is the same, sooner found for them."""
     builder = Builder(past=past, scoped=scoped)
-    inner, measures = _parts(builder, groups) or _rows(builder, groups)
+    inner, measures = _parts(builder, groups, wide=wide) or _rows(builder, groups)
     keys = [f"x._k{at}" for at in range(len(groups.keys))]
     names = [quoted(name) for name, _ in groups.keys]
     columns = [f"{key} AS {name}" for key, name in zip(keys, names, strict=True)]
@@ -90,7 +97,7 @@ def compile_groups(
         f"{f' OFFSET {groups.offset}' if groups.offset else ''}) u"
         f") r CROSS JOIN LATERAL (SELECT {shown}) {WHOLE}"
     )
-    return Statement(sql, tuple(builder.parameters), len(terms))
+    return Statement(sql, tuple(builder.parameters), (None,) * len(terms))
 
 
 def _order(groups: Groups, terms: Sequence[str]) -> str:
@@ -120,9 +127,12 @@ def _rows(builder: Builder, groups: Groups) -> tuple[str, list[str]]:
     return f"SELECT {', '.join(columns)}{_counted(builder, groups, rows)}", measures
 
 
-def _parts(builder: Builder, groups: Groups) -> tuple[str, list[str]] | None:
+def _parts(builder: Builder, groups: Groups, *, wide: bool) -> tuple[str, list[str]] | None:
     """The same where rows are grouped by what they lead to: first by what leads there, so that it is looked up for
-    each of these parts and not for each row. None where that is not the same, or is not known to be less."""
+    each of these parts and not for each row. None where that is not the same, or is not known to be less.
+
+    Where a part is permitted or not as a whole, a `wide` caller's rows are put together before that is asked, too.
+    """
     columns = _leading(groups)
     if columns is None or any(measured.function not in _IN_PARTS for _, measured in groups.measures):
         return None
@@ -143,12 +153,16 @@ def _parts(builder: Builder, groups: Groups) -> tuple[str, list[str]] | None:
             currencies += [f"min{of_amounts} AS {low}", f"max{of_amounts} AS {high}"]
             measure = _of_one(measure, f"min(x.{low})", f"max(x.{high})")
         measures.append(measure)
-    below = f"SELECT {', '.join([*by, *parts, *currencies])}{_counted(builder, groups, rows)} GROUP BY {', '.join(by)}"
+    late = wide and builder.instant is None and permitted_by(groups.entity) <= {*columns}
+    counted = _counted(builder, groups, rows, permitted=late)
+    below = f"SELECT {', '.join([*by, *parts, *currencies])}{counted} GROUP BY {', '.join(by)}"
+    conditions = builder.permitted(groups.entity, "p") if late else []
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     part = FromClause(builder, groups.entity, "p")
     shown = [f"{part.expression(key)} AS _k{at}" for at, (_, key) in enumerate(groups.keys)]
     shown += [f"p._p{at}" for at in range(len(parts))]
     shown += [f"p.{currency.rpartition(' ')[2]}" for currency in currencies]
-    return f"SELECT {', '.join(shown)} FROM ({below}) p{part.joins}", measures
+    return f"SELECT {', '.join(shown)} FROM ({below}) p{part.joins}{where}", measures
 
 
 def _of_one(measure: str, lowest: str, highest: str) -> str:
@@ -196,10 +210,10 @@ def _operand(rows: FromClause, measured: Measured) -> str | None:
     return None if measured.rule is None else rows.rule(measured.rule)
 
 
-def _counted(builder: Builder, groups: Groups, rows: FromClause) -> str:
-    """FROM and WHERE of the rows that count."""
+def _counted(builder: Builder, groups: Groups, rows: FromClause, *, permitted: bool = False) -> str:
+    """FROM and WHERE of the rows that count; without asking what is `permitted` where that is asked elsewhere."""
     any_presence = mentions_presence(groups.rule, groups.entity)
-    conditions = builder.visible(groups.entity, "e", any_presence=any_presence)
+    conditions = builder.visible(groups.entity, "e", any_presence=any_presence, permitted=permitted)
     if groups.rule is not None:
         conditions.append(rows.rule(groups.rule))
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""

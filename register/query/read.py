@@ -60,21 +60,29 @@ class PreparedGroups:
     first: Statement
     as_of: AsOf | None = None
     scoped: bool = False
+    wide: bool = False
 
     @classmethod
     def of(
-        cls, groups: Groups, shape: bytes, as_of: AsOf | None = None, *, scoped: bool = False
+        cls,
+        groups: Groups,
+        shape: bytes,
+        as_of: AsOf | None = None,
+        *,
+        scoped: bool = False,
+        wide: bool = False,
     ) -> PreparedGroups:
-        """Raises PastUnknown where an instant is asked of rows that keep no history."""
+        """`wide` is for callers who see most of the rows (`RowScope.wide`); to others it gives the same, later. Raises
+        PastUnknown where an instant is asked of rows that keep no history."""
         if as_of is not None:
             require_history(groups.entity, as_of.parameter)
-        return cls(
-            groups, shape, compile_groups(groups, past=as_of is not None, scoped=scoped), as_of, scoped
-        )
+        first = compile_groups(groups, past=as_of is not None, scoped=scoped, wide=wide)
+        return cls(groups, shape, first, as_of, scoped, wide)
 
     def behind(self, after: Sequence[str | None], *, past: bool) -> Statement:
         """The groups behind this place."""
-        return compile_groups(replace(self.groups, offset=0), after, past=past, scoped=self.scoped)
+        groups = replace(self.groups, offset=0)
+        return compile_groups(groups, after, past=past, scoped=self.scoped, wide=self.wide)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,8 @@ class RowScope:
     """The ids by which it was given, whatever they have become part of."""
     kept: str = field(default="", compare=False, repr=False)
     """The JSON text that it was resolved from."""
+    wide: bool = field(default=False, compare=False)
+    """Whether most projects are in it. To look for their rows first is then no way to read less."""
     digest: str = field(init=False, compare=False)
     """Equal where everything is that may be bound, in every process; worked out once, since answers are told apart by
     it."""
@@ -75,6 +77,11 @@ class RowScope:
         return [self._ids[value] if isinstance(value, Part) else value for value in parameters]
 
 
+def is_wide(scope: RowScope | None) -> bool:
+    """Whether there is a scope, and most projects are in it."""
+    return scope is not None and scope.wide
+
+
 def bound(scope: RowScope | None, parameters: Sequence[Any]) -> Sequence[Any]:
     """What to bind to a statement: the parameters, with the scope's ids where the statement was written for one."""
     return parameters if scope is None else scope.arguments(parameters)
@@ -94,16 +101,21 @@ WITH named (entity, id) AS (
 ), shown (entity, id) AS (
   SELECT entity, id FROM named
   UNION SELECT a.entity, a.entity_id FROM absorbed a JOIN named n ON n.entity = a.entity AND n.id = a.id
+), scope AS (
+  SELECT coalesce(array_agg(id ORDER BY id) FILTER (WHERE entity = 'project'), '{}') AS projects,
+         coalesce(array_agg(id ORDER BY id) FILTER (WHERE entity = 'programme'), '{}')
+           || ARRAY(SELECT id FROM programme WHERE portfolio_id IN (SELECT id FROM shown WHERE entity = 'portfolio')
+                    ORDER BY id)
+           AS programmes,
+         coalesce(array_agg(id ORDER BY id) FILTER (WHERE entity = 'portfolio'), '{}') AS portfolios,
+         coalesce(array_agg(id ORDER BY id) FILTER (WHERE entity = 'programme'), '{}') AS own_programmes,
+         ARRAY(SELECT id FROM named) AS named
+  FROM shown
 )
-SELECT coalesce(array_agg(id ORDER BY id) FILTER (WHERE entity = 'project'), '{}') AS projects,
-       coalesce(array_agg(id ORDER BY id) FILTER (WHERE entity = 'programme'), '{}')
-         || ARRAY(SELECT id FROM programme WHERE portfolio_id IN (SELECT id FROM shown WHERE entity = 'portfolio')
-                  ORDER BY id)
-         AS programmes,
-       coalesce(array_agg(id ORDER BY id) FILTER (WHERE entity = 'portfolio'), '{}') AS portfolios,
-       coalesce(array_agg(id ORDER BY id) FILTER (WHERE entity = 'programme'), '{}') AS own_programmes,
-       ARRAY(SELECT id FROM named) AS named
-FROM shown
+SELECT *, (SELECT 2 * count(*) FILTER (WHERE p.portfolio_id = ANY(scope.portfolios)
+                                       OR p.programme_id = ANY(scope.programmes) OR p.id = ANY(scope.projects))
+                  > count(*) FROM project p) AS wide
+FROM scope
 """
 """$1 `{"projects": [id], …}` as it is kept → the ids of today: these, and what they have become part of."""
 
@@ -119,6 +131,7 @@ async def resolve_scope(reader: Reader, kept: str) -> RowScope:
         tuple(row["own_programmes"]),
         tuple(row["named"]),
         kept,
+        row["wide"],
     )
 
 
@@ -202,6 +215,13 @@ def permitted(entity: Entity, alias: str, bind: Callable[[Part], str], *, past: 
         (today,) = permitted(entity, "o", bind, past=False)
         found.append(f'EXISTS (SELECT FROM public."{entity.name}" o WHERE o.id = {alias}.id AND {today})')
     return found
+
+
+def permitted_by(entity: Entity) -> frozenset[str]:
+    """The columns of a row of today by which it is decided whether a scoped caller sees it."""
+    if entity.name in OPEN:
+        return frozenset()
+    return frozenset({"id"} if entity.name in ABOVE else (column for _, column in _hung_on(entity.name)))
 
 
 def permitted_version(entity: Entity, alias: str, bind: Callable[[Part], str]) -> list[str]:

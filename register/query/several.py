@@ -77,7 +77,8 @@ async def read_several(
             selects += [f"q{at}.as_of AS as_of{at}", f"q{at}.freshness AS fresh{at}"]
         if isinstance(one, Asked):
             selects.append(f"q{at}.more AS more{at}")
-            selects += [f"q{at}._o{i} AS o{at}_{i}" for i in range(statement.places)]
+            columns = [i for i, name in enumerate(statement.places) if name is None]
+            selects += [f"q{at}._o{i} AS o{at}_{i}" for i in columns]
             if isinstance(one.prepared, PreparedGroups):
                 selects.append(f"q{at}.totals AS totals{at}")
             elif one.prepared.level.count:
@@ -104,7 +105,7 @@ def _part(row: Mapping[str, Any], secret: bytes, at: int, one: Asked | One, inst
     cursor = None
     more = row[f"more{at}"]
     if more:
-        values = [row[f"o{at}_{i}"] for i in range(one.prepared.first.places)]
+        values = one.prepared.first.place(row, f"data{at}", f"o{at}_")
         cursor = write_cursor(secret, one.prepared.shape, values, instant)
     totals = row.get(f"totals{at}")
     return Part(

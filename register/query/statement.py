@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from register.query.past import placed
 from register.query.scope import RowScope, bound
 
@@ -16,11 +18,12 @@ _BETWEEN = b", \n "
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL and what to bind to it. `places` is how many order values a page's row carries after the fixed columns."""
+    """SQL and what to bind to it. `places` are the order values of a page's last row: for each the name it has in that
+    row's JSON, or None where a column `_o0` … has it as text."""
 
     sql: str
     parameters: tuple[Any, ...]
-    places: int = 0
+    places: tuple[str | None, ...] = ()
     beyond: bool = False
     """Whether `data` of a page holds the row behind it, too, where there are more."""
 
@@ -39,10 +42,19 @@ class Statement:
             return (found,)
         return memoryview(found)[: found.rindex(_BETWEEN)], b"]"
 
-    def place(self, row: Mapping[str, Any]) -> list[str | None]:
-        """The order values of a page's last row, for a cursor."""
-        return [row[f"_o{at}"] for at in range(self.places)]
+    def place(self, row: Mapping[str, Any], data: str = "data", columns: str = "_o") -> list[str | None]:
+        """The order values of a page's last row, for a cursor, where there is a row behind it; from these columns."""
+        shown = _last_but_one(row[data]) if any(self.places) else {}
+        return [row[f"{columns}{at}"] if name is None else shown[name] for at, name in enumerate(self.places)]
 
     def at(self, instant: datetime | None) -> str:
         """The SQL; of a statement about the past, for this instant of it."""
         return self.sql if instant is None else placed(self.sql, instant)
+
+
+def _last_but_one(data: bytes | str) -> Any:
+    """The row before the last one."""
+    found = data if isinstance(data, bytes) else data.encode()
+    end = found.rindex(_BETWEEN)
+    start = found.rfind(_BETWEEN, 0, end)
+    return orjson.loads(found[1 if start < 0 else start + len(_BETWEEN) : end])

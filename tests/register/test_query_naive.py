@@ -260,6 +260,7 @@ MEASURED = (
     limit=st.integers(1, 4),
     scope=scopes,
     past=st.booleans(),
+    wide=st.booleans(),
 )
 async def test_random_groups_are_those_that_a_loop_makes(
     filled: str,
@@ -269,6 +270,7 @@ async def test_random_groups_are_those_that_a_loop_makes(
     limit: int,
     scope: RowScope | None,
     past: bool,
+    wide: bool,
 ) -> None:
     groups = check_groups(
         Aggregate(
@@ -284,7 +286,9 @@ async def test_random_groups_are_those_that_a_loop_makes(
     pool = await open_read_pool(filled, size=1)
     lanes = Lanes(pool)
     try:
-        prepared = PreparedGroups.of(groups, shape_of("y"), just_now(past), scoped=scope is not None)
+        prepared = PreparedGroups.of(
+            groups, shape_of("y"), just_now(past), scoped=scope is not None, wide=wide
+        )
         found = await paged(lanes, prepared, scope)
     finally:
         await lanes.close()

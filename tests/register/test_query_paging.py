@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cmp_to_key
 from typing import Any
 from uuid import UUID
@@ -29,24 +29,47 @@ from register.query import (
 )
 
 _PEOPLE = [{"id": UUID(int=n), "title": title} for n, title in ((1, "Ana"), (2, "Ben"), (3, None))]
+_INSTANT = datetime(2026, 3, 29, 1, 30, tzinfo=timezone(timedelta(hours=5, minutes=45)))
 _ROW = st.fixed_dictionaries(
     {
-        "key": st.sampled_from([None, "A", "B", "a", "é"]),
+        "key": st.sampled_from([None, "A", "B", "a", "é", '", \n {"id": "', "\\"]),
         "assignee_id": st.sampled_from([None, *(person["id"] for person in _PEOPLE), UUID(int=99)]),
         "points": st.sampled_from([None, 0, 1, 2, 2.5]),
         "level": st.sampled_from([None, 1, 2]),
         "due_on": st.sampled_from([None, date(2026, 3, 1), date(2026, 3, 2)]),
+        "created_at": st.sampled_from(
+            [None, datetime(1, 1, 1, tzinfo=UTC), _INSTANT, _INSTANT.replace(microsecond=7)]
+        ),
         "is_blocked": st.sampled_from([None, True, False]),
         "presence": st.sampled_from(["present", "present", "present", "deleted"]),
     }
 )
 _TERMS = st.lists(
     st.sampled_from(
-        ["key", "points", "level", "due_on", "is_blocked", "assignee.title", "assignee_id", "id"]
+        [
+            "key",
+            "points",
+            "level",
+            "due_on",
+            "created_at",
+            "is_blocked",
+            "assignee.title",
+            "assignee_id",
+            "id",
+        ]
     ),
     max_size=3,
     unique=True,
 )
+
+
+_FIELDS = (
+    "id",
+    "id,key",
+    "id,due_on,key:title,named:key,created_at,level,points",
+    "id,assignee_id,assignee{title}",
+)
+"""What pages show: where they end is read from there, as far as it stands there."""
 
 
 def _title(row: dict[str, Any]) -> str | None:
@@ -96,14 +119,15 @@ def lanes(register_url: str) -> Iterator[Any]:
     where=st.sampled_from(sorted(_FILTERS)),
     order=_TERMS.flatmap(lambda terms: st.tuples(*(st.sampled_from([term, f"-{term}"]) for term in terms))),
     limit=st.integers(1, 4),
+    fields=st.sampled_from(_FIELDS),
 )
 def test_all_pages_together_are_the_rows_in_their_order_each_once(
-    lanes: Any, rows: list[dict[str, Any]], where: str, order: tuple[str, ...], limit: int
+    lanes: Any, rows: list[dict[str, Any]], where: str, order: tuple[str, ...], limit: int, fields: str
 ) -> None:
     runner, owner, opened = lanes
     rows = [{"id": UUID(int=1000 + (at * 7) % 13), **row} for at, row in enumerate(rows)]
     expected = _naive(rows, where, order)
-    shown = runner.run(_walk(owner, opened, rows, where, order, limit))
+    shown = runner.run(_walk(owner, opened, rows, _prepared(where, order, limit, fields)))
     assert shown == [str(row["id"]) for row in expected]
 
 
@@ -130,28 +154,25 @@ def test_rows_that_come_and_go_between_pages_move_nobody_else(lanes: Any) -> Non
     assert runner.run(walk()) == [f"K{n:03}" for n in range(10, 30)]
 
 
-async def _walk(
-    owner: Any, lanes: Lanes, rows: list[dict[str, Any]], where: str, order: tuple[str, ...], limit: int
-) -> list[str]:
+async def _walk(owner: Any, lanes: Lanes, rows: list[dict[str, Any]], prepared: Prepared) -> list[str]:
     await _fill(owner, rows)
-    prepared = _prepared(where, order, limit)
     found: list[str] = []
     cursor = None
     while True:
         answer = await read_page(lanes, b"s", prepared, cursor)
         page = [row["id"] for row in orjson.loads(answer.body)["data"]]
-        assert len(page) <= limit
-        assert answer.next is None or len(page) == limit
+        assert len(page) <= prepared.level.limit
+        assert answer.next is None or len(page) == prepared.level.limit
         found += page
         cursor = answer.next
         if cursor is None:
             return found
 
 
-def _prepared(where: str, order: tuple[str, ...], limit: int) -> Prepared:
+def _prepared(where: str, order: tuple[str, ...], limit: int, fields: str = "id,key") -> Prepared:
     query = Query(
         "work_items",
-        fields=parse_fields("id,key"),
+        fields=parse_fields(fields),
         filter=parse_filter(where) if where else None,
         order=parse_order(",".join(order)) if order else (),
         limit=limit,

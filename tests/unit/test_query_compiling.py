@@ -51,3 +51,43 @@ def test_what_groups_lead_to_is_looked_up_for_parts_of_them(
     sql = compile_groups(groups).sql
     assert ("GROUP BY e." in sql) is (parts is not None)
     assert parts is None or parts in sql
+
+
+@pytest.mark.parametrize(
+    ("entity", "keys", "late"),
+    [
+        ("work_items", "project.key,status", True),
+        ("risks", "project.programme.key", False),
+        ("work_items", "iteration.title", False),
+        ("work_items", "status", False),
+    ],
+)
+def test_who_sees_most_rows_has_parts_of_groups_looked_at_and_not_each_row(
+    entity: str, keys: str, late: bool
+) -> None:
+    groups = check_groups(
+        Aggregate(entity, keys=parse_keys(keys), measures=parse_measures("count()"), limit=5)
+    )
+    narrow, wide = (compile_groups(groups, scoped=True, wide=wide).sql for wide in (False, True))
+    assert ("s.id = p.project_id" in wide) is late
+    assert "s.id = p.project_id" not in narrow
+    assert late or wide == narrow
+    assert compile_groups(groups, past=True, scoped=True, wide=True).sql.count("s.id = p.project_id") == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "order", "collected"),
+    [
+        ("id,key", "", 0),
+        ("key", "", 1),
+        ("id,name:key,due_on", "-due_on,key", 0),
+        ("id,key,points", "points,key", 1),  # as a number JSON may say it otherwise
+        ("id,title:key,project{key}", "project.key,title", 2),
+    ],
+)
+def test_where_a_page_ends_is_read_from_its_last_row_as_far_as_it_stands_there(
+    fields: str, order: str, collected: int
+) -> None:
+    query = Query("work_items", fields=parse_fields(fields), order=parse_order(order) if order else ())
+    statement = compile_page(check(query))
+    assert statement.sql.count("array_agg") == statement.places.count(None) == collected

@@ -1,0 +1,49 @@
+"""What a row scope is of, as it is resolved when a caller comes."""
+
+from __future__ import annotations
+
+import json
+from hashlib import md5
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from register.query.scope import is_wide, resolve_scope
+
+_FILLED = """
+INSERT INTO portfolio (id, key) VALUES (md5('all')::uuid, 'ALL');
+INSERT INTO programme (id, key, portfolio_id) VALUES (md5('erp')::uuid, 'ERP', md5('all')::uuid),
+                                                     (md5('alone')::uuid, 'ALONE', NULL);
+INSERT INTO project (id, key, programme_id, portfolio_id) VALUES
+  (md5('one')::uuid, 'ONE', md5('erp')::uuid, NULL), (md5('two')::uuid, 'TWO', NULL, md5('all')::uuid),
+  (md5('three')::uuid, 'THREE', md5('alone')::uuid, NULL);
+"""
+
+
+@pytest.mark.parametrize(
+    ("rows", "wide"),
+    [
+        ({"portfolios": ["all"]}, True),
+        ({"programmes": ["erp"]}, False),
+        ({"programmes": ["erp", "alone"]}, True),
+        ({"projects": ["one"], "programmes": ["alone"]}, True),
+        ({"projects": ["one", "one"]}, False),
+    ],
+)
+async def test_a_scope_is_wide_where_most_projects_are_in_it(
+    register_url: str, rows: dict[str, list[str]], wide: bool
+) -> None:
+    connection = await asyncpg.connect(register_url)
+    try:
+        kept = json.dumps({name: [str(_id(key)) for key in keys] for name, keys in rows.items()})
+        assert not is_wide(await resolve_scope(connection, kept)), "where there are no projects"
+        await connection.execute(_FILLED)
+        assert is_wide(await resolve_scope(connection, kept)) is wide
+    finally:
+        await connection.close()
+    assert not is_wide(None)
+
+
+def _id(key: str) -> UUID:
+    return UUID(md5(key.encode(), usedforsecurity=False).hexdigest())
