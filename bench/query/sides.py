@@ -19,10 +19,6 @@ from typing import NamedTuple
 import asyncpg
 import psutil
 
-APART = range(-4, 12)
-"""By how much the limits differ of questions that callers ask in turn, so that nobody shares an answer."""
-_LIMIT = re.compile(r"limit[=:](\d+)")
-
 
 class Measured(NamedTuple):
     """`process_ms` is CPU of the side's own process for an answer, `database_ms` PostgreSQL's."""
@@ -38,26 +34,22 @@ class Served:
 
     port: int
     process: psutil.Process
-    key: str = ""
+    keys: tuple[str, ...] = ("",)
+    """Of callers who may see the same rows, each by a row scope of their own, so that nobody shares an answer."""
 
     def get(self, path: str) -> list[bytes]:
         """The request for a path."""
-        return [self._get(path)]
+        return self.get_each(path)[:1]
 
     def get_each(self, path: str) -> list[bytes]:
-        """Requests about as dear as this one, no two of them the same: with limits about its own."""
-        found = _LIMIT.search(path)
-        assert found is not None
-        before, after = path[: found.start(1)], path[found.end(1) :]
-        return [self._get(f"{before}{int(found[1]) + more}{after}") for more in APART]
-
-    def _get(self, path: str) -> bytes:
-        return f"GET {path} HTTP/1.1\r\nHost: x\r\nAccept: */*\r\nAuthorization: Bearer {self.key}\r\n\r\n".encode()
+        """The same, of each caller."""
+        head = f"GET {path} HTTP/1.1\r\nHost: x\r\nAccept: */*\r\nAuthorization: Bearer "
+        return [f"{head}{key}\r\n\r\n".encode() for key in self.keys]
 
     def fetch(self, path: str) -> bytes:
         """The answer to it."""
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}{path}", headers={"Authorization": f"Bearer {self.key}"}
+            f"http://127.0.0.1:{self.port}{path}", headers={"Authorization": f"Bearer {self.keys[0]}"}
         )
         with urllib.request.urlopen(request) as answer:
             body: bytes = answer.read()
@@ -143,7 +135,7 @@ async def answer_of_bare(url: str, sql: str) -> str:
 
 
 @contextmanager
-def gateway(url: str, key: str) -> Iterator[Served]:
+def gateway(url: str, keys: tuple[str, ...]) -> Iterator[Served]:
     """The gateway, until the block ends."""
     # The socket is taken before the gateway starts: a port only looked up could be somebody else's by then.
     with socket.socket() as door:
@@ -154,7 +146,7 @@ def gateway(url: str, key: str) -> Iterator[Served]:
         command = [sys.executable, "-m", "bench.query.serve", url, str(descriptor)]
         process = subprocess.Popen(command, pass_fds=[descriptor])
     try:
-        yield Served(port, psutil.Process(process.pid), key)
+        yield Served(port, psutil.Process(process.pid), keys)
     finally:
         process.terminate()
         process.wait(20)
