@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from graphql import GraphQLSyntaxError, Source, parse
 from graphql.language.ast import DocumentNode, OperationDefinitionNode, SelectionSetNode
 
@@ -12,8 +14,13 @@ from register.query.selections import MAX_TOKENS, Selections, check_nesting
 _HINT = "Write fields with commas between, relations with braces: key,title,manager{title}."
 
 
+@lru_cache(maxsize=512)
 def read_selection_set(text: str, origin: Origin) -> tuple[Selected, ...]:
-    """Raises QueryInvalid at the character that cannot be understood."""
+    """Raises QueryInvalid at the character that cannot be understood.
+
+    Remembered: a page of a report asks for the same fields whatever is filtered for, and the parser takes half of what
+    there is to do between an address and its statement.
+    """
     check_nesting(text, origin, MAX_DEPTH + 2, f"relations are nested deeper than {MAX_DEPTH} levels")
     try:
         # One character was put in front: every location is one too large.
