@@ -221,7 +221,10 @@ def permitted_by(entity: Entity) -> frozenset[str]:
     """The columns of a row of today by which it is decided whether a scoped caller sees it."""
     if entity.name in OPEN:
         return frozenset()
-    return frozenset({"id"} if entity.name in ABOVE else (column for _, column in _hung_on(entity.name)))
+    above = [column for _, column in _hung_on(entity.name)]
+    if entity.name == "project":  # in the scope for itself, or for what it lies in
+        return frozenset({"id", *above})
+    return frozenset({"id"} if entity.name in ABOVE else above)
 
 
 def permitted_version(entity: Entity, alias: str, bind: Callable[[Part], str]) -> list[str]:

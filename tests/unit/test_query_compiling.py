@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from register.catalog import Entity, catalog
 from register.query import (
     Aggregate,
     Query,
@@ -16,6 +19,7 @@ from register.query import (
 )
 from register.query.compile_groups import compile_groups
 from register.query.compile_page import compile_page
+from register.query.scope import permitted, permitted_by
 
 
 @pytest.mark.parametrize("order", ["-resolved_at", "status", "-project.title", "-children_count"])
@@ -58,6 +62,7 @@ def test_what_groups_lead_to_is_looked_up_for_parts_of_them(
     [
         ("work_items", "project.key,status", True),
         ("risks", "project.programme.key", False),
+        ("projects", "id,programme.key", False),
         ("work_items", "iteration.title", False),
         ("work_items", "status", False),
     ],
@@ -73,6 +78,12 @@ def test_who_sees_most_rows_has_parts_of_groups_looked_at_and_not_each_row(
     assert "s.id = p.project_id" not in narrow
     assert late or wide == narrow
     assert compile_groups(groups, past=True, scoped=True, wide=True).sql.count("s.id = p.project_id") == 0
+
+
+@pytest.mark.parametrize("entity", catalog().values(), ids=list(catalog()))
+def test_no_other_column_decides_whether_a_row_is_seen_than_it_is_said(entity: Entity) -> None:
+    conditions = permitted(entity, "p", lambda part: f"${part.value}", past=False)
+    assert set(re.findall(r"\bp\.(\w+)", " ".join(conditions))) <= permitted_by(entity)
 
 
 @pytest.mark.parametrize(
