@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from math import isfinite
 from pathlib import Path
 from typing import Any, Protocol
@@ -133,7 +134,7 @@ class Workbook:
     def _begin(self) -> None:
         self._sheets += 1
         name = self._title[:25] if self._sheets == 1 else f"{self._title[:25]} {self._sheets}"
-        self._sheet = self._book.add_worksheet(name)
+        self._sheet = self._book.add_worksheet(name, worksheet_class=_sheet())
         self._sheet.freeze_panes(1, 0)
         for at, column in enumerate(self._columns):
             self._sheet.set_column(at, at, _WIDTHS.get(column.kind, 24))
@@ -176,6 +177,20 @@ class Workbook:
         for row, (at, cells) in enumerate(sorted((+self._cut).items()), 1):
             sheet.write_string(row, 0, self._columns[at].name)
             sheet.write_number(row, 1, cells)
+
+
+@cache
+def _sheet() -> Any:
+    from xlsxwriter.worksheet import Worksheet
+
+    class Sheet(Worksheet):  # type: ignore[misc]  # it ships no types
+        """Where memory is constant, XlsxWriter takes text that begins with `<r>` and ends with `</r>` for markup of its
+        own, and writes it into the file as it is."""
+
+        def _xml_rich_inline_string(self, string: str, attributes: Any = ()) -> None:
+            self._xml_inline_string(string, False, attributes)
+
+    return Sheet
 
 
 class ParquetFile:

@@ -97,6 +97,22 @@ def test_a_workbook_has_dates_numbers_and_texts_as_such(api: httpx.Client) -> No
     assert {cell.data_type for cell in sheet["B"] if cell.value} == {"s"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<r>x</r>",
+        '<r></r></is></c><c r="C2"><f>HYPERLINK("http://evil.example","x")</f></c><c r="D2" t="inlineStr"><is><r></r>',
+    ],
+)
+def test_a_workbook_has_no_markup_from_texts(api: httpx.Client, gateway: RunningGateway, text: str) -> None:
+    """XlsxWriter writes texts of this form into the file as they are."""
+    insert(gateway.database_url, "risk", [{"id": UUID(int=9), "key": "R-1", "title": text}])
+    response = fetched(api, "risks", format="xlsx", fields="title,key")
+    sheet = openpyxl.load_workbook(io.BytesIO(response.content))["risks"]
+    ((title, key),) = sheet.iter_rows(min_row=2)
+    assert (title.value, title.data_type, key.value) == (text, "s", "R-1")
+
+
 def test_a_workbook_has_days_and_instants_before_1900_as_text(
     api: httpx.Client, gateway: RunningGateway
 ) -> None:
