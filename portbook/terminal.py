@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import sys
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from portbook.errors import Problem
 from portbook.tasks import stop
@@ -31,8 +33,20 @@ if TYPE_CHECKING:
 
 ELSEWHERE = 150
 """Columns of a table that goes to a file or a pipe."""
-out = Console(highlight=False, width=None if sys.stdout.isatty() else ELSEWHERE)
-err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else ELSEWHERE)
+_STEERING = re.compile(r"[\x00-\x06\x0e-\x1f\x7f-\x9f]")
+"""Characters that terminals obey. Rich leaves out some of them (bell, carriage return …) and passes these on."""
+
+
+class Screen(Console):
+    """A console on which texts of others (a project's title) are only ever shown: none can move the cursor, rename the
+    window or fill the clipboard. Such characters are shown as `�`."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(_STEERING.sub("�", text), **options)
+
+
+out = Screen(highlight=False, width=None if sys.stdout.isatty() else ELSEWHERE)
+err = Screen(stderr=True, highlight=False, width=None if sys.stderr.isatty() else ELSEWHERE)
 
 STATE_STYLE = {
     "succeeded": "green",
