@@ -98,6 +98,11 @@ _LANE = (
     "w.id::text, w.name, w.url, w.types, w.filter, w.fields, w.row_scope::text, w.origin IS NOT NULL AS configured, "
     "w.secret, CASE WHEN w.old_until > {clock} THEN w.old_secret END AS old_secret, w.failures"
 )
+_PERMITTED = (
+    "(w.key_id IS NULL OR EXISTS (SELECT FROM api_key k WHERE k.id = w.key_id AND k.revoked_at IS NULL "
+    "AND (k.expires_at IS NULL OR k.expires_at > {clock})))"
+)
+"""Whether the key that made a webhook is still in force."""
 
 
 class Deliveries:
@@ -111,10 +116,13 @@ class Deliveries:
         self._chance = chance
 
     async def spread(self) -> int:
-        """Make deliveries of the events that came since the last time; returns how many."""
+        """Make deliveries of the events that came since the last time; returns how many. Webhooks whose key is no
+        longer in force are disabled, also where nothing came: something may be waiting for them."""
         settled = await self._pool.fetchval("SELECT feed_settled()")
         behind = await self._pool.fetch(
-            "SELECT id FROM webhook WHERE enabled AND deleted_at IS NULL AND seq < $1 ORDER BY seq", settled
+            "SELECT id FROM webhook w WHERE enabled AND deleted_at IS NULL "
+            f"AND (seq < $1 OR NOT {_PERMITTED.format(clock=self._clock)}) ORDER BY seq",
+            settled,
         )
         # Two at a time: a filter that takes long holds up one other webhook at most, and not all connections.
         waiting = iter([row["id"] for row in behind])
@@ -151,10 +159,8 @@ class Deliveries:
             await connection.execute(f"SET LOCAL statement_timeout = '{_FILTER_TIMEOUT}'")
             hook = await connection.fetchrow(
                 f"""
-                SELECT {_LANE.format(clock=self._clock)}, w.seq, w.key_id IS NULL OR k.id IS NOT NULL AS permitted
-                FROM webhook w LEFT JOIN api_key k ON k.id = w.key_id AND k.revoked_at IS NULL
-                  AND (k.expires_at IS NULL OR k.expires_at > {self._clock})
-                WHERE w.id = $1 AND w.enabled FOR UPDATE OF w SKIP LOCKED
+                SELECT {_LANE.format(clock=self._clock)}, w.seq, {_PERMITTED.format(clock=self._clock)} AS permitted
+                FROM webhook w WHERE w.id = $1 AND w.enabled FOR UPDATE OF w SKIP LOCKED
                 """,
                 webhook_id,
             )

@@ -451,6 +451,23 @@ async def test_a_key_that_was_withdrawn_is_told_nothing_more(told: Told) -> None
         assert "withdrawn" in (await told.state(hook))["disabled_reason"]
 
 
+async def test_what_waits_for_a_webhook_is_not_told_once_its_key_was_withdrawn(told: Told) -> None:
+    async with Receiver((500, {}, b"")) as receiver, told.deliverer() as deliverer:
+        await create_key(told.pool, "partner")
+        theirs = Maker(Actor("partner"), await told.pool.fetchval("SELECT id FROM api_key"))
+        wanted = Wanted("theirs", receiver.url)
+        async with told.pool.acquire() as connection, connection.transaction():
+            hook, _ = await create_webhook(connection, wanted, sealer=SEALER, allowed=HERE, maker=theirs)
+        await told.write("project", "PAY")
+        await deliverer.deliver_due()
+        assert len(receiver.calls) == 1
+        await revoke_key(told.pool, "partner")
+        await told.later(timedelta(minutes=1))
+        await deliverer.deliver_due()
+        assert len(receiver.calls) == 1
+        assert "withdrawn" in (await told.state(hook))["disabled_reason"]
+
+
 async def test_who_enables_a_webhook_takes_it_over_only_where_its_key_has_ended(told: Told) -> None:
     await create_key(told.pool, "partner")
     key_id = await told.pool.fetchval("SELECT id FROM api_key")
