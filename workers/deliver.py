@@ -21,7 +21,7 @@ from adapters.answers import http_date
 from portbook.errors import Problem
 from register.addresses import AddressForbidden, Network, Target, usable_target
 from register.db import DATABASE_AWAY, DATABASE_TROUBLE, Pool
-from register.deliveries import Deliveries, Lane, Outcome, Taken
+from register.deliveries import TAKEN_FOR, Deliveries, Lane, Outcome, Taken
 from register.sealing import Sealer
 from workers.connect import Resolve, open_connections, resolve
 from workers.signing import Signer
@@ -63,6 +63,7 @@ class Deliverer:
         resolve: Resolve = resolve,
         version: str = "0",
         timeout_s: float = TIMEOUT_S,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._deliveries = deliveries
         self._sealer = sealer
@@ -72,6 +73,7 @@ class Deliverer:
         self._resolve = resolve
         self._agent = f"portbook/{version}"
         self._timeout_s = timeout_s
+        self._clock = clock
         self._pools: dict[tuple[str, str], tuple[httpcore.AsyncConnectionPool, float]] = {}
         self._lanes: dict[str, asyncio.Task[None]] = {}
         self._ending = False
@@ -160,8 +162,10 @@ class Deliverer:
             now = await self._deliveries.report(now.id, outcomes)
 
     async def _send_all(self, lane: Lane, taken: Sequence[Taken]) -> tuple[list[Outcome], list[Taken]]:
-        """What came of each, in the order in which they ended, and what was not tried since others failed."""
+        """What came of each, in the order in which they ended, and what was not tried, since others failed or took so
+        long that the rest is soon due for any worker."""
         outcomes: list[Outcome] = []
+        until = self._clock() + TAKEN_FOR.total_seconds() - 2 * self._timeout_s
         try:
             target = usable_target(lane.url, self._allowed)
             signer = Signer(self._secrets_of(lane))
@@ -174,7 +178,7 @@ class Deliverer:
 
         async def some() -> None:
             nonlocal failed
-            while waiting and failed < ENOUGH:
+            while waiting and failed < ENOUGH and self._clock() < until:
                 one = waiting.popleft()
                 body = bodies.get(one.id)
                 if body is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import orjson
@@ -10,7 +11,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from register.audit import Actor
-from register.deliveries import DISABLE_AFTER, JITTER, SCHEDULE, TAKEN_FOR
+from register.deliveries import DISABLE_AFTER, JITTER, SCHEDULE, TAKEN_FOR, Deliveries, Taken
 from register.keys import create_key, revoke_key
 from register.replay import replay_failed, replay_one, replay_since, send_test
 from register.sealing import Sealer, new_secret, written_secret
@@ -26,7 +27,7 @@ from register.webhooks import (
     rotate_secret,
 )
 from tests.fakes.receiver import HANG, Answer, Received, Receiver, State
-from tests.fix_webhooks import HERE, SEALER, TESTS, Told
+from tests.fix_webhooks import CLOCK, HERE, SEALER, TESTS, Told
 
 MARGIN = timedelta(seconds=1)
 
@@ -306,6 +307,31 @@ async def test_two_workers_at_once_tell_nothing_twice(told: Told) -> None:
         await one.deliver_due()
         assert len(receiver.calls) == 100
         assert len({call.headers["webhook-id"] for call in receiver.calls}) == 100
+
+
+async def test_what_was_taken_up_and_takes_too_long_is_given_back_in_time(told: Told) -> None:
+    """A worker beside this one would take it up meanwhile, and tell it as well."""
+    given_back = []
+
+    class Watched(Deliveries):
+        async def give_back(self, taken: Sequence[Taken]) -> None:
+            given_back.append(len(taken))
+            await super().give_back(taken)
+
+    def answer(call: Received) -> Answer:
+        clock.append(clock[-1] + (TAKEN_FOR.total_seconds() if len(receiver.calls) == 8 else 0))
+        return 204, {}, b""
+
+    clock = [0.0]
+    told.deliveries = Watched(told.pool, clock=CLOCK)
+    async with Receiver(answer) as receiver, told.deliverer(clock=lambda: clock[-1]) as deliverer:
+        hook, _ = await told.hook(receiver.url)
+        for number in range(30):
+            await told.write("project", f"P{number}")
+        await deliverer.deliver_due()
+        assert given_back[0] > 15
+        assert {one["state"] for one in await told.delivered(hook)} == {"delivered"}
+        assert len(receiver.calls) == 30
 
 
 async def test_a_slow_writer_is_not_overtaken(told: Told) -> None:
