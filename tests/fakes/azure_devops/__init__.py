@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from tests.fakes.azure_devops.app import Faults, State, build
+from tests.fakes.azure_devops.app import build
+from tests.fakes.azure_devops.state import Faults, State
 from tests.fakes.azure_devops.world import World
 from tests.fakes.server import Call, FakeTool
 
