@@ -1,4 +1,4 @@
-"""The wire format: routes of Services and Server, and what can go wrong on them."""
+"""What is at which address of Services and Server, who may ask, and which versions there are."""
 
 from __future__ import annotations
 

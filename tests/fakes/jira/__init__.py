@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.fakes.jira.app import Faults, State, build
+from tests.fakes.jira.app import build
+from tests.fakes.jira.state import Faults, State
 from tests.fakes.jira.totals import totals
 from tests.fakes.jira.world import World
 from tests.fakes.server import Call, FakeTool
