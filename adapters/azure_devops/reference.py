@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 
 from adapters.azure_devops.payload import instant
-from adapters.azure_devops.site import Node, Project, Site
+from adapters.azure_devops.site import Project, Site
+from adapters.azure_devops.trees import Node
 from adapters.base import Cursor, Page, RawRecord
 from adapters.json_body import with_portbook
 

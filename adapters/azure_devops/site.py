@@ -12,6 +12,7 @@ import msgspec
 from adapters.answers import Answer
 from adapters.azure_devops.options import AzureDevOpsOptions
 from adapters.azure_devops.process import Process, read_process
+from adapters.azure_devops.trees import DEEPEST, Trees, read_trees
 from adapters.errors import SourceMisbehaved, SourceRefused
 from adapters.http import Http
 from adapters.json_body import loads, page_decoder
@@ -30,9 +31,6 @@ HINTS = {
     404: "Check `url`: it must end with the organisation or the collection.",
     429: "Azure DevOps limits requests. Lower `concurrency` or `per_second`, or run less often.",
 }
-
-DEEPEST = 14
-"""Levels of an area or iteration tree (Microsoft's "Work tracking, process, and project limits")."""
 
 FEED_REFUSALS = (400, 403, 404, 405, 501)
 """With which a feed is refused for good, and not for now."""
@@ -54,23 +52,6 @@ class Project(NamedTuple):
     name: str
     payload: bytes
     data: dict[str, Any]
-
-
-class Node(NamedTuple):
-    """An iteration or an area. `path` is as work items write it."""
-
-    id: int
-    identifier: str
-    path: str
-    project: str
-    data: dict[str, Any]
-
-
-class Trees(NamedTuple):
-    iterations: tuple[Node, ...]
-    areas: tuple[Node, ...]
-    backlog: int | None
-    """The root of the iterations: what is not planned yet, and no iteration itself."""
 
 
 class ListPage(msgspec.Struct):
@@ -350,18 +331,7 @@ class Site:
                 detail=self.options.url,
                 hint="It may have been deleted or hidden just now; the next run notices by itself.",
             )
-        found: dict[str, list[Node]] = {"iteration": [], "area": []}
-        backlog = None
-        for root in roots:
-            kind = str(root.get("structureType"))
-            nodes = found.get(kind)
-            if nodes is not None:
-                if kind == "area":
-                    nodes.append(_node(root, project))
-                else:
-                    backlog = int(root["id"])
-                nodes.extend(_below(root, project))
-        return Trees(tuple(found["iteration"]), tuple(found["area"]), backlog)
+        return read_trees(roots, project)
 
     async def _fields(self) -> list[dict[str, Any]]:
         _, found = await self._scoped(
@@ -412,31 +382,3 @@ def base_name(reference: str) -> str:
 def is_custom(reference: str) -> bool:
     """Whether an organisation defined the field itself."""
     return not reference.startswith(("System.", "Microsoft."))
-
-
-def _below(node: Mapping[str, Any], project: str) -> list[Node]:
-    children = node.get("children")
-    if not isinstance(children, list):
-        if node.get("hasChildren"):
-            raise SourceMisbehaved(
-                f"the tree below {node.get('path')!r} was left out of the answer", stream="iteration"
-            )
-        return []
-    found = []
-    for child in children:
-        found.append(_node(child, project))
-        found.extend(_below(child, project))
-    return found
-
-
-def _node(node: Mapping[str, Any], project: str) -> Node:
-    data = {name: value for name, value in node.items() if name != "children"}
-    return Node(
-        int(node["id"]), str(node["identifier"]), field_path(str(node.get("path") or "")), project, data
-    )
-
-
-def field_path(path: str) -> str:
-    """`\\Alpha\\Iteration\\Release 1` of a tree as work items write it: `Alpha\\Release 1`."""
-    parts = path.strip("\\").split("\\")
-    return "\\".join([*parts[:1], *parts[2:]])

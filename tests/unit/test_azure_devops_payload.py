@@ -14,8 +14,8 @@ from adapters.azure_devops.links import links_of, parent_of
 from adapters.azure_devops.options import AzureDevOpsOptions
 from adapters.azure_devops.payload import day, identity, instant, labels, status_of
 from adapters.azure_devops.process import read_process
-from adapters.azure_devops.site import field_path
 from adapters.azure_devops.teams import _days
+from adapters.azure_devops.trees import field_path
 
 ZONES = (
     "Etc/GMT+12",
