@@ -18,13 +18,16 @@ _PIECES = 8
 """Pieces that wait for a slow reader before PostgreSQL waits as well."""
 # JSON text holds no control characters: with these as quote and delimiter, COPY changes nothing in it.
 _OPTIONS: dict[str, dict[str, Any]] = {
-    "csv": {"format": "csv", "header": True},
+    "csv": {"format": "csv"},
     "ndjson": {"format": "csv", "delimiter": "\x02", "quote": "\x01"},
 }
 
 
 async def copy_out(connection: Connection, export: Export, kind: Format) -> AsyncGenerator[bytes, None]:
-    """The file, in pieces. Raises QueryInvalid for a value PostgreSQL refuses, and ExportFailed."""
+    """The file, in pieces, none before PostgreSQL has begun. Raises QueryInvalid for a value PostgreSQL refuses, and
+    ExportFailed."""
+    # Not PostgreSQL's heading: it cuts names at 63 bytes. Names are letters, digits, underscores and dots.
+    heading = b"" if kind.name != "csv" else (",".join(one.name for one in export.columns) + "\n").encode()
     pieces: asyncio.Queue[bytes | None] = asyncio.Queue(_PIECES)
 
     async def copy() -> None:
@@ -48,11 +51,15 @@ async def copy_out(connection: Connection, export: Export, kind: Format) -> Asyn
             piece = getting.result()
             if piece is None:
                 break
-            yield bytes(piece)
+            yield heading + piece
+            heading = b""
         while not pieces.empty():
             if piece := pieces.get_nowait():
-                yield bytes(piece)
+                yield heading + piece
+                heading = b""
         await copying
+        if heading:
+            yield heading
     except asyncpg.DataError as error:
         raise QueryInvalid(f"the database refuses a value: {error}") from None
     except (asyncpg.QueryCanceledError, *DATABASE_AWAY) as error:

@@ -79,6 +79,17 @@ def test_csv_has_flat_columns_and_no_formula(api: httpx.Client) -> None:
     }  # fmt: skip
 
 
+def test_csv_has_whole_names_of_columns_also_without_rows(api: httpx.Client) -> None:
+    """PostgreSQL cuts names at 63 bytes: two columns would be called the same."""
+    long = "a" * 60
+    for condition, rows in (("key = 'W-0'", 1), ("key = 'none'", 0)):
+        listed = f"key,project{{{long}:key,programme{{{long}:key}}}}"
+        response = fetched(api, format="csv", fields=listed, filter=condition)
+        heading, *found = response.text.splitlines()
+        assert heading == f"key,project.{long},project.programme.{long}"
+        assert len(found) == rows
+
+
 def test_ndjson_is_the_api_s_own_rows_to_the_byte(api: httpx.Client) -> None:
     listed = "key,title,assignee{title},project{key,work_items(limit:2){key}}"
     lines = fetched(api, format="ndjson", fields=listed).content.decode().splitlines()
