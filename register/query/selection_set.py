@@ -14,7 +14,7 @@ from register.query.selections import MAX_TOKENS, Selections, check_nesting
 _HINT = "Write fields with commas between, relations with braces: key,title,manager{title}."
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)  # of the longest that may be written, 30 MB
 def read_selection_set(text: str, origin: Origin) -> tuple[Selected, ...]:
     """Raises QueryInvalid at the character that cannot be understood.
 
