@@ -15,11 +15,12 @@ from hashlib import blake2b, sha256
 
 import orjson
 
-from register.query.errors import CursorInvalid
+from register.query.errors import CursorInvalid, QueryTooLarge
 
 _SIGNATURE = 16
 _SHAPE = 12
-_LONGEST = 16_000
+_LONGEST = 250_000
+"""Characters: what a body of `POST /query` can hold. Addresses hold less where proxies stand in between."""
 
 
 def shape_of(*parts: str) -> bytes:
@@ -30,8 +31,16 @@ def shape_of(*parts: str) -> bytes:
 def write_cursor(
     secret: bytes, shape: bytes, values: Sequence[str | None], instant: datetime | None = None
 ) -> str:
+    """Raises QueryTooLarge where the page ends at texts that no cursor holds."""
     payload = shape + orjson.dumps(values if instant is None else {instant.isoformat(): values})
-    return urlsafe_b64encode(_sign(secret, payload) + payload).rstrip(b"=").decode()
+    written = urlsafe_b64encode(_sign(secret, payload) + payload).rstrip(b"=").decode()
+    if len(written) >= _LONGEST:
+        raise QueryTooLarge(
+            "the page ends at a text that is too long to go on behind it",
+            parameter="order",
+            hint="Order by something shorter: a key, a title, a date.",
+        )
+    return written
 
 
 def read_cursor(secret: bytes, shape: bytes, text: str) -> tuple[datetime | None, list[str | None]]:

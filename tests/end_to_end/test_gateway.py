@@ -173,6 +173,25 @@ def test_pages_follow_one_another_and_a_cursor_is_good_for_its_own_query_only(ap
     assert_problem(api.get("/api/v1/work_items?cursor=é&limit=1"), 400, "QRY004")
 
 
+def test_pages_go_on_behind_long_texts_or_say_why_not(api: httpx.Client, gateway: RunningGateway) -> None:
+    """Cursors hold what the last row is ordered by. A head as long as that would be refused by proxies."""
+    for key, size in (("LONG", 1_000), ("LONGER", 20_000), ("LONGEST", 20_100)):
+        insert(gateway.database_url, "risk", [{"id": uuid4(), "key": key, "title": "é" * size}])
+    asked = {"fields": "key", "order": "title", "limit": "1"}
+    found, following, links = [], None, []
+    for _ in range(3):
+        response = api.get("/api/v1/risks", params=asked | ({"cursor": following} if following else {}))
+        links.append("link" in response.headers)
+        found += [row["key"] for row in response.json()["data"]]
+        following = response.json()["next"]
+    assert (found, following) == (["LONG", "LONGER", "LONGEST"], None)
+    assert links == [False, False, False]
+
+    execute(gateway.database_url, "UPDATE risk SET title = repeat('é', 100000) WHERE key = 'LONG'")
+    body = assert_problem(api.get("/api/v1/risks", params={"order": "-title", "limit": "1"}), 400, "QRY003")
+    assert body["parameter"] == "order"
+
+
 def test_a_row_that_is_gone_is_left_out_of_lists_and_still_answers_by_id_and_key(
     api: httpx.Client, gateway: RunningGateway
 ) -> None:
