@@ -101,29 +101,34 @@ WITH named (entity, id) AS (
 ), shown (entity, id) AS (
   SELECT entity, id FROM named
   UNION SELECT a.entity, a.entity_id FROM absorbed a JOIN named n ON n.entity = a.entity AND n.id = a.id
-), scope AS (
-  SELECT coalesce(array_agg(id ORDER BY id) FILTER (WHERE entity = 'project'), '{}') AS projects,
-         coalesce(array_agg(id ORDER BY id) FILTER (WHERE entity = 'programme'), '{}')
-           || ARRAY(SELECT id FROM programme WHERE portfolio_id IN (SELECT id FROM shown WHERE entity = 'portfolio')
-                    ORDER BY id)
-           AS programmes,
-         coalesce(array_agg(id ORDER BY id) FILTER (WHERE entity = 'portfolio'), '{}') AS portfolios,
-         coalesce(array_agg(id ORDER BY id) FILTER (WHERE entity = 'programme'), '{}') AS own_programmes,
-         ARRAY(SELECT id FROM named) AS named
-  FROM shown
 )
-SELECT *, (SELECT 2 * count(*) FILTER (WHERE p.portfolio_id = ANY(scope.portfolios)
-                                       OR p.programme_id = ANY(scope.programmes) OR p.id = ANY(scope.projects))
+SELECT coalesce(array_agg(id ORDER BY id) FILTER (WHERE entity = 'project'), '{}') AS projects,
+       coalesce(array_agg(id ORDER BY id) FILTER (WHERE entity = 'programme'), '{}')
+         || ARRAY(SELECT id FROM programme WHERE portfolio_id IN (SELECT id FROM shown WHERE entity = 'portfolio')
+                  ORDER BY id)
+         AS programmes,
+       coalesce(array_agg(id ORDER BY id) FILTER (WHERE entity = 'portfolio'), '{}') AS portfolios,
+       coalesce(array_agg(id ORDER BY id) FILTER (WHERE entity = 'programme'), '{}') AS own_programmes,
+       ARRAY(SELECT id FROM named) AS named
+FROM shown
+"""
+"""$1 `{"projects": [id], …}` as it is kept → the ids of today: these, and what they have become part of."""
+
+_RESOLVED_AND_WIDE = f"""
+WITH scope AS ({RESOLVED})
+SELECT *, (SELECT 2 * count(*) FILTER (WHERE p.portfolio_id IN (SELECT unnest(portfolios) FROM scope)
+                                       OR p.programme_id IN (SELECT unnest(programmes) FROM scope)
+                                       OR p.id IN (SELECT unnest(projects) FROM scope))
                   > count(*) FROM project p) AS wide
 FROM scope
 """
-"""$1 `{"projects": [id], …}` as it is kept → the ids of today: these, and what they have become part of."""
+# IN and not ANY: PostgreSQL hashes what IN looks into, and would go through an array for each project.
 
 
 async def resolve_scope(reader: Reader, kept: str) -> RowScope:
     """The scope of a JSON text as keys and subscriptions keep it: what was joined since, and what came to lie in a
     portfolio, counts."""
-    row = await reader.fetchrow(RESOLVED, kept)
+    row = await reader.fetchrow(_RESOLVED_AND_WIDE, kept)
     return RowScope(
         tuple(row["projects"]),
         tuple(row["programmes"]),

@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from register.query.scope import is_wide, resolve_scope
+from register.query.scope import _RESOLVED_AND_WIDE, is_wide, resolve_scope
 
 _FILLED = """
 INSERT INTO portfolio (id, key) VALUES (md5('all')::uuid, 'ALL');
@@ -43,6 +43,18 @@ async def test_a_scope_is_wide_where_most_projects_are_in_it(
     finally:
         await connection.close()
     assert not is_wide(None)
+
+
+async def test_no_list_of_a_scope_is_gone_through_for_each_project(register_url: str) -> None:
+    """Of 20,000 projects, each named, that took two and a half seconds."""
+    connection = await asyncpg.connect(register_url)
+    try:
+        sql = _RESOLVED_AND_WIDE.replace("$1", "'{}'")
+        plan = await connection.fetch(f"EXPLAIN (VERBOSE) {sql}")
+    finally:
+        await connection.close()
+    (counted,) = (line for (line,) in plan if "count(*) FILTER" in line)
+    assert counted.count("hashed SubPlan") == counted.count("SubPlan") == 3
 
 
 def _id(key: str) -> UUID:
