@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -38,12 +39,17 @@ DISABLE_AFTER = timedelta(days=5)
 TAKEN_FOR = timedelta(seconds=90)
 """What was taken up and not reported comes back after so long."""
 EVENTS_AT_ONCE = 5_000
+_FEW_EVENTS = 5
+"""Where a filter takes too long for these, it is not for their number."""
+FILTER_TIMEOUT_MS = 5_000
+SLOW_ROUNDS = 5
+"""So often, a minute apart, a filter may take too long for a few events: once alone may be the database's own trouble."""
+SLOW_REST_S = 60.0
 KEPT_FOR = timedelta(days=30)
 """How long what arrived or was given up can be looked at."""
 _PATIENT_FAILURES = 3
 """So many failures in a row are met by each delivery's own schedule; after that nothing goes there for a while."""
 _LONGEST_REST_S = 60
-_FILTER_TIMEOUT = "5s"
 TEST = "webhook.test"
 
 log = structlog.get_logger("portbook.webhooks")
@@ -105,15 +111,29 @@ _PERMITTED = (
 """Whether the key that made a webhook is still in force."""
 
 
+class FilterSlow(Exception):
+    """The database was stopped while it looked for what a filter finds."""
+
+
 class Deliveries:
     """The queue. `clock` is an SQL expression for now; `chance` gives numbers from 0 to 1."""
 
     def __init__(
-        self, pool: Pool, *, clock: str = "clock_timestamp()", chance: Callable[[], float] = random.random
+        self,
+        pool: Pool,
+        *,
+        clock: str = "clock_timestamp()",
+        chance: Callable[[], float] = random.random,
+        filter_timeout_ms: int = FILTER_TIMEOUT_MS,
+        slow_rest_s: float = SLOW_REST_S,
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._chance = chance
+        self._filter_timeout_ms = filter_timeout_ms
+        self._slow_rest_s = slow_rest_s
+        self._slow: dict[Any, tuple[int, float]] = {}
+        """Webhooks whose filter took too long: how often in a row, and until when they are left alone."""
 
     async def spread(self) -> int:
         """Make deliveries of the events that came since the last time; returns how many. Webhooks whose key is no
@@ -125,7 +145,8 @@ class Deliveries:
             settled,
         )
         # Two at a time: a filter that takes long holds up one other webhook at most, and not all connections.
-        waiting = iter([row["id"] for row in behind])
+        now = time.monotonic()
+        waiting = iter([row["id"] for row in behind if self._slow.get(row["id"], (0, 0.0))[1] <= now])
 
         async def some() -> int:
             return sum([await self._spread_to(webhook_id, settled) for webhook_id in waiting])
@@ -133,15 +154,16 @@ class Deliveries:
         return sum(await asyncio.gather(some(), some()))
 
     async def _spread_to(self, webhook_id: Any, settled: int) -> int:
-        made = 0
+        made, most = 0, _FEW_EVENTS if webhook_id in self._slow else EVENTS_AT_ONCE
         while True:
             async with self._pool.acquire() as connection:
                 try:
-                    count, reached = await self._spread_some(connection, webhook_id, settled)
-                except asyncpg.QueryCanceledError:
-                    reason = f"its filter takes the database longer than {_FILTER_TIMEOUT}"
-                    async with connection.transaction():
-                        await self._disable(connection, str(webhook_id), reason)
+                    count, reached = await self._spread_some(connection, webhook_id, settled, most)
+                except FilterSlow:
+                    if most > _FEW_EVENTS:
+                        most = max(most // 10, _FEW_EVENTS)
+                        continue
+                    await self._take_rest(connection, webhook_id)
                     return made
                 except QueryInvalid as problem:
                     # What it asks for was known when it was made.
@@ -150,13 +172,30 @@ class Deliveries:
                             connection, str(webhook_id), f"`{problem.parameter}`: {problem.message}"
                         )
                     return made
+            self._slow.pop(webhook_id, None)
             made += count
             if reached >= settled:
                 return made
 
-    async def _spread_some(self, connection: Connection, webhook_id: Any, settled: int) -> tuple[int, int]:
+    async def _take_rest(self, connection: Connection, webhook_id: Any) -> None:
+        """Leave a webhook alone for a while whose filter takes too long, or for good where it does so each time."""
+        times = self._slow.get(webhook_id, (0, 0.0))[0] + 1
+        if times < SLOW_ROUNDS:
+            self._slow[webhook_id] = times, time.monotonic() + self._slow_rest_s
+            return
+        del self._slow[webhook_id]
+        reason = (
+            f"its filter takes the database longer than {self._filter_timeout_ms / 1000:g} s for "
+            f"{_FEW_EVENTS} events, {times} times in a row"
+        )
         async with connection.transaction():
-            await connection.execute(f"SET LOCAL statement_timeout = '{_FILTER_TIMEOUT}'")
+            await self._disable(connection, str(webhook_id), reason)
+
+    async def _spread_some(
+        self, connection: Connection, webhook_id: Any, settled: int, most: int
+    ) -> tuple[int, int]:
+        """Of `most` events at a time. Raises FilterSlow."""
+        async with connection.transaction():
             hook = await connection.fetchrow(
                 f"""
                 SELECT {_LANE.format(clock=self._clock)}, w.seq, {_PERMITTED.format(clock=self._clock)} AS permitted
@@ -177,7 +216,7 @@ class Deliveries:
                 "$2)",
                 hook["seq"],
                 settled,
-                EVENTS_AT_ONCE - 1,
+                most - 1,
             )
             scope = await self._scope(connection, lane)
             told = lane.telling
@@ -199,7 +238,7 @@ class Deliveries:
     async def _concerned(
         self, connection: Connection, told: Telling, after: int, upto: int, scope: RowScope | None
     ) -> list[int]:
-        """The numbers of the events in (after, upto] that a webhook is told of."""
+        """The numbers of the events in (after, upto] that a webhook is told of. Raises FilterSlow."""
         if scope is None and not told.filter:
             rows = await connection.fetch(
                 "SELECT seq FROM event WHERE seq > $1 AND seq <= $2 AND entity || '.' || type = ANY($3::text[])",
@@ -213,8 +252,16 @@ class Deliveries:
         )
         wanted = {*told.entities, *(["webhook"] if scope is None and told.types & set(NOTICES) else [])}
         seqs: list[int] = []
-        for entity in sorted(wanted & set(there or ())):
-            seqs += await matching(connection, told, entity, after, upto, scope)
+        if told.filter:
+            await connection.execute(f"SET LOCAL statement_timeout = {self._filter_timeout_ms}")
+        try:
+            for entity in sorted(wanted & set(there or ())):
+                seqs += await matching(connection, told, entity, after, upto, scope)
+        except asyncpg.QueryCanceledError as error:
+            if told.filter:
+                raise FilterSlow from error
+            raise
+        await connection.execute("SET LOCAL statement_timeout TO DEFAULT")
         return seqs
 
     @property
