@@ -39,7 +39,7 @@ STREAMS = (
 _CHILD = "adapters.ms_project.child"
 _ADVICE = "If the file is honest, raise `limits:` of this source; else ask who made it."
 _PAGE = 600
-_READER_VERSION = 4
+_READER_VERSION = 5
 """Raised when records come out differently from the same file: unchanged files are then read again."""
 _REFUSED = "refused"
 
@@ -126,7 +126,8 @@ class FilesReader:
         return found
 
     async def read(self, partition: Partition, cursor: Cursor | None, *, full: bool) -> AsyncIterator[Page]:
-        """Yield a plan as it stands in its newest file, or nothing when that has not changed since `cursor`."""
+        """Yield a plan as it stands in its newest file, or nothing when that has not changed since `cursor`, and no
+        project inserted in it has become one that is read by itself."""
         folder = await self._open()
         if partition.name == _REFUSED:
             await self._when_others_are_done()
@@ -134,21 +135,15 @@ class FilesReader:
         plan = folder.plans.get(partition.name.removeprefix("plan:"))
         if plan is None:
             raise SourceMisbehaved(f"there is no plan {partition.name!r} any more", stream="mspdi_project")
-        following = {"sha256": plan.taken.sha256, "how": _READER_VERSION}
-        if not full and cursor is not None and dict(cursor) == following:
+        if not full and cursor is not None and _unchanged(cursor, plan, folder.beside(plan)):
             yield Page((), cursor, expected=0)
             return
         self._reading += 1
         refused: SourceError | None = None
         try:
             async with aclosing(self._pages(plan)) as pages:
-                waiting: Page | None = None
                 async for page in pages:
-                    if waiting is not None:
-                        yield waiting
-                    waiting = page
-                if waiting is not None:
-                    yield waiting._replace(cursor=following, complete=True)
+                    yield page
         except FileRefused as error:
             refused = error
         finally:
@@ -304,19 +299,31 @@ class FilesReader:
                 yield frame
 
     async def _pages(self, plan: Plan) -> AsyncGenerator[Page, None]:
+        """The records of a plan; the last page has the cursor."""
         expected: int | None = None
+        inserted: list[Any] = []
         batch: list[RawRecord] = []
         beside = (await self._open()).beside(plan)
         async with aclosing(self._frames("read", plan.taken, plan.id, beside)) as answers:
             async for frame in answers:
                 if frame["kind"] == "survey":
-                    expected = frame["records"]
+                    expected, inserted = frame["records"], frame["inserted"]
                     continue
                 batch += [_record(plan, *made) for made in frame["records"]]
                 if len(batch) >= _PAGE:
                     yield Page(batch, None, expected)
                     batch = []
-        yield Page(batch, None, expected)
+        following = {"sha256": plan.taken.sha256, "how": _READER_VERSION, "inserted": inserted}
+        yield Page(batch, following, expected, complete=True)
+
+
+def _unchanged(cursor: Cursor, plan: Plan, beside: Beside) -> bool:
+    """Whether what the plan says is right as it was read. A project inserted in it that is read itself from now on
+    would count twice, though the plan's own file is the same. One whose file is gone still has its rows, until a
+    complete run, which reads everything, has found that."""
+    return (cursor.get("sha256"), cursor.get("how")) == (plan.taken.sha256, _READER_VERSION) and not any(
+        beside.reads(other, file) for other, file, apart in cursor["inserted"] if not apart
+    )
 
 
 def _record(plan: Plan, stream: str, own: str, data: dict[str, Any], trouble: str) -> RawRecord:

@@ -40,18 +40,6 @@ class Resource(NamedTuple):
     name: str
 
 
-class Inserted(NamedTuple):
-    """A project of its own that stands in this plan as one task. Project adds it to everything the plan comes to."""
-
-    title: str
-    task: str
-    """The UID of that task."""
-    apart: bool
-    """Whether it is also read by itself, so that what it comes to would count twice."""
-    sizes: dict[str, float]
-    """Hours, and money on each basis."""
-
-
 class Beside(NamedTuple):
     """The plans that are read beside this one. Files are known by the stem of their name (`stem_of`)."""
 
@@ -60,6 +48,26 @@ class Beside(NamedTuple):
     """Of plans; where files of several have one name, it is none of them."""
     unread: Collection[str] = ()
     """Files that cannot be read just now: which plan each holds, only its name tells."""
+
+    def reads(self, plan: str | None, file: str) -> bool:
+        """Whether an inserted project, known by its plan's id where that is told, else by the name of its file, is read
+        by itself."""
+        return plan in self.plans or (plan is None and file in self.files)
+
+
+class Inserted(NamedTuple):
+    """A project of its own that stands in this plan as one task. Project adds it to everything the plan comes to."""
+
+    title: str
+    task: str
+    """The UID of that task."""
+    plan: str | None
+    """Its plan's id, where the program wrote it."""
+    file: str
+    apart: bool
+    """Whether it is also read by itself, so that what it comes to would count twice."""
+    sizes: dict[str, float]
+    """Hours, and money on each basis."""
 
 
 ALONE = Beside()
@@ -205,7 +213,6 @@ def _inserted(uid: str, data: dict[str, str], element: Any, beside: Beside) -> I
     inner = next((child for child in element if local(child) == "Project"), None)
     other = plan_guid(leaves(inner)) if inner is not None else None
     file = stem_of(data.get("SubprojectName") or "")
-    apart = other in beside.plans or file in beside.unread or (other is None and file in beside.files)
     first: Data = next(
         (item for item in as_data(element).get("Baseline") or () if item.get("Number") == "0"), {}
     )
@@ -218,7 +225,9 @@ def _inserted(uid: str, data: dict[str, str], element: Any, beside: Beside) -> I
     return Inserted(
         data.get("Name") or "",
         uid,
-        apart,
+        other,
+        file,
+        beside.reads(other, file) or file in beside.unread,
         {name: size for name, size in sizes.items() if isinstance(size, int | float)},
     )
 

@@ -103,6 +103,58 @@ async def test_a_newer_version_updates_its_plan_under_any_name(engine: Engine) -
     assert await engine.count("project") == 1
 
 
+@pytest.mark.parametrize("known", [True, False])
+async def test_an_inserted_project_counts_once_whenever_its_file_comes_and_goes(
+    engine: Engine, known: bool
+) -> None:
+    """With `known` the master holds the project's id, as Project writes it; else only the name of its file."""
+    inner = Plan("Quay")
+    for n in range(5):
+        inner.add_task(f"Pile {n}", hours=2, cost=100)
+    master = Plan("Harbour")
+    for n in range(40):
+        master.add_task(f"Dig {n}", hours=1, cost=10)
+    master.add_task(
+        "Quay", summary=True, hours=10, cost=500, more={"IsSubproject": True, "SubprojectName": "C:\\Plans\\Quay.mpp"}
+    )  # fmt: skip
+    text = master.xml().replace("<Cost>40000</Cost>", "<Cost>90000</Cost>", 1)
+    if known:
+        text = text.replace("</SubprojectName>", "</SubprojectName>" + inner.xml().partition("?>")[2])
+    (engine.folder / "master.xml").write_text(text)
+    await add_plans(engine)
+    await engine.sync("plans", "full")
+
+    async def counted() -> tuple[float, float]:
+        found = await totals(engine)
+        return found["work_hours"], found["cost"]
+
+    assert await counted() == (50, 900)
+    for _ in range(2):
+        inner.save(engine.folder / "Quay.xml")
+        assert (await engine.run_once("plans"))["state"] == "succeeded"
+        assert await counted() == (50, 900)
+        assert await engine.count("work_item", "title LIKE 'Pile%' AND presence = 'present'") == 5
+        (engine.folder / "Quay.xml").unlink()
+        assert (await engine.run_once("plans"))["state"] == "succeeded"
+        assert await counted() == (50, 900)
+        await engine.sync("plans", "full")
+        assert await counted() == (50, 900)
+        assert await engine.count("work_item", "title LIKE 'Pile%' AND presence = 'present'") == 0
+
+
+async def test_an_inserted_project_counts_while_its_file_cannot_be_read_yet(engine: Engine) -> None:
+    plan = Plan("Harbour")
+    plan.add_task(
+        "Quay", summary=True, hours=10, cost=500, more={"IsSubproject": True, "SubprojectName": "C:\\Plans\\Quay.mpp"}
+    )  # fmt: skip
+    plan.save(engine.folder / "master.xml")
+    await add_plans(engine)
+    await engine.sync("plans", "full")
+    (engine.folder / "Quay.xml").write_text("")  # being uploaded
+    await engine.run_once("plans")
+    assert (await totals(engine))["work_hours"] == 10
+
+
 async def test_a_task_that_becomes_a_milestone_changes_places(engine: Engine) -> None:
     plan = Plan("Harbour")
     task = plan.add_task("Handover")
