@@ -31,7 +31,6 @@ from adapters.ms_project.work import baseline_items, beside
 UNASSIGNED = "-65535"
 _NOT_OF_THE_PLAN = ("ExtendedAttributes", "CurrentDate")
 """`CurrentDate` is the day of writing, also when a binary plan is converted: the same plan would look changed."""
-_MOST_BASELINE_ITEMS = 300_000
 _CONSTRAINTS = (
     "as soon as possible", "as late as possible", "must start on", "must finish on", "start no earlier than",
     "start no later than", "finish no earlier than", "finish no later than",
@@ -52,7 +51,6 @@ def records(path: Path, name: str, plan: str, found: Survey) -> Iterator[Made]:
     yield Made("mspdi_project", plan, _project(plan, found))
     seen: set[tuple[str, str]] = set()
     baselines: dict[str, dict[str, Data]] = {}
-    kept = 0
     blank = 0
     for tag, element in elements(path, name):
         if tag == "Project":
@@ -84,9 +82,7 @@ def records(path: Path, name: str, plan: str, found: Survey) -> Iterator[Made]:
                 for number, values in _baseline_values(data):
                     kind = "task" if uid in found.whole else task.kind
                     for row, item in baseline_items(own, kind, values, works=task.works):
-                        kept += 1
-                        if kept <= _MOST_BASELINE_ITEMS:
-                            baselines.setdefault(number, {})[row] = item
+                        baselines.setdefault(number, {})[row] = item
             case "Resource":
                 own = found.resources[uid].id
                 kind = found.resources[uid].kind

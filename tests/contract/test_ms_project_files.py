@@ -180,6 +180,20 @@ def test_hours_money_float_and_days_are_what_project_shows(tmp_path: Path) -> No
     }  # fmt: skip
 
 
+def test_a_plan_keeps_all_of_its_baselines_however_many_values_they_have(tmp_path: Path) -> None:
+    """A plan of 30,000 tasks and eleven baselines; here of fewer tasks and more baselines."""
+    kept = "".join(f"<Baseline><Number>{n}</Number><Work>PT8H0M0S</Work></Baseline>" for n in range(1100))
+    plan = Plan("Harbour")
+    for n in range(300):
+        plan.add_task(f"Dig {n}")
+    path = tmp_path / "plan.xml"
+    path.write_text(plan.xml().replace("<TotalSlack>", f"{kept}<TotalSlack>"))
+    found = survey(path, "plan.xml", "P", 10**6)
+    made = [item for item in plans.records(path, "plan.xml", "P", found) if item.stream == "mspdi_baseline"]
+    assert len(made) == 1100
+    assert {len(item.data["portbook"]["items"]) for item in made} == {300}
+
+
 def test_what_is_assigned_to_a_summary_itself_is_in_no_task_below_it(tmp_path: Path) -> None:
     """A manager put on a whole phase, an overhead booked on it: Project adds both to what the tasks below come to."""
     plan = Plan("Harbour")
