@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from adapters.errors import SourceError
-from portbook.config import Config, NamedRow, Source
+from portbook.config import Config, LinkedRecord, NamedRow, Source
 from portbook.config.suggest import did_you_mean
 from portbook.errors import Problem
 from portbook.selection import refuse_doubles
@@ -19,12 +19,15 @@ from portbook.terminal import err, out, show_problem, table
 from portbook.wiring import build_mapper, open_adapter
 from register.db import Pool, open_pool
 from register.errors import RowNotFound
+from register.matches import called, names_told
 from register.query.errors import RowAmbiguous
 from register.query.scope import keys_in, name_scope
 from register.restricted import restricted_to_rows_gone
 from register.schema import require_current
 
 FINE, NOT_FINE = "[green]fine[/]", "[red]not fine[/]"
+_TOLD = 5_000
+"""Names among which the one is looked for that was meant."""
 
 
 class _Line(NamedTuple):
@@ -42,7 +45,7 @@ def check_command(
 ) -> None:
     """Sign in at each source, say who we are there and what is missing, and check its mapping; whether the keys of
     those whose tokens are taken can be read; and whether the rows that grants, keys, database roles and webhooks
-    name are there."""
+    name are there, and the records that links of `identity` name."""
     config = read_config(context.obj)
     chosen = [config.source(source)] if source else list(config.sources)
     lines = asyncio.run(_all(config, chosen, sign_in=source is None))
@@ -97,13 +100,14 @@ async def _source(item: Source) -> tuple[_Line, list[Problem]]:
 def _register(config: Config) -> list[_Line]:
     """Whether the rows that somebody is restricted to are there. A register that is not there yet is neither made nor
     brought to this version for that."""
+    named = config.named_rows or config.linked
     if embedded(config) and not (config.register.data_dir / "stores").is_dir():
-        return [_Line("register", "not there yet")] if config.named_rows else []
+        return [_Line("register", "not there yet")] if named else []
     try:
         with configured_stores(config) as stores:
             return asyncio.run(_rows(config, stores.database_url))
     except Problem as problem:
-        if not config.named_rows:  # then nothing but a source's answer is asked for
+        if not named:  # then nothing but a source's answer is asked for
             return [_Line("register", "not looked at", note=f"[yellow]{escape(problem.message)}[/]")]
         err.print("[bold]register[/]")
         show_problem(problem)
@@ -118,6 +122,9 @@ async def _rows(config: Config, database_url: str) -> list[_Line]:
         missing = [problem for row in config.named_rows if (problem := await _missing(pool, config, row))]
         for problem in missing:
             show_problem(problem)
+        apart = await _not_linked(pool, config)
+        for _, problem in apart:
+            show_problem(problem)
         gone = await restricted_to_rows_gone(pool)
         doubles = await _doubles(pool, config)
     finally:
@@ -125,9 +132,48 @@ async def _rows(config: Config, database_url: str) -> list[_Line]:
     notes = []
     if missing and unread:
         notes.append(f"{len(missing)} rows that grants name; {', '.join(unread)} was never read to its end")
+    if early := sorted({record.source for record, _ in apart if record.source in unread}):
+        notes.append(f"records that links name may still come: {', '.join(early)} was never read to its end")
     notes += [f"the {one.who} names {one.gone} of {one.all} rows that are gone" for one in gone]
-    state = NOT_FINE if doubles or (missing and not unread) else FINE
+    wrong = doubles or (missing and not unread) or any(record.source not in unread for record, _ in apart)
+    state = NOT_FINE if wrong else FINE
     return [_Line("register", state, note=f"[yellow]{escape('; '.join(notes))}[/]")]
+
+
+async def _not_linked(pool: Pool, config: Config) -> list[tuple[LinkedRecord, Problem]]:
+    """The records that links name and that are not one thing in the register, each with what is wrong and its place:
+    such a link joins nothing."""
+    listed: dict[tuple[str, str], list[LinkedRecord]] = {}
+    for record in config.linked:
+        listed.setdefault((record.entity, record.source), []).append(record)
+    found: list[tuple[LinkedRecord, Problem]] = []
+    async with pool.acquire() as connection:
+        for (entity, source), records in listed.items():
+            rows = await called(connection, entity, source, [record.name for record in records])
+            wrong = [record for record in records if rows[record.name] != 1]
+            there = await names_told(connection, entity, source, _TOLD) if wrong else []
+            found += [(record, _joins_nothing(config, record, rows[record.name], there)) for record in wrong]
+    return sorted(found, key=lambda one: (one[0].line, one[0].column))
+
+
+def _joins_nothing(config: Config, record: LinkedRecord, count: int, there: Sequence[str]) -> Problem:
+    what = record.entity.replace("_", " ")
+    named = f"identity.links names {record.source}:{record.name}"
+    place = f"{config.path.name}:{record.line}:{record.column}"
+    if count:
+        return RowAmbiguous(
+            f"{named}, and {count} things are called that: the link joins nothing",
+            detail=place,
+            hint=f"Name the {what} by its id at the tool.",
+        )
+    near = did_you_mean(record.name, there)
+    some = (
+        f"There are {', '.join(there[:10])}{' …' if len(there) > 10 else ''}."
+        if there
+        else "It told of none yet."
+    )
+    hint = f"{near[0].upper()}{near[1:]}" if near else some
+    return RowNotFound(f"{named}, and {record.source} tells of no such {what}", detail=place, hint=hint)
 
 
 async def _doubles(pool: Pool, config: Config) -> bool:

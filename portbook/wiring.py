@@ -142,12 +142,7 @@ class Parts(NamedTuple):
 def wire(config: Config) -> Parts:
     """The configuration as working parts. Opens nothing yet."""
     zone = ZoneInfo(config.register.timezone)
-    identity: dict[str, Any] = {
-        "project": config.identity.projects,
-        "person": config.identity.people,
-        "milestone": config.identity.milestones,
-        "work_item": config.identity.work_items,
-    }
+    identity = config.identity.rules()
     return Parts(
         specs={source.name: _spec(source, config) for source in config.sources},
         schedule={source.name: Due(source.every, source.sweep, zone) for source in config.sources},
@@ -157,8 +152,8 @@ def wire(config: Config) -> Parts:
                 entity: {name: tuple(map(_trusted, order)) for name, order in rules.items()}
                 for entity, rules in config.precedence.items()
             },
-            links={entity: rule.links for entity, rule in identity.items()},
-            match={entity: rule.match for entity, rule in identity.items()},
+            links={entity: rule.links for entity, (_, rule) in identity.items()},
+            match={entity: rule.match for entity, (_, rule) in identity.items()},
         ),
         settings=[
             SourceSetting(

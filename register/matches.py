@@ -149,6 +149,42 @@ class Matches:
         return found
 
 
+async def called(connection: Connection, entity: str, source: str, names: Sequence[str]) -> dict[str, int]:
+    """Each of these names, as links write them → how many of the rows that `source` tells of have it."""
+    found = await connection.fetch(
+        """
+        SELECT w.name, count(DISTINCT c.entity_id) FROM unnest($3::text[]) w (name)
+        LEFT JOIN (
+          SELECT c.entity_id, n.name
+          FROM claim c JOIN source_record r ON r.id = c.record_id,
+          LATERAL (VALUES (lower(c.values->>'key')), (lower(c.values->>'code')), (lower(c.values->>'email')),
+                          (lower(r.source_id))) n (name)
+          WHERE c.entity = $1 AND c.source = $2
+        ) c ON c.name = lower(trim(w.name))
+        GROUP BY w.name
+        """,
+        entity,
+        source,
+        list(names),
+    )
+    return dict(map(tuple, found))
+
+
+async def names_told(connection: Connection, entity: str, source: str, most: int) -> list[str]:
+    """What a link may call the things that `source` tells of, so many of them at most."""
+    found = await connection.fetch(
+        """
+        SELECT DISTINCT coalesce(c.values->>'key', c.values->>'code', c.values->>'email', r.source_id)
+        FROM claim c JOIN source_record r ON r.id = c.record_id
+        WHERE c.entity = $1 AND c.source = $2 AND r.presence = 'present' ORDER BY 1 LIMIT $3
+        """,
+        entity,
+        source,
+        most,
+    )
+    return [row[0] for row in found]
+
+
 def _against(value: str, name: str | None, title: str | None, doubt: str) -> tuple[str, float] | None:
     """What speaks against two people with this address being one, if anything, and how likely they are it all the
     same; None: nothing worth anybody's look."""

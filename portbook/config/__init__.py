@@ -2,7 +2,7 @@
 
 from portbook.config.errors import ConfigInvalid, ConfigMissing, Mistake, SecretMissing
 from portbook.config.load import DEFAULT_PATH, config_path, load_config, read_rules
-from portbook.config.model import Config, NamedRow, Source, WrittenRule, WrittenWebhook
+from portbook.config.model import Config, LinkedRecord, NamedRow, Source, WrittenRule, WrittenWebhook
 from portbook.config.schema import config_schema
 from portbook.config.secrets import SecretReference, read_secrets
 from portbook.config.settings import (
@@ -23,6 +23,7 @@ __all__ = [
     "Gateway",
     "Identity",
     "IdentityRule",
+    "LinkedRecord",
     "Mistake",
     "NamedRow",
     "Register",

@@ -14,13 +14,14 @@ from pydantic import BaseModel, ValidationError
 from portbook.config.errors import ConfigInvalid, ConfigMissing, Mistake, refused
 from portbook.config.model import (
     Config,
+    LinkedRecord,
     NamedRow,
     Source,
     WrittenRule,
     WrittenWebhook,
 )
 from portbook.config.overlaps import read_by_both
-from portbook.config.settings import ConfigFile, RuleSettings, SourceSettings, WebhookSettings
+from portbook.config.settings import ConfigFile, Identity, RuleSettings, SourceSettings, WebhookSettings
 from portbook.config.shape import BASE_DIR, Shape, absolute
 from portbook.config.sign_in import IssuerSettings
 from portbook.config.suggest import did_you_mean
@@ -148,6 +149,7 @@ class _Reader:
             webhooks=tuple(self._webhooks(top.webhooks)),
             sign_in=self._issuers(top.sign_in),
             named_rows=tuple(sorted(self._named_rows(top.sign_in), key=lambda row: (row.line, row.column))),
+            linked=tuple(self._linked(top.identity)),
         )
 
     def _issuers(self, listed: tuple[IssuerSettings, ...]) -> tuple[IssuerSettings, ...]:
@@ -167,6 +169,14 @@ class _Reader:
                     at: At = ("sign_in", index, "grants", number, collection)
                     for place, reference in enumerate(references):
                         yield NamedRow(collection, reference, *self._document.where((*at, place)))
+
+    def _linked(self, identity: Identity) -> Iterable[LinkedRecord]:
+        for entity, (section, rule) in identity.rules().items():
+            for row, group in enumerate(rule.links):
+                for column, record in enumerate(group):
+                    source, _, name = record.partition(":")
+                    at: At = ("identity", section, "links", row, column)
+                    yield LinkedRecord(entity, source, name, *self._document.where(at))
 
     def _webhooks(self, listed: Iterable[WebhookSettings]) -> Iterable[WrittenWebhook]:
         """With their places: whether types, filters and fields can be understood only the register's grammar knows."""

@@ -64,6 +64,18 @@ class NamedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkedRecord:
+    """A record that a link of `identity` names, and where."""
+
+    entity: str
+    source: str
+    name: str
+    """Its id, key, code or e-mail address."""
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
 class WrittenWebhook:
     """A webhook, and where it stands."""
 
@@ -90,6 +102,8 @@ class Config:
     sign_in: tuple[IssuerSettings, ...] = ()
     named_rows: tuple[NamedRow, ...] = ()
     """What `sign_in` names of the register; whether it is there only the register knows."""
+    linked: tuple[LinkedRecord, ...] = ()
+    """What the links of `identity` name; likewise."""
 
     def source(self, name: str) -> Source:
         """The source of that name. Raises ConfigInvalid with a suggestion."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import time, timedelta
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -233,6 +233,15 @@ class Identity(Strict):
     people: PeopleIdentity = Field(default=PeopleIdentity(), description="People.")
     milestones: MilestoneIdentity = Field(default=MilestoneIdentity(), description="Milestones.")
     work_items: WorkItemIdentity = Field(default=WorkItemIdentity(), description="Work items.")
+
+    def rules(self) -> dict[str, tuple[str, Any]]:
+        """Entity → the name of its section, and what stands there."""
+        return {
+            "project": ("projects", self.projects),
+            "person": ("people", self.people),
+            "milestone": ("milestones", self.milestones),
+            "work_item": ("work_items", self.work_items),
+        }
 
 
 class TrustedUnlessSilent(Strict):

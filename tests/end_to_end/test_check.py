@@ -127,6 +127,31 @@ async def webhook_of(pool: Pool, name: str, projects: list[int]) -> None:
         await create_webhook(connection, wanted, sealer=SEALER, allowed=(), maker=maker)
 
 
+def test_a_link_that_names_a_record_which_is_not_there_is_found_with_its_place(check: Check) -> None:
+    """Such a link joins nothing, and nobody would ever tell."""
+    folder = check.config.parent
+    (folder / "projects.csv").write_text("Project ID,Title\nPAY,Payments\nWEB,Web shop\n")
+    (folder / "plans.csv").write_text("Project ID,Title\nP-1,Payments\nP-2,Web shop\n")
+    sources = (
+        "sources:\n  - {name: pmo, kind: spreadsheet, files: [projects.csv], sheets: [{into: project}]}\n"
+        "  - {name: plans, kind: spreadsheet, files: [plans.csv], sheets: [{into: project}]}\n"
+    )
+    links = "identity: {{projects: {{links: [[pmo:{}, plans:{}]], match: []}}}}\n"
+    code, out, err = check("scopes: [read]", more=sources + links.format("PYA", "P-1"))
+    assert code == 0, err
+    assert "records that links name may still come: plans, pmo" in out
+    assert app(["--config", str(check.config), "sync"], standalone_mode=False) == 0
+    code, out, err = check("scopes: [read]", more=sources + links.format("PYA", "no such"))
+    assert code == 1
+    assert "register not fine" in out
+    assert "REG004 identity.links names pmo:PYA, and pmo tells of no such project portbook.yaml:5:32" in err
+    assert "→ Did you mean 'PAY'?" in err
+    assert "plans:no such, and plans tells of no such project portbook.yaml:5:41 → There are P-1, P-2." in err
+    code, out, err = check("scopes: [read]", more=sources + links.format("pay", "p-1"))
+    assert (code, err) == (0, "")
+    assert "register fine" in out
+
+
 def test_a_register_that_is_not_there_is_not_made_for_it(
     check: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
