@@ -7,7 +7,7 @@ built-in one rule by rule and field by field. The entities are handed in: this p
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -69,9 +69,15 @@ _FIELD_KEYS = ("from", "const", "lookup", "as", "ref", "stream", "keys", "many",
 
 
 def load_mapping(
-    kind: str, entities: Entities, *, override: Path | None = None, aliases: Mapping[str, str] | None = None
+    kind: str,
+    entities: Entities,
+    *,
+    override: Path | None = None,
+    aliases: Mapping[str, str] | None = None,
+    streams: Collection[str] = (),
 ) -> MappingSet:
-    """The built-in mapping of a kind of tool, with an administrator's file laid over it.
+    """The built-in mapping of a kind of tool, with an administrator's file laid over it. `streams` are those that the
+    tool has beside the ones that the built-in mapping reads.
 
     Raises MappingInvalid, naming every mistake with file and line.
     """
@@ -87,13 +93,20 @@ def load_mapping(
             raise MappingInvalid(
                 f"the mapping file cannot be read: {reason}", detail=str(override), hint="Check `mapping:`."
             ) from None
-    return parse_mapping(kind, texts, entities, aliases or {})
+    known = {str(rule["stream"]) for rule in _yaml(*texts[0])["rules"]} if builtin.is_file() else None
+    return parse_mapping(kind, texts, entities, aliases or {}, streams=known and known.union(streams))
 
 
 def parse_mapping(
-    kind: str, texts: Sequence[tuple[str, str]], entities: Entities, aliases: Mapping[str, str]
+    kind: str,
+    texts: Sequence[tuple[str, str]],
+    entities: Entities,
+    aliases: Mapping[str, str],
+    *,
+    streams: Collection[str] | None = None,
 ) -> MappingSet:
-    """Parse `(file name, text)` pairs, later ones over earlier ones."""
+    """Parse `(file name, text)` pairs, later ones over earlier ones. `streams` are those that the tool has; None where
+    nobody knows."""
     mistakes: list[str] = []
     rules: dict[tuple[str, str, str | None], Rule] = {}
     lookups: dict[str, dict[str, Any]] = {}
@@ -114,7 +127,7 @@ def parse_mapping(
                 words[word] = _plain(value)
                 told[str(table), word] = f"{name}:{_line(entries, written)}"
     for name, document in documents:
-        reader = _Reader(name, entities, aliases, lookups, told, used, mistakes)
+        reader = _Reader(name, entities, aliases, lookups, told, used, mistakes, streams)
         for unknown in set(document) - {"source", "rules", "lookups"}:
             reader.mistake(
                 document, unknown, f"unknown key {unknown!r}{_meant(unknown, ('source', 'rules', 'lookups'))}"
@@ -222,6 +235,7 @@ class _Reader:
         told: Mapping[tuple[str, str], str],
         used: set[str],
         mistakes: list[str],
+        streams: Collection[str] | None,
     ) -> None:
         self._name = name
         self._entities = entities
@@ -230,6 +244,7 @@ class _Reader:
         self._told = told
         self._used = used
         self._mistakes = mistakes
+        self._streams = streams
 
     def mistake(self, node: Any, key: str | None, message: str) -> None:
         self._mistakes.append(f"{self._at(node, key)}: {message}")
@@ -252,6 +267,7 @@ class _Reader:
         if not isinstance(node.get("stream"), str):
             self.mistake(node, "stream", "a rule needs `stream:`, the kind of record it reads")
             return None
+        self._known_stream(node, "stream")
         if node.get("each") and not node.get("id"):
             self.mistake(node, "each", "`each` needs `id`, the path of the element's own id")
         each, own_id, when = (
@@ -338,6 +354,8 @@ class _Reader:
                 spec, "keys", f"`keys` is for an object taken `from` a path as it is, which {name} is not"
             )
             return None
+        for key in ("stream", "keys"):
+            self._known_stream(spec, key)
         path = None if spec.get("from") is None else str(spec["from"])
         place = self._path(spec, "from", path) if path is not None else None
         return FieldRule(
@@ -358,6 +376,13 @@ class _Reader:
             choices=shape.choices if shape else (),
             place=place,
         )
+
+    def _known_stream(self, node: CommentedMap, key: str) -> None:
+        """A rule of a stream that the tool does not have reads nothing, and a reference to one leads nowhere."""
+        name = node.get(key)
+        if name is not None and self._streams is not None and str(name) not in self._streams:
+            meant = _meant(str(name), self._streams) or f"; there are {', '.join(sorted(self._streams))}"
+            self.mistake(node, key, f"this tool has no stream {str(name)!r}{meant}")
 
     def _lookups_of(
         self, spec: CommentedMap, shape: FieldShape | None

@@ -14,10 +14,9 @@ from ruamel.yaml.error import YAMLError
 
 from mapping.apply import Mapper
 from mapping.errors import MappingInvalid
-from mapping.load import load_mapping
 from portbook.errors import SettingsInvalid
 from portbook.terminal import out, table
-from portbook.wiring import KINDS, entities
+from portbook.wiring import KINDS, mapping_of
 from register.ids import derive_id
 
 
@@ -41,7 +40,7 @@ def try_mapping(mapping: Path, record: Path, stream: str | None) -> bool:
     """
     kind, override = _kind(mapping)
     data = _record(record)
-    found = load_mapping(kind, entities(), override=override)
+    found = mapping_of(kind, override)
     chosen = stream or found.rules[0].stream
     if chosen not in {rule.stream for rule in found.rules}:
         streams = ", ".join(dict.fromkeys(rule.stream for rule in found.rules))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -110,7 +111,15 @@ def entities() -> Entities:
 
 def source_mapping(source: Source, aliases: Mapping[str, str]) -> MappingSet:
     """The source's mapping: the built-in one with the administrator's file over it."""
-    return load_mapping(source.kind, entities(), override=source.mapping, aliases=aliases)
+    return mapping_of(source.kind, source.mapping, aliases)
+
+
+def mapping_of(kind: str, override: Path | None, aliases: Mapping[str, str] | None = None) -> MappingSet:
+    """The mapping of a kind of tool. Raises MappingInvalid."""
+    known = entities()
+    # The rows of a sheet are whatever it says that they are.
+    more = known if kind == "spreadsheet" else getattr(KINDS[kind], "unmapped_streams", ())
+    return load_mapping(kind, known, override=override, aliases=aliases, streams=more)
 
 
 def build_mapper(source: Source, aliases: Mapping[str, str]) -> Mapper:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from os.path import normpath
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -87,6 +87,9 @@ class FileLimits(_Strict):
 
 class MsProjectOptions(_Strict):
     """Plans of Microsoft Project. `api` says where they are kept; the other options depend on it."""
+
+    unmapped_streams: ClassVar[frozenset[str]] = frozenset({"mspdi_calendar", "msdyn_projectbucket"})
+    """What is read, and of what the built-in mapping makes no row."""
 
     api: Api = Field(
         description="`project_data` (Project Server, Project Online), `dataverse` (Planner Premium, Project for "

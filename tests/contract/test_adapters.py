@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import aclosing
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from portbook.wiring import mapping_of
 from tests.contract import tools
 from tests.contract.suite import AdapterContract, Tool
 
@@ -32,3 +35,17 @@ def tool(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tool]:
 
 class TestEveryAdapter(AdapterContract):
     pass
+
+
+async def test_a_mapping_may_name_every_stream_that_is_read(tool: Tool, tmp_path: Path) -> None:
+    tool.add(["one"])
+    async with tool.adapter() as adapter:
+        seen = {stream.name for stream in await adapter.discover()}
+        for partition in await adapter.partitions():
+            seen.update(partition.streams)
+            async with aclosing(cast(Any, adapter.read(partition, None, full=True))) as pages:
+                async for page in pages:
+                    seen.update(record.stream for record in page.records)
+    rules = "".join(f"  - {{stream: {name}, into: risk, fields: {{}}}}\n" for name in sorted(seen))
+    (tmp_path / "every.mapping").write_text(f"rules:\n{rules}")
+    assert seen <= {rule.stream for rule in mapping_of(adapter.kind, tmp_path / "every.mapping").rules}

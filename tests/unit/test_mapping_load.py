@@ -11,7 +11,7 @@ from mapping.apply import Mapper
 from mapping.errors import MappingInvalid
 from mapping.load import load_mapping, parse_mapping
 from mapping.rules import MappingSet
-from portbook.wiring import entities
+from portbook.wiring import entities, mapping_of
 
 BUILTIN = sorted(
     entry.name.removesuffix(".yaml") for entry in (files("mapping") / "builtin").iterdir() if entry.name.endswith(".yaml")
@@ -21,6 +21,34 @@ RULE = "rules:\n  - stream: issue\n    into: work_item\n    fields:\n"
 
 def parse(*texts: str) -> MappingSet:
     return parse_mapping("jira", [(f"file{at}.yaml", text) for at, text in enumerate(texts)], entities(), {})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("rules:\n  - stream: isue\n    into: work_item\n    fields: {}\n", "mine.yaml:2: this tool has no stream 'isue'; did you mean 'issue'?"),
+        ("rules:\n  - stream: issue\n    into: work_item\n    fields:\n      iteration: {from: a, ref: iteration, stream: sprnt}\n",
+         "mine.yaml:5: this tool has no stream 'sprnt'; did you mean 'sprint'?"),
+        ("rules:\n  - stream: issue\n    into: baseline\n    fields:\n      items: {from: a, keys: isues}\n",
+         "mine.yaml:5: this tool has no stream 'isues'; did you mean 'issue'?"),
+        ("rules:\n  - stream: x\n    into: risk\n    fields: {}\n",
+         "mine.yaml:2: this tool has no stream 'x'; there are issue, project, sprint, user, version, worklog"),
+    ],
+)  # fmt: skip
+def test_a_stream_that_the_tool_does_not_have_is_found(tmp_path: Path, text: str, said: str) -> None:
+    """Its rule would read nothing, and nobody would be told."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(MappingInvalid) as caught:
+        load_mapping("jira", entities(), override=path)
+    assert said in caught.value.detail
+
+
+@pytest.mark.parametrize(("kind", "stream"), [("ms_project", "mspdi_calendar"), ("spreadsheet", "score")])
+def test_a_stream_of_which_nothing_is_made_yet_may_be_mapped(tmp_path: Path, kind: str, stream: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"rules:\n  - stream: {stream}\n    into: risk\n    fields: {{title: {{from: a}}}}\n")
+    assert stream in {rule.stream for rule in mapping_of(kind, path).rules}
 
 
 def mistakes(text: str) -> str:
