@@ -103,6 +103,9 @@ class Identity(NamedTuple):
     """Product and version: `Jira Cloud 1001.0.0`."""
     timezone: str = ""
     warnings: tuple[str, ...] = ()
+    unmet: tuple[SourceError, ...] = ()
+    """What the configuration selects and the account does not see there, each with what was probably meant. The rest
+    is read."""
 
 
 class SourceField(NamedTuple):

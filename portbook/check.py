@@ -83,7 +83,7 @@ async def _all(config: Config, chosen: Sequence[Source], *, sign_in: bool) -> li
 
 
 async def _source(item: Source) -> tuple[_Line, list[Problem]]:
-    """How the source is, and what of it cannot be read. Raises the Problem that concerns all of it."""
+    """How the source is, and what of it is not there or cannot be read. Raises the Problem that concerns all of it."""
     async with open_adapter(item) as adapter:
         identity = await adapter.check()
         build_mapper(item, await adapter.aliases())
@@ -92,6 +92,7 @@ async def _source(item: Source) -> tuple[_Line, list[Problem]]:
             for stream in await adapter.discover()
             if not stream.name
         ]
+    unreadable += identity.unmet
     note = f"[yellow]{escape('; '.join(identity.warnings))}[/]"
     state = NOT_FINE if unreadable else FINE
     return _Line(item.name, state, escape(identity.product), escape(identity.account), note), unreadable

@@ -24,6 +24,7 @@ from adapters.azure_devops.teams import Capacity, Teams
 from adapters.base import Counted, Cursor, Hint, Identity, Page, Partition, Presence, Stream, Subscribed
 from adapters.errors import SourceMisbehaved
 from adapters.http import Http, Patience
+from adapters.selected import unmet
 from adapters.sign_in import Refresh
 
 
@@ -78,9 +79,7 @@ class AzureDevOpsAdapter:
         connection = await self._site.connection()
         await self._site.fields()
         visible = await self._site.visible()
-        warnings = [
-            f"project {name} of select.projects is not visible" for name in self._site.missing_names(visible)
-        ]
+        warnings = []
         projects = await self._site.projects()
         if not await self._site.feeds():
             warnings.append(
@@ -103,7 +102,9 @@ class AzureDevOpsAdapter:
         product = (
             f"Azure DevOps {'Services' if connection.services else 'Server'}, interface {connection.version}"
         )
-        return Identity(connection.account, product, self._options.timezone or "", tuple(warnings))
+        missing = unmet(self._options.select.projects, ((p.name, p.id) for p in visible))
+        zone = self._options.timezone or ""
+        return Identity(connection.account, product, zone, tuple(warnings), missing)
 
     async def discover(self) -> list[Stream]:
         return await discover(self._site)

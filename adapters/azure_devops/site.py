@@ -279,10 +279,6 @@ class Site:
                     return project
         return None
 
-    def missing_names(self, visible: list[Project]) -> list[str]:
-        known = {word.casefold() for project in visible for word in (project.id, project.name)}
-        return [name for name in self.options.select.projects or () if name.strip().casefold() not in known]
-
     # --- what a project is made of ----------------------------------------------------------------------------
 
     async def process(self, project: str) -> Process:

@@ -24,6 +24,7 @@ from adapters.jira.options import JiraOptions, sign_in
 from adapters.jira.people import People
 from adapters.jira.reference import project_pages, version_pages, worklog_pages
 from adapters.jira.site import HINTS, Site, as_object
+from adapters.selected import unmet
 from adapters.sign_in import Refresh
 
 
@@ -89,9 +90,6 @@ class JiraAdapter:
             if not (held.get(name) or {}).get("havePermission", False):
                 warnings.append(f"missing permission {meaning}")
         visible = await self._site.visible()
-        warnings += [
-            f"project {key} of select.projects is not visible" for key in self._site.missing_keys(visible)
-        ]
         await self._site.projects()
         if self._options.boards and not await self._site.has_boards():
             warnings.append("boards are not visible: no sprints, and story points only by field name")
@@ -101,7 +99,8 @@ class JiraAdapter:
                 "every run re-reads a day"
             )
         product = f"Jira {'Cloud' if server.cloud else 'Data Center'} {server.version}"
-        return Identity(server.account, product, server.zone_name, tuple(warnings))
+        missing = unmet(self._options.select.projects, ((p.key, *p.old_keys) for p in visible))
+        return Identity(server.account, product, server.zone_name, tuple(warnings), missing)
 
     async def discover(self) -> list[Stream]:
         return await discover(self._site)

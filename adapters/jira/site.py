@@ -231,11 +231,6 @@ class Site:
             )
         return chosen
 
-    def missing_keys(self, visible: list[Project]) -> list[str]:
-        """Selected keys that no visible project has or had."""
-        known = {key.casefold() for project in visible for key in (project.key, *project.old_keys)}
-        return [key for key in self.options.select.projects or () if key.strip().casefold() not in known]
-
     async def _has_boards(self) -> bool:
         """Whether this Jira has boards and lets us see them (no Jira Software, or no scope: it has not)."""
         if not self.options.boards:

@@ -21,6 +21,7 @@ from adapters.ms_project.dataverse_org import FORMATTED, Layout, Org, Rows, as_o
 from adapters.ms_project.dataverse_records import Around, build, deletion
 from adapters.ms_project.dataverse_tables import ASSIGNMENT, LINK, PROJECT, TABLES, TASK, TEAM, Table
 from adapters.ms_project.options import Basic, Bearer, MsProjectOptions
+from adapters.selected import unmet
 from adapters.sign_in import Refresh, SignIn
 
 _OVERLAP = timedelta(minutes=5)
@@ -78,14 +79,18 @@ class DataverseReader:
         )
         name = str((found or {}).get("fullname") or user)
         warnings = await self._missing_rights(user)
+        missing: tuple[SourceRefused, ...] = ()
         if not warnings:
-            await self._org.projects()
+            projects = await self._org.projects()
             await self._org.selected()
+            visible = ((facts.name.strip(), key) for key, facts in projects.items())
+            missing = unmet(self._options.select.projects, visible)
         return Identity(
             account=name,
             product=f"Dataverse {version.get('Version') or '?'}",
             timezone=self._options.timezone,
             warnings=tuple(warnings),
+            unmet=missing,
         )
 
     async def _missing_rights(self, user: str) -> list[str]:

@@ -24,6 +24,7 @@ from adapters.ms_project.pwa import DATA, HINTS, OVERLAP, Site, resource_kind, s
 from adapters.ms_project.pwa_links import links_of
 from adapters.ms_project.pwa_plan import PLAN_STREAMS, plan_pages
 from adapters.ms_project.units import guid
+from adapters.selected import unmet
 from adapters.sign_in import Refresh
 
 _IDS_AT_ONCE = 12
@@ -91,9 +92,7 @@ class ProjectDataReader:
     async def check(self) -> Identity:
         """Sign in, see that the feed answers, and say what is missing."""
         await self._site.probe()
-        warnings = [
-            f"project {name} of select.projects is not published" for name in await self._site.missing()
-        ]
+        warnings = []
         projects = await self._site.projects()
         if not projects:
             warnings.append("no project is published there: drafts are not read")
@@ -108,6 +107,11 @@ class ProjectDataReader:
             product="Project Web App, reporting feed",
             timezone=self._options.timezone,
             warnings=tuple(warnings),
+            unmet=unmet(
+                self._options.select.projects,
+                ((p.name, p.id) for p in await self._site.listed()),
+                state="published",
+            ),
         )
 
     async def discover(self) -> list[Stream]:

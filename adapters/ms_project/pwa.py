@@ -115,12 +115,6 @@ class Site:
             )
         return chosen
 
-    async def missing(self) -> list[str]:
-        """Selected projects that are not published."""
-        listed = await self.listed()
-        known = {p.id for p in listed} | {p.name.casefold() for p in listed}
-        return [name for name in self.options.select.projects or () if name.strip().casefold() not in known]
-
     def wanted(self, data: dict[str, Any]) -> bool:
         """Whether a project is of a kind that is read at all."""
         return data.get("ProjectType") in self.options.project_types and data.get("ProjectName") != _INTERNAL

@@ -128,7 +128,11 @@ async def test_check_names_selected_projects_that_are_not_visible(boards: FakeAz
     fill(boards.world, {"Alpha": 1, "Beta": 1})
     boards.world.hide_project("Beta")
     async with azure_devops_adapter(boards, select={"projects": ["alpha", "Beta"]}) as adapter:
-        assert (await adapter.check()).warnings == ("project Beta of select.projects is not visible",)
+        (missing,) = (await adapter.check()).unmet
+    assert missing.message == "project Beta of select.projects is not visible"
+    assert missing.hint == "Visible are: Alpha."
+    async with azure_devops_adapter(boards, select={"projects": ["alpha", "Alhpa"]}) as adapter:
+        assert [one.hint for one in (await adapter.check()).unmet] == ["Did you mean 'Alpha'?"]
     async with azure_devops_adapter(boards, select={"projects": ["Beta"]}) as adapter:
         with pytest.raises(SourceRefused, match="Beta") as caught:
             await adapter.check()

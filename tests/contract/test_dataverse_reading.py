@@ -195,7 +195,11 @@ async def test_only_the_selected_projects_are_read(fake: FakeDataverse) -> None:
     with pytest.raises(SourceRefused, match="none of the selected") as refused:
         await pages(fake, select={"projects": ["Gamma"]})
     assert "Alpha, Beta" in refused.value.hint
-    async with adapter_of(fake, select={"projects": ["Alpha"]}) as adapter:
+    async with adapter_of(fake, select={"projects": ["Alpha", "Betta"]}) as adapter:
+        (missing,) = (await adapter.check()).unmet
+        assert (missing.message, missing.hint) == (
+            "project Betta of select.projects is not visible", "Did you mean 'Beta'?"
+        )  # fmt: skip
         known = {others[0]: {"_msdyn_project_value": beta}}
         assert await adapter.locate(TASK, [others[0]], known) == {others[0]: Presence.OUT_OF_SCOPE}
 

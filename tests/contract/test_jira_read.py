@@ -130,11 +130,14 @@ async def test_a_selected_key_still_counts_after_the_project_was_renamed(jira: F
     assert {record.data["key"] for record in records_of(pages).values()} == {"MONEY-1", "MONEY-2", "MONEY-3"}
 
 
-async def test_an_invisible_selected_project_is_a_warning_and_the_others_are_read(jira: FakeJira) -> None:
+async def test_an_invisible_selected_project_is_told_and_the_others_are_read(jira: FakeJira) -> None:
     fill(jira, {"PAY": 3, "WEB": 2})
-    async with jira_adapter(jira, select={"projects": ["PAY", "GONE"]}) as adapter:
-        identity = await adapter.check()
-        assert any("GONE" in warning for warning in identity.warnings)
+    async with jira_adapter(jira, select={"projects": ["PAY", "GONE", "WBE"]}) as adapter:
+        told = [(one.message, one.hint) for one in (await adapter.check()).unmet]
+        assert told == [
+            ("project GONE of select.projects is not visible", "Visible are: PAY, WEB."),
+            ("project WBE of select.projects is not visible", "Did you mean 'WEB'?"),
+        ]
         assert len(issue_ids(await read_pages(adapter, "issues:10001"))) == 3
 
 

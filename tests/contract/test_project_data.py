@@ -394,6 +394,10 @@ async def test_a_selection_by_name_or_id_reads_only_that() -> None:
         assert [r.data["ProjectName"] for r in found["pwa_project"].values()] == ["Project 1"]
         with pytest.raises(SourceRefused, match="none of the selected"):
             await everything(fake, select={"projects": ["nowhere"]})
+        async with server_adapter(fake, select={"projects": ["project 1", "Projct 2"]}) as adapter:
+            (missing,) = (await adapter.check()).unmet
+        assert missing.message == "project Projct 2 of select.projects is not published"
+        assert missing.hint == "Did you mean 'Project 2'?"
 
 
 @pytest.mark.parametrize(

@@ -284,6 +284,17 @@ def test_an_unknown_column_names_file_sheet_and_the_column_meant(shell: Shell, c
     assert "Did you mean 'Risk ID'?" in said
 
 
+def test_a_selected_project_that_is_not_there_is_not_fine(shell: Shell) -> None:
+    shell.change("projects: [PAY, WEB, DWH]", "projects: [PAY, WEB, DHW]")
+    done = shell.run("check", "delivery")
+    assert done.returncode == 1
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "delivery not fine" in said
+    assert "delivery (portbook.yaml:6) SRC003 project DHW of select.projects is not visible" in said
+    assert "→ Did you mean 'DWH'?" in said
+    assert shell.run("sync", "delivery").returncode == 0  # the others are read
+
+
 def test_a_complete_run_follows_one_that_was_put_off(shell: Shell) -> None:
     assert shell.run("sync", "pmo").returncode == 0
     put_off = asyncio.run(put_off_run(shell.database, "pmo"))
