@@ -166,8 +166,11 @@ def _where(problem: FieldUnmapped, raw: RawRecord, path: str | None) -> str:
     if not isinstance(extra, dict) or "where" not in extra:
         return f"{raw.stream} {raw.id}; {problem.detail}"
     cells = extra.get("at") or {}
-    cell = next((address for name, address in cells.items() if path and f'"{name}"' in path), None) or next(
-        (address for name, address in cells.items() if path and path.endswith(f".{name}")), None
+    names = [part.strip().removeprefix("cells.").strip('"') for part in (path or "").split("||")]
+    cell = (
+        next((cells[name] for name in names if name in cells), None)
+        or next((address for name, address in cells.items() if path and f'"{name}"' in path), None)
+        or next((address for name, address in cells.items() if path and path.endswith(f".{name}")), None)
     )
     return f"{extra['where']}{f', cell {cell}' if cell else ''}; {problem.detail}"
 

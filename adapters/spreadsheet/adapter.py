@@ -38,12 +38,12 @@ from adapters.spreadsheet.layout import STANDARD_SHEETS, entity_of
 from adapters.spreadsheet.options import SheetOptions, SpreadsheetOptions
 from adapters.spreadsheet.origin import Disk, Origin
 from adapters.spreadsheet.process import Ahead, frames, problem
-from adapters.spreadsheet.records import described, record, report
+from adapters.spreadsheet.records import described, of_unclear_unit, record, report
 from portbook.text import normal_key
 
 _log = logging.getLogger(__name__)
 _PAGE = 500
-_READER_VERSION = 2
+_READER_VERSION = 3
 """Raised when rows come out differently from the same file: unchanged files are then read again."""
 _SIDE_BY_SIDE = 2
 """Parsing processes at a time, each of which may take `limits.memory_mb`."""
@@ -227,6 +227,10 @@ class SpreadsheetAdapter:
                 async for frame in answers:
                     if frame["kind"] == "described":
                         streams.append(described(file.name, frame))
+                        streams += [
+                            Stream("", error.message, (), problem=error)
+                            for error in of_unclear_unit(file.name, frame)
+                        ]
                     elif frame["kind"] == "error":
                         error = problem(frame)
                         streams.append(Stream("", f"{file.name}: {error}", (), problem=error))
@@ -392,6 +396,7 @@ class SpreadsheetAdapter:
             "name": taken.file.name,
             "limits": self._limits,
             "locale": self._options.locale,
+            "units": self._options.units,
             "entries": [entry.model_dump(mode="json") for entry in entries],
         }
 
@@ -400,6 +405,7 @@ class SpreadsheetAdapter:
         how = [
             _READER_VERSION,
             self._options.locale,
+            self._options.units,
             [[e.model_dump(mode="json") for e in es] for _, es in taken],
         ]
         state = self._origin.state()
@@ -414,6 +420,7 @@ class SpreadsheetAdapter:
         how = [
             _READER_VERSION,
             self._options.locale,
+            self._options.units,
             [e.model_dump(mode="json") for e in self._options.sheets],
         ]
         return hashlib.sha256(orjson.dumps(how)).hexdigest()[:16]

@@ -20,8 +20,9 @@ import orjson
 from python_calamine import PasswordError
 
 from adapters.spreadsheet import delimited, ods, xlsx
-from adapters.spreadsheet.grid import Limited, Refused, Sheet, SheetInfo
-from adapters.spreadsheet.rows import Found, find_table, read_table
+from adapters.spreadsheet.amounts import Unclear, advice, amounts
+from adapters.spreadsheet.grid import Limited, Refused, Sheet, SheetInfo, cell_name
+from adapters.spreadsheet.rows import Found, Table, find_table, read_table
 from adapters.spreadsheet.safety import check_zip
 from adapters.spreadsheet.sniff import Format, sniff
 from portbook.text import normal_key
@@ -132,7 +133,7 @@ def _read(
     batch: list[Any] = []
     skipped: list[Any] = []
     skips = count = 0
-    for item in read_table(table, entry, book.name, entry["locale"] or request["locale"]):
+    for item in read_table(table, entry, book.name, entry["locale"] or request["locale"], request["units"]):
         if not isinstance(item, Found):
             skips += 1
             if len(skipped) < _KEPT_SKIPS:
@@ -159,7 +160,8 @@ def _describe(book: Book, info: SheetInfo, entry: dict[str, Any], request: dict[
     kinds: dict[str, set[str]] = {}
     skipped: dict[str, list[int]] = {}
     count = 0
-    for item in read_table(table, entry, book.name, None):
+    found = amounts(table.header.columns, entry["into"], request["units"])
+    for item in read_table(table, entry, book.name, None, request["units"]):
         if not isinstance(item, Found):
             skipped.setdefault(item.reason, []).append(item.row)
             continue
@@ -180,12 +182,22 @@ def _describe(book: Book, info: SheetInfo, entry: dict[str, Any], request: dict[
         "key_by": table.identity.chosen_by,
         "columns": [
             [c.name, c.title, " or ".join(sorted(kinds.get(c.name, {"empty"}))), samples.get(c.name, [])]
-            for c in table.header.columns
+            for c in (*table.header.columns, *(one.column._replace(name=one.name) for one in found))
+        ],
+        "unclear": [
+            [_header_cell(table, one.column.offset + 1), one.column.title, advice(one)]
+            for one in found
+            if isinstance(one.unit, Unclear)
         ],
         "skipped": [[reason, len(rows), rows[:10]] for reason, rows in skipped.items()],
         "not_calculated": sum(text == xlsx.NOT_CALCULATED for text in table.sheet.facts.errors.values()),
         "hidden_rows": len(table.sheet.facts.hidden_rows),
     }
+
+
+def _header_cell(table: Table, column: int) -> str:
+    row = table.header.last_row
+    return cell_name(column, row) if table.turned else cell_name(row, column)
 
 
 def _kind(value: Any) -> str:

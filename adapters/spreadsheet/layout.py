@@ -102,6 +102,23 @@ _SHORT = {
     "programme": ("program",),
 }
 
+AMOUNTS: dict[str, tuple[str, ...]] = {
+    "programme": ("budget", "approved budget", "total budget"),
+    "project": (
+        "budget", "approved budget", "total budget", "budget at completion", "bac", "forecast cost", "forecast",
+        "estimate at completion", "eac", "forecast outturn", "outturn", "actual cost", "actual", "actuals", "spend",
+        "spend to date", "spent",
+    ),
+    "risk": ("cost impact", "financial impact", "exposure", "cost exposure"),
+    "change_request": ("cost impact", "cost", "cost change", "financial impact", "budget impact"),
+    "cost_line": ("amount", "value", "cost", "total", "budget", "sum"),
+    "benefit": (
+        "baseline", "baseline value", "current value", "as is", "target", "target value", "planned value",
+        "expected value", "actual", "actual value", "realised", "value realised", "to date",
+    ),
+}  # fmt: skip
+"""Columns that hold amounts of money, as the built-in mapping reads them: their headers may say in what unit."""
+
 COLUMN_WORDS = frozenset(
     word.strip()
     for word in (

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from adapters.address import usable_base_url
 from adapters.entra_options import EntraAuth
+from adapters.spreadsheet.amounts import checked_units
 
 _LOCALE = re.compile(r"^[a-z]{2,3}(-[A-Z]{2})?$")
 
@@ -161,6 +162,11 @@ class SpreadsheetOptions(_Strict):
         "first, comma or point. Real dates and ISO text need none; without it `03/04/2025` stays empty, "
         "with a finding.",
     )
+    units: dict[str, str] = Field(
+        default_factory=dict,
+        description="Header of a column → in what its amounts are, where the header does not say it or may mean "
+        'several things: `{Budget: k€, "Cost (M)": million USD}`.',
+    )
     newest_only: bool = Field(
         False,
         description="Each pattern in `files` is one file saved under a new name each time: the newest is "
@@ -183,6 +189,11 @@ class SpreadsheetOptions(_Strict):
     @classmethod
     def _known_form(cls, value: str | None) -> str | None:
         return _checked_locale(value)
+
+    @field_validator("units")
+    @classmethod
+    def _known_units(cls, value: dict[str, str]) -> dict[str, str]:
+        return checked_units(value)
 
     @model_validator(mode="after")
     def _one_origin(self) -> SpreadsheetOptions:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from adapters.base import RawRecord, SourceField, Stream
-from adapters.errors import RecordRejected
+from adapters.errors import FileRefused, RecordRejected
 from portbook.text import normal_key
 
 _log = logging.getLogger(__name__)
@@ -43,6 +43,18 @@ def report(name: str, frame: dict[str, Any]) -> None:
             "%s, sheet %s: %d rows read, %d passed over (%s)",
             name, frame["sheet"], frame["records"], frame["skips"], reasons,
         )  # fmt: skip
+
+
+def of_unclear_unit(name: str, frame: dict[str, Any]) -> list[FileRefused]:
+    """Columns of amounts that may be in one unit or another: their cells are read as errors."""
+    return [
+        FileRefused(
+            f"{title!r} may be thousands, millions or another unit: its amounts are not read",
+            detail=f"{name}, sheet {frame['sheet']}, cell {cell}",
+            hint=f"{what_to_write}.",
+        )
+        for cell, title, what_to_write in frame["unclear"]
+    ]
 
 
 def described(name: str, frame: dict[str, Any]) -> Stream:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
+from adapters.spreadsheet.amounts import amounts, conversion
 from adapters.spreadsheet.grid import (
     Facts,
     Refused,
@@ -83,7 +84,7 @@ def find_table(sheet: Sheet, entry: dict[str, Any], name: str, limits: dict[str,
 
 
 def read_table(
-    table: Table, entry: dict[str, Any], name: str, locale: str | None
+    table: Table, entry: dict[str, Any], name: str, locale: str | None, units: Mapping[str, str]
 ) -> Iterator[Found | Skipped]:
     """Every row under the header, in the sheet's order, as a record or with the reason it is none."""
     sheet, header, identity, turned = table
@@ -99,6 +100,11 @@ def read_table(
     titles = {column.name: column.title for column in kept}
     letters = {column.name: column_name(column.offset + 1) for column in kept}
     columns = [(column.offset, column.name, conversions.get(column.offset)) for column in kept]
+    money = [
+        (found.column.offset, found.name, conversion(found, locale))
+        for found in amounts(kept, entry["into"], units)
+    ]
+    letters |= {found: column_name(offset + 1) for offset, found, _ in money}
     rag = [column for column in kept if _RAG_NAME.search(column.name)]
     for number, row in _data_rows(table, entry["fill_merged"]):
         if row.count(None) == len(row):
@@ -118,6 +124,9 @@ def read_table(
                 if convert and (number, offset + 1) not in facts.percents:
                     value = convert(value)
                 cells[called] = value
+        for offset, called, whole in money:
+            if offset < width and (value := row[offset]) is not None:
+                cells[called] = value if (number, offset + 1) in facts.percents else whole(value)
         for column in rag:
             if column.name not in cells and (colour := facts.fills.get((number, column.offset + 1))):
                 cells[column.name] = colour
@@ -126,7 +135,7 @@ def read_table(
             "where": f"{name}, sheet {sheet.name}, {place}",
             "at": {
                 called: cell_name(offset + 1, number) if turned else f"{letters[called]}{number}"
-                for offset, called, _ in columns
+                for offset, called, _ in (*columns, *money)
                 if called in cells
             },
             "hidden": hidden,

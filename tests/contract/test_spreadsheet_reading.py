@@ -373,7 +373,7 @@ def test_per_cent_of_a_file_that_tells_no_formats_is_asked_for_where_it_could_be
     (info,) = sheet_list(tmp_path / "a.xlsx")
     sheet = open_sheet(tmp_path / "a.xlsx", info, None, Limited())
     entry = SheetOptions(sheet="Tasks", into="work_item").model_dump(mode="json")
-    first, _ = read_table(find_table(sheet, entry, "a", {"cells": 1_000}), entry, "a", None)
+    first, _ = read_table(find_table(sheet, entry, "a", {"cells": 1_000}), entry, "a", None, {})
     assert isinstance(first, Found)
     assert first.data["cells"]["% complete"] == given
 
@@ -544,3 +544,17 @@ async def test_a_sheet_without_column_names_is_refused(tmp_path: Path) -> None:
     write_xlsx(tmp_path / "b.xlsx", {"Risks": []})
     with pytest.raises(SourceRefused, match=r"No row of column names was found in b\.xlsx, sheet Risks"):
         await rows(tmp_path)
+
+
+async def test_a_column_of_which_unit_nobody_knows_is_told_before_it_is_read(tmp_path: Path) -> None:
+    rows = [["Month", "Project", "Amount (M)", "Cost (£k)"], ["2026-01", "PAY", 1, 2]]
+    write_xlsx(tmp_path / "a.xlsx", {"Budget": [["Budget 2026"], [], *rows]})
+    async with SpreadsheetAdapter(options(tmp_path)) as opened:
+        unclear = [stream for stream in await opened.discover() if not stream.name]
+    (problem,) = [stream.problem for stream in unclear]
+    assert problem is not None
+    assert (
+        problem.message == "'Amount (M)' may be thousands, millions or another unit: its amounts are not read"
+    )
+    assert problem.detail == "a.xlsx, sheet Budget, cell C3"
+    assert 'units: {"Amount (M)": £k}' in problem.hint

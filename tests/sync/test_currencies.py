@@ -127,3 +127,27 @@ async def test_a_currency_beside_the_amount_is_the_row_s(engine: Engine) -> None
     assert amounts == ("EUR", 100, None, 7)
     (finding,) = [one for one in await engine.findings() if one["field"] == "forecast_cost"]
     assert "'JPY 9000' is not in the currency of the row, EUR" in finding["message"]
+
+
+async def test_an_amount_is_in_the_unit_that_its_column_says(engine: Engine) -> None:
+    await sync_books(engine, one={"Budget (£k)": 12.5, "Forecast cost in £m": 0.02, "Actual (k)": "3"})
+    row = await the_project(engine)
+    assert (row["budget"], row["forecast_cost"], row["actual_cost"]) == (12_500, 20_000, 3_000)
+    assert row["currency"] == "GBP"
+    assert await engine.findings() == []
+
+
+async def test_an_amount_of_which_unit_nobody_knows_is_a_finding_until_it_is_said(engine: Engine) -> None:
+    await sync_books(engine, one={"Budget (M)": 12})
+    assert (await the_project(engine))["budget"] is None
+    (finding,) = await engine.findings()
+    assert "Budget (M): of which unit?" in finding["message"]
+    assert 'units: {"Budget (M)": £k}' in finding["message"]
+    assert finding["detail"].startswith("one.xlsx, sheet Projects, row 2, cell D2; ")
+
+    sheet = {"sheet": "Projects", "into": "project", "key": "No"}
+    await engine.add_files("one.xlsx", "one", sheets=[sheet], units={"Budget (M)": "million EUR"})
+    await engine.sync("one")  # the file is the same
+    row = await the_project(engine)
+    assert (row["budget"], row["currency"]) == (12_000_000, "EUR")
+    assert await engine.findings() == []
