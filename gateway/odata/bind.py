@@ -105,6 +105,16 @@ class Binder(Names):
     ) -> Condition:
         if isinstance(left, Literal) and not isinstance(right, Literal):
             left, right, operator = right, left, _MIRRORED[operator]
+        for side in (left, right):
+            if isinstance(side, Negation) and not (
+                _is_condition(side.part) or self.kind(side.part) is Kind.BOOLEAN
+            ):
+                raise self.wrong(
+                    side.at, "`not` takes a condition, and binds tighter than a comparison",
+                    f"Write not (… {operator} …).",
+                )  # fmt: skip
+        if isinstance(left, Negation) and isinstance(right, Literal) and right.kind == "null":
+            left = left.part  # the opposite of null is null
         if isinstance(right, Literal) and isinstance(left, Literal):
             return _unless(negated, Verdict(self._constant(operator, left, right)))
         if (
@@ -113,7 +123,8 @@ class Binder(Names):
             and right.kind == "boolean"
             and operator in ("eq", "ne")
         ):
-            return self.condition(left, ((right.text == "true") == (operator == "ne")) != negated)
+            # A condition may be null; whether it is true, or is false, never is.
+            return _unless((operator == "ne") != negated, self.condition(left, right.text == "false"))
         return _unless(negated, self._comparison(operator, left, right, at))
 
     def _comparison(self, operator: str, left: Expression, right: Expression, at: int) -> Condition:

@@ -1,9 +1,9 @@
 """`Status eq 'open' and Milestones/any(m:m/SlipDays gt 10)` → an expression. Also what `$orderby` is made of.
 
     or       := and ("or" and)*                        compare := sum [("eq" | "ne" | …) sum | "in" list]
-    and      := not ("and" not)*                       sum     := product (("add" | "sub") product)*
-    not      := "not" not | compare                    product := unary (("mul" | "div" | "divby" | "mod") unary)*
-    unary    := "-" unary | primary
+    and      := compare ("and" compare)*               sum     := product (("add" | "sub") product)*
+    unary    := "-" unary | "not" not | primary        product := unary (("mul" | "div" | "divby" | "mod") unary)*
+    not      := "not" not | primary ["in" list]
     primary  := "(" or ")" | literal | function "(" … ")" | path
     path     := name ("/" name)* ["/" ("any" | "all") "(" [variable ":" or] ")" | "/$count"]
 
@@ -78,20 +78,12 @@ class _Reader(TokenReader):
         return left
 
     def _and(self) -> Expression:
-        left = self._not()
+        left = self._compare()
         while self._token.word == "and":
             self._count()
             at = self._advance().at
-            left = Binary("and", left, self._not(), self._at(at))
+            left = Binary("and", left, self._compare(), self._at(at))
         return left
-
-    def _not(self) -> Expression:
-        found = []
-        while self._token.word == "not" and self._ahead() not in ("/", ","):
-            found.append(self._advance().at)
-        part = self._compare()
-        # Two of them are none, of null too.
-        return Negation(part, self._at(found[0])) if len(found) % 2 else part
 
     def _compare(self) -> Expression:
         left = self._sum()
@@ -104,11 +96,14 @@ class _Reader(TokenReader):
             elif word == "has":
                 self._lack("`has`: no property is a set of flags")
             elif word == "in":
-                self._count()
-                at = self._advance().at
-                left = Within(left, self._list(), self._at(at))
+                left = self._within(left)
             else:
                 return left
+
+    def _within(self, left: Expression) -> Expression:
+        self._count()
+        at = self._advance().at
+        return Within(left, self._list(), self._at(at))
 
     def _sum(self) -> Expression:
         left = self._product()
@@ -132,7 +127,23 @@ class _Reader(TokenReader):
             with self._deeper():
                 part = self._unary()
             return Minus(part, self._at(at))
+        if self._is_not():
+            return self._not()
         return self._primary()
+
+    def _is_not(self) -> bool:
+        return self._token.word == "not" and self._ahead() not in ("/", ",")
+
+    def _not(self) -> Expression:
+        """It binds as tightly as a minus: `not A eq B` is `(not A) eq B`. Only `in` and functions bind tighter."""
+        found = []
+        while self._is_not():
+            found.append(self._advance().at)
+        part = self._primary()
+        if self._token.word == "in":
+            part = self._within(part)
+        # Two of them are none, of null too.
+        return Negation(part, self._at(found[0])) if len(found) % 2 else part
 
     def _primary(self) -> Expression:
         token = self._token
