@@ -17,10 +17,11 @@ from portbook.session import read_config, with_register
 from portbook.stores import Stores
 from portbook.terminal import err, out, table
 from portbook.wiring import Parts
-from register.catalog import Kind
+from register.catalog import Kind, collections
 from register.db import Connection, Pool
 from register.export import FORMATS, Export, compile_export, copy_out, write_file
 from register.query import Query, check, parse_as_of, parse_fields, parse_filter, parse_order
+from register.query.usual import few_fields
 
 SHOWN = 50
 """Rows of a table, unless more are asked for: a terminal is no place for thousands."""
@@ -46,16 +47,19 @@ def query_command(
     ] = "table",
     output: Annotated[Path | None, typer.Option("--output", help="A file, in place of the terminal.")] = None,
 ) -> None:
-    """Ask the register, as the API is asked: every row that there is, or a table of the first 50."""
+    """Ask the register, as the API is asked: every row that there is, or a table of the first 50. A table shows a few
+    fields where --fields names none."""
     if form not in _FORMATS:
         raise SettingsInvalid(f"there is no format {form!r}", hint=f"Write one of {', '.join(_FORMATS)}.")
     if form in ("xlsx", "parquet") and output is None and sys.stdout.isatty():
         raise SettingsInvalid(f"{form} is no text for a terminal", hint=f"Add --output {collection}.{form}.")
     asked = parse_as_of(as_of) if as_of else None
+    entity = collections().get(collection)
+    few = few_fields(entity.name) if entity is not None and form == "table" and not fields else ""
     level = check(
         Query(
             collection,
-            fields=parse_fields(fields),
+            fields=parse_fields(few or fields),
             filter=parse_filter(where) if where else None,
             order=parse_order(order) if order else (),
         )
@@ -68,14 +72,20 @@ def query_command(
     async def ask(pool: Pool, parts: Parts, stores: Stores) -> None:
         async with pool.acquire() as connection:
             if form == "table":
-                await _table(connection, export, limit or SHOWN)
+                found = await _table(connection, export, limit or SHOWN)
+                if entity is not None and few and found:
+                    err.print(
+                        f"These are {len(export.columns)} of {len(entity.fields)} fields. `--fields key,title,…` shows "
+                        "others, `portbook schema register` lists them; `--format csv` shows the usual ones."
+                    )
             else:
                 await _file(connection, export, kind, form, output, collection)
 
     with_register(read_config(context.obj), ask, tell_sources=False)
 
 
-async def _table(connection: Connection, export: Export, limit: int) -> None:
+async def _table(connection: Connection, export: Export, limit: int) -> bool:
+    """Print it; returns whether it has a row."""
     rows = await connection.fetch(export.sql, *export.parameters)
     names = [column.name for column in export.columns]
     numbers = [column.name for column in export.columns if column.kind in (Kind.NUMBER, Kind.INTEGER)]
@@ -84,6 +94,7 @@ async def _table(connection: Connection, export: Export, limit: int) -> None:
         err.print(f"There are more than {limit} rows: --limit shows more of them, --format csv all.")
     elif not rows:
         err.print("No row is like that.")
+    return bool(rows)
 
 
 def _cell(value: Any) -> str:

@@ -16,6 +16,7 @@ from uuid import UUID
 import openpyxl
 import pytest
 
+from register.catalog import collections
 from tests.fix_gateway import insert
 from tests.fix_warm import ROOT, Warm
 
@@ -75,6 +76,27 @@ def test_a_table_shows_the_first_rows_and_a_file_all_of_them(portbook: Run, tmp_
         "[",
         "]",
     ]
+
+
+def test_a_table_of_which_nobody_chose_the_fields_fits_a_terminal(portbook: Run) -> None:
+    shown = portbook("query", "projects", "--limit", "3")
+    assert shown.returncode == 0, shown.stderr
+    header, rule, *rows = shown.stdout.strip().splitlines()
+    assert header.split() == ["key", "title", "stage", "rag_reported", "finish_forecast_on"]
+    assert [row.split()[0] for row in rows] == ["P-00", "P-01", "P-02"]  # a row is a line
+    assert max(map(len, (header, rule, *rows))) <= 80
+    assert "These are 5 of " in shown.stderr
+    assert "--fields" in shown.stderr
+    assert "These are" not in portbook("query", "projects", "--fields", "key").stderr
+    rows = list(csv.DictReader(io.StringIO(portbook("query", "projects", "--format", "csv").stdout)))
+    assert len(rows[0]) == 10
+
+
+def test_every_collection_has_a_table(portbook: Run) -> None:
+    for name in collections():
+        shown = portbook("query", name)
+        assert shown.returncode == 0, (name, shown.stderr)
+        assert 3 <= len(shown.stdout.splitlines()[1].split()) <= 7, (name, shown.stdout)
 
 
 def test_a_question_that_is_wrong_says_what_was_meant(portbook: Run, tmp_path: Path) -> None:
