@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from mapping.errors import MappingInvalid
 from portbook.errors import SettingsInvalid
@@ -17,14 +17,16 @@ from portbook.remap import mappers_of, plan, remap
 from portbook.selection import changed_sources, left_out
 from portbook.session import read_config, with_register
 from portbook.stores import Stores
-from portbook.terminal import err, out, table
+from portbook.terminal import HowFar, err, out, table
 from portbook.wiring import Parts
 from register.catalog import catalog, mapping_name
 from register.db import Pool
 from register.difference import Difference, EntityDifference, Sample, Some
-from workers.remap import Remapped, Step, Watch
+from workers.remap import IDENTITY, PRECEDENCE, Remapped, Step, Watch
 
 _WIDEST = 60
+_STEPS = {IDENTITY: "links between tools", PRECEDENCE: "rows of several tools"}
+"""What people are told of the steps that are no source's."""
 
 
 def plan_command(
@@ -184,9 +186,9 @@ def _bars(*, quiet: bool) -> Iterator[Watch]:
     """A bar for each step on a terminal; elsewhere nothing."""
     with Progress(
         SpinnerColumn(),
-        TextColumn("[bold]{task.description:<14}"),
-        BarColumn(bar_width=28),
-        MofNCompleteColumn(),
+        TextColumn("[bold]{task.description:<26}"),
+        BarColumn(bar_width=20),
+        HowFar(),
         console=err,
         disable=quiet or not err.is_terminal,
     ) as bars:
@@ -194,7 +196,8 @@ def _bars(*, quiet: bool) -> Iterator[Watch]:
 
         def watch(step: Step) -> None:
             if step.name not in tasks:
-                tasks[step.name] = bars.add_task(step.name, total=step.total)
+                said = _STEPS.get(step.name, f"records of {step.name}")
+                tasks[step.name] = bars.add_task(escape(said), total=step.total)
             bars.update(tasks[step.name], completed=step.done, total=step.total)
 
         yield watch

@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -118,6 +119,16 @@ def ago(moment: datetime | None, now: datetime | None = None) -> str:
     return "just now" if seconds >= 0 else f"in {-seconds} s"
 
 
+class HowFar(ProgressColumn):
+    """`1,200 of 3,400`; what has come so far where nobody knows of how many, and nothing where nothing has yet."""
+
+    def render(self, task: Task) -> Text:
+        done = f"{task.completed:,.0f}"
+        if task.total is None:
+            return Text(done if task.completed else "", style="progress.download")
+        return Text(f"{done} of {task.total:,.0f}" if task.total else "none", style="progress.download")
+
+
 @contextlib.asynccontextmanager
 async def sync_progress(pool: Pool, runs: Mapping[str, int], *, quiet: bool = False) -> AsyncIterator[None]:
     """Bars for runs, by source, read from the register: they move whichever worker does the work.
@@ -131,7 +142,7 @@ async def sync_progress(pool: Pool, runs: Mapping[str, int], *, quiet: bool = Fa
         SpinnerColumn(),
         TextColumn("[bold]{task.fields[source]:<14}"),
         BarColumn(bar_width=28),
-        MofNCompleteColumn(),
+        HowFar(),
         TextColumn("[dim]{task.description}"),
         TimeElapsedColumn(),
         console=err,

@@ -42,6 +42,8 @@ from workers.saying import Narrow, Sayer
 
 R = TypeVar("R")
 
+IDENTITY, PRECEDENCE = "(identity)", "(precedence)"
+"""Steps that are no source's: no source is called that."""
 BATCH_RECORDS = 1_000
 WRITERS = 2
 """Batches that are written side by side where no rule joins what is in them: PostgreSQL then uses two cores."""
@@ -53,7 +55,7 @@ class Step(NamedTuple):
     """How far a step has come, for people watching."""
 
     name: str
-    """A source, `identity` or `precedence`."""
+    """A source, IDENTITY or PRECEDENCE."""
     done: int
     total: int | None
 
@@ -110,7 +112,7 @@ class Remapper:
         for at in range(0, len(lapsed), BATCH_LINKS):
             batch = lapsed[at : at + BATCH_LINKS]
             self._add(await self._ground.write("", partial(relink.withdraw, lapsed=batch), alone=True))
-            self._watch(Step("identity", at + len(batch), len(lapsed)))
+            self._watch(Step(IDENTITY, at + len(batch), len(lapsed)))
 
     async def _say_anew(self, source: str, mapper: Mapper) -> None:
         async with self._ground.reading() as connection:
@@ -260,10 +262,11 @@ class Remapper:
                 batch = waiting[at : at + BATCH_LINKS]
                 self._add(await self._ground.write(source, partial(relink.unite, several=batch), alone=True))
                 done += len(batch)
-                self._watch(Step("identity", done, len(found)))
+                self._watch(Step(IDENTITY, done, len(found)))
 
     async def _merge_anew(self) -> None:
         self._add(await self._ground.write("", relink.note_silences, alone=True))
+        done = 0
         for entity in sorted(self._policy.merged):
             after = relink.FIRST
             while True:
@@ -273,7 +276,9 @@ class Remapper:
                     break
                 self._add(await self._ground.write("", partial(relink.merge_anew, entity=entity, ids=ids)))
                 after = ids[-1]
-            self._watch(Step("precedence", 0, None))
+                done += len(ids)
+                self._watch(Step(PRECEDENCE, done, None))
+        self._watch(Step(PRECEDENCE, done, done))
 
     def _add(self, counts: Counts) -> None:
         self._rows += counts.rows_changed
