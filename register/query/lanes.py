@@ -9,21 +9,11 @@ from typing import Any
 
 import asyncpg
 
-from register.db import Pool
+from register.db import Pool, is_away
 from register.errors import QueryInvalid, RegisterError
 from register.query.cost import Costs
 from register.query.errors import AnswerTooLarge, QueryTooSlow
 from register.single_flight import NextFlight
-
-_GONE = (
-    OSError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # the server's goodbye was read while nothing was asked
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.TooManyConnectionsError,
-)
 
 
 class Lanes:
@@ -57,7 +47,9 @@ class Lanes:
             try:
                 try:
                     return await self._on_one(sql, parameters, once)
-                except _GONE:
+                except Exception as error:
+                    if not _is_lost(error):
+                        raise
                     # The server was restarted while nobody asked. Questions can be asked again.
                     # What idles beside it went the same way.
                     idle, self._idle = self._idle, []
@@ -75,9 +67,11 @@ class Lanes:
                     f"the answer is more than the database can put into one: {error}",
                     hint="Ask for fewer rows or fields at a time, and go on with `cursor`; or export a file.",
                 ) from None
-            except (asyncpg.DataError, OverflowError) as error:
+            except (asyncpg.DataError, OverflowError, ValueError) as error:
                 raise QueryInvalid(f"the database refuses a value: {error}") from None
-            except _GONE as error:
+            except Exception as error:
+                if not _is_lost(error):
+                    raise
                 raise RegisterError(
                     f"the register's database does not answer: {error}", hint="Try again shortly."
                 ) from None
@@ -96,12 +90,12 @@ class Lanes:
                 row = await (await connection.prepare(sql, name="")).fetchrow(*parameters)
             else:
                 row = await connection.fetchrow(sql, *parameters)
-        except _GONE:
-            await self._drop(connection)
-            raise
-        except BaseException:
-            # Refused, cancelled or broken: the pool knows how to clean up after each.
-            await self._pool.release(connection)
+        except BaseException as error:
+            if _is_lost(error):
+                await self._drop(connection)
+            else:
+                # Refused, cancelled or broken: the pool knows how to clean up after each.
+                await self._pool.release(connection)
             raise
         self._idle.append(connection)
         return row
@@ -110,3 +104,8 @@ class Lanes:
         with suppress(asyncpg.InterfaceError):  # the pool noticed first
             connection.terminate()
         await self._pool.release(connection)
+
+
+def _is_lost(error: BaseException) -> bool:
+    """Whether another connection may still answer. A statement that was cancelled for its time would take it again."""
+    return is_away(error) and not isinstance(error, asyncpg.QueryCanceledError)
