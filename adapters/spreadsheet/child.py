@@ -21,6 +21,7 @@ from python_calamine import PasswordError
 
 from adapters.spreadsheet import delimited, ods, xlsx
 from adapters.spreadsheet.amounts import Unclear, advice, amounts
+from adapters.spreadsheet.binary import sheet_errors
 from adapters.spreadsheet.grid import Limited, Refused, Sheet, SheetInfo, cell_name
 from adapters.spreadsheet.rows import Found, Table, find_table, read_table
 from adapters.spreadsheet.safety import check_zip
@@ -54,12 +55,14 @@ class Book:
     def open(self, info: SheetInfo) -> Sheet:
         if self.format == "text":
             return self._text_sheet()
-        facts = None
+        facts = errors = None
         if self.format == "xlsx":
             facts = xlsx.sheet_facts(self.path, info.name, self.limits)
         elif self.format == "ods":
             facts = ods.sheet_facts(self.path, info.name, self.limits)
-        return xlsx.open_sheet(self.path, info, facts, self.limits)
+        else:
+            errors = sheet_errors(self.path, info.name, self.format)
+        return xlsx.open_sheet(self.path, info, facts, self.limits, errors)
 
     def _text_sheet(self) -> Sheet:
         if self._text is None:

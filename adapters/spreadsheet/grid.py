@@ -14,6 +14,8 @@ from portbook.text import normal_key
 Value = Any
 """str, int, float, bool, None for empty, or {"error": …}."""
 Row = list[Value]
+Errors = dict[tuple[int, int], str]
+"""Row and column, from 1 → what a cell with an error shows."""
 Merge = tuple[int, int, int, int]
 """First row, first column, last row, last column; all counted from 1."""
 
@@ -32,7 +34,7 @@ class Facts:
 
     hidden_rows: set[int] = field(default_factory=set)
     hidden_columns: set[int] = field(default_factory=set)
-    errors: dict[tuple[int, int], str] = field(default_factory=dict)
+    errors: Errors = field(default_factory=dict)
     formulas: set[tuple[int, int]] = field(default_factory=set)
     row_formula_columns: set[int] = field(default_factory=set)
     """Columns whose formulas use ROW(): their values change when the sheet is sorted."""

@@ -20,6 +20,7 @@ import python_calamine as calamine
 
 from adapters.spreadsheet.colours import Palette, colour_word
 from adapters.spreadsheet.grid import (
+    Errors,
     Facts,
     Limited,
     Refused,
@@ -48,15 +49,19 @@ def sheet_list(path: Path) -> list[SheetInfo]:
         ]
 
 
-def open_sheet(path: Path, info: SheetInfo, facts: Facts | None, limits: Limited) -> Sheet:
-    """One sheet ready to be iterated. `facts` is None for formats (xls, xlsb) whose parts are not read
+def open_sheet(
+    path: Path, info: SheetInfo, facts: Facts | None, limits: Limited, errors: Errors | None = None
+) -> Sheet:
+    """One sheet ready to be iterated. `facts` is None for formats (xls, xlsb) of which little but the `errors` is known
     here."""
     with calamine.CalamineWorkbook.from_path(path) as book:
         sheet = book.get_sheet_by_name(info.name)
     if facts is None:
         ranges = sheet.merged_cell_ranges or []
         facts = Facts(
-            merges=[(r1 + 1, c1 + 1, r2 + 1, c2 + 1) for (r1, c1), (r2, c2) in ranges], formats_known=False
+            merges=[(r1 + 1, c1 + 1, r2 + 1, c2 + 1) for (r1, c1), (r2, c2) in ranges],
+            formats_known=False,
+            errors=errors or {},
         )
     known = facts
     return Sheet(info.name, info.visible, known, lambda: calamine_rows(sheet, known, limits))

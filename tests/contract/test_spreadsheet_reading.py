@@ -18,6 +18,7 @@ from adapters.spreadsheet.grid import Limited
 from adapters.spreadsheet.options import SheetOptions
 from adapters.spreadsheet.rows import Found, find_table, read_table
 from adapters.spreadsheet.xlsx import open_sheet, sheet_list
+from tests.fakes.binary_books import Failed, write_xls, write_xlsb
 from tests.fakes.workbooks import (
     RISK_HEADER,
     ods_cell,
@@ -267,6 +268,31 @@ async def test_errors_are_told_from_blanks(tmp_path: Path) -> None:
     book.close()
     (record,) = await rows(tmp_path)
     assert record.data["cells"] == {"id": "1", "title": "Late", "cost": {"error": "#REF!"}}
+
+
+@pytest.mark.parametrize("write", [write_xls, write_xlsb])
+async def test_errors_of_binary_workbooks_are_told_as_those_of_others(tmp_path: Path, write: Any) -> None:
+    table = [
+        ["Risk ID", "Title", "Score", "Cost"],
+        ["R-1", "Late", Failed("#REF!"), 5],
+        ["R-2", "Lost", 3, Failed("#DIV/0!", formula=True)],
+        ["R-3", "Gone", None, 2.5],
+    ]
+    name = f"a.{write.__name__.removeprefix('write_')}"
+    write(tmp_path / name, {"Notes": [["x", Failed("#N/A")]], "Risks": table})
+    assert cells(await rows(tmp_path)) == [
+        {"risk id": "R-1", "title": "Late", "score": {"error": "#REF!"}, "cost": 5},
+        {"risk id": "R-2", "title": "Lost", "score": 3, "cost": {"error": "#DIV/0!"}},
+        {"risk id": "R-3", "title": "Gone", "cost": 2.5},
+    ]
+
+
+async def test_a_key_that_is_an_error_in_a_binary_workbook_sets_its_row_aside(tmp_path: Path) -> None:
+    table = [["Risk ID", "Title", "Score"], ["R-1", "Late", 1], [Failed("#NAME?", formula=True), "Lost", 2]]
+    write_xls(tmp_path / "a.xls", {"Risks": table})
+    first, second = await rows(tmp_path)
+    assert (first.error, first.id) == (None, "r-1")
+    assert second.error is not None
 
 
 async def test_formulas_that_were_never_calculated_are_named_and_no_guess(tmp_path: Path) -> None:
