@@ -40,6 +40,29 @@ def without_detail(logger: WrappedLogger, method: str, event: EventDict) -> Even
     return event
 
 
+class DatabaseAway(logging.Filter):
+    """What asyncpg's pools say while they cannot connect, of which each says the same again and again with thirty lines
+    of traceback: one line for people, once a minute."""
+
+    AGAIN_S = 60.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is None:
+            return True
+        text = f"the register's database does not answer: {plain_error(error)}"
+        if record.created < self._said.get(text, 0) + self.AGAIN_S:
+            return False
+        lately = {said: at for said, at in self._said.items() if record.created < at + self.AGAIN_S}
+        self._said = {**lately, text: record.created}
+        record.msg, record.args, record.exc_info, record.exc_text = text, (), None, None
+        return True
+
+
 def set_up_logs(default: str) -> None:
     """Log from `default` upwards, unless $PORTBOOK_LOG says otherwise: coloured on a terminal, JSON lines elsewhere."""
     level = logging.getLevelNamesMapping().get(
@@ -62,6 +85,8 @@ def set_up_logs(default: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    pools = logging.getLogger("asyncpg.pool")
+    pools.filters = [DatabaseAway()]
     logging.basicConfig(
         level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", force=True
     )
