@@ -47,6 +47,8 @@ SLOW_ROUNDS = 5
 SLOW_REST_S = 60.0
 KEPT_FOR = timedelta(days=30)
 """How long what arrived or was given up can be looked at."""
+FORGOTTEN_AT_ONCE = 10_000
+"""Deliveries: more would hold up whoever waits for the same connection."""
 _PATIENT_FAILURES = 3
 """So many failures in a row are met by each delivery's own schedule; after that nothing goes there for a while."""
 _LONGEST_REST_S = 60
@@ -461,12 +463,13 @@ class Deliveries:
         )
 
     async def prune(self) -> int:
-        """Forget what arrived or was given up a while ago; returns how many."""
+        """Forget what arrived or was given up a while ago, so many at once; returns how many."""
         gone: int = await self._pool.fetchval(
             f"""
             WITH old AS (
               DELETE FROM delivery WHERE id IN (
-                SELECT id FROM delivery WHERE finished_at < {self._clock} - $1::interval LIMIT 10000) RETURNING id
+                SELECT id FROM delivery WHERE finished_at < {self._clock} - $1::interval LIMIT {FORGOTTEN_AT_ONCE})
+              RETURNING id
             ), attempts AS (DELETE FROM attempt WHERE delivery_id IN (SELECT id FROM old))
             SELECT count(*) FROM old
             """,

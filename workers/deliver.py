@@ -21,7 +21,7 @@ from adapters.answers import http_date
 from portbook.errors import Problem
 from register.addresses import AddressForbidden, Network, Target, usable_target
 from register.db import DATABASE_AWAY, DATABASE_TROUBLE, Pool
-from register.deliveries import TAKEN_FOR, Deliveries, Lane, Outcome, Taken
+from register.deliveries import FORGOTTEN_AT_ONCE, TAKEN_FOR, Deliveries, Lane, Outcome, Taken
 from register.sealing import Sealer
 from workers.connect import Resolve, open_connections, resolve
 from workers.signing import Signer
@@ -96,7 +96,7 @@ class Deliverer:
     async def run(self, stop: asyncio.Event, bell: asyncio.Event | None = None) -> None:
         """Until `stop`; looks when `bell` rings, and every second."""
         bell = bell or asyncio.Event()
-        pruned = time.monotonic()
+        prune_at = time.monotonic()
         spreading: asyncio.Task[int] | None = None
         while not stop.is_set():
             bell.clear()
@@ -110,9 +110,9 @@ class Deliverer:
                 for lane in await self._deliveries.lanes():
                     if lane.id not in self._lanes:
                         self._lanes[lane.id] = asyncio.create_task(self._run_lane(lane))
-                if time.monotonic() - pruned > PRUNE_EVERY_S:
-                    pruned = time.monotonic()
-                    await self._deliveries.prune()
+                if time.monotonic() >= prune_at:
+                    more = await self._deliveries.prune() == FORGOTTEN_AT_ONCE
+                    prune_at = time.monotonic() + (0 if more else PRUNE_EVERY_S)
                 await self._close_unused()
             except DATABASE_TROUBLE as error:
                 log.warning("the register's database does not answer; trying again", error=str(error))

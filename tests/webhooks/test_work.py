@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from register.deliveries import FORGOTTEN_AT_ONCE
 from register.policy import Policy
 from tests.fakes.receiver import Receiver
 from tests.fix_webhooks import HERE, SEALER, Told
@@ -30,6 +31,24 @@ async def test_a_worker_tells_of_events_as_they_come_though_redis_was_never_ther
         await asyncio.wait_for(task, 10)
     assert [call.verified(secret)["data"]["key"] for call in receiver.calls] == ["P0", "P1", "P2"]
     assert {one["state"] for one in await told.delivered(hook)} == {"delivered"}
+
+
+async def test_a_worker_forgets_all_that_ended_long_ago_however_much_and_short_it_runs(told: Told) -> None:
+    hook, _ = await told.hook("https://hooks.example/x")
+    await told.pool.execute(
+        "INSERT INTO delivery (webhook_id, seq, type, state, finished_at) SELECT $1, n, 'project.changed', 'delivered', "
+        "now() - interval '31 days' FROM generate_series(1, $2::int) n",
+        hook,
+        FORGOTTEN_AT_ONCE + 1,
+    )
+    stop = asyncio.Event()
+    async with told.deliverer() as deliverer:
+        task = asyncio.create_task(deliverer.run(stop))
+        async with asyncio.timeout(20):
+            while await told.pool.fetchval("SELECT count(*) FROM delivery"):
+                await asyncio.sleep(0.1)
+        stop.set()
+        await asyncio.wait_for(task, 10)
 
 
 async def test_a_lane_that_breaks_ends_nothing_else(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
