@@ -19,6 +19,9 @@ _NUMBER = re.compile(r"[+-]?\d{1,40}(?:\.\d{1,40})?", re.ASCII)
 _UNITS = {"h": "hours", "d": "days", "w": "weeks", "m": "months", "y": "years"}
 # Far beyond any plan, and inside what PostgreSQL can add to a date.
 _FARTHEST = {"h": 1_000_000, "d": 100_000, "w": 10_000, "m": 1_200, "y": 1_000}
+# asyncpg sends the first and the last instant that there are as infinity, of which there is no year.
+_FIRST = datetime.min.replace(microsecond=1, tzinfo=UTC)
+_LAST = datetime.max.replace(microsecond=999_998, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +89,13 @@ def _moment(field: FieldDef, value: Value, path: Path) -> Moment:
 
 
 def _instant(text: str) -> datetime:
+    """In UTC. Raises ValueError, or OverflowError for one that lies outside of what Python knows there."""
     if _DATE.fullmatch(text):
-        return datetime.combine(date.fromisoformat(text), time(), UTC)
-    found = datetime.fromisoformat(text)
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
+        found = datetime.combine(date.fromisoformat(text), time(), UTC)
+    else:
+        written = datetime.fromisoformat(text)
+        found = written.replace(tzinfo=UTC) if written.tzinfo is None else written.astimezone(UTC)
+    return min(max(found, _FIRST), _LAST)
 
 
 def _parsed(field: FieldDef, value: Value, path: Path, parse: object) -> Known:
