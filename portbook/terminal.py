@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -28,12 +29,15 @@ from rich.text import Text
 
 from portbook.errors import Problem
 from portbook.tasks import stop
+from register.errors import QueryInvalid
 
 if TYPE_CHECKING:
     from register.db import Pool
 
 ELSEWHERE = 150
 """Columns of a table that goes to a file or a pipe."""
+_BEFORE, _BEHIND = 50, 25
+"""Characters that are shown around a place in a question."""
 _STEERING = re.compile(r"[\x00-\x06\x0e-\x1f\x7f-\x9f]")
 """Characters that terminals obey. Rich leaves out some of them (bell, carriage return …) and passes these on."""
 
@@ -69,10 +73,21 @@ RAG_STYLE = {
 def show_problem(problem: Problem) -> None:
     """One problem: what happened, where, what to do next."""
     err.print(f"[bold red]{problem.code}[/] {escape(problem.message)}")
+    if isinstance(problem, QueryInvalid) and problem.position is not None and problem.text:
+        _point(problem.text, problem.position)
     for line in filter(None, problem.detail.splitlines()):
         err.print(f"  [dim]{escape(line)}[/]", soft_wrap=True)
     if problem.hint:
         err.print(f"  [green]→[/] {escape(problem.hint)}", soft_wrap=True)
+
+
+def _point(text: str, position: int) -> None:
+    """What stands around a character of a question, and a mark below it."""
+    start = max(position - _BEFORE, 0)
+    shown = re.sub(r"\s", " ", text[start : position + _BEHIND])
+    begun, gone_on = "…" * (start > 0), "…" * (position + _BEHIND < len(text))
+    space = " " * cell_len(begun + shown[: position - start])
+    err.print(f"  [dim]{begun}{escape(shown)}{gone_on}[/]\n  {space}^", soft_wrap=True)
 
 
 def table(

@@ -114,6 +114,15 @@ def test_a_question_that_is_wrong_says_what_was_meant(portbook: Run, tmp_path: P
         assert portbook("status", "--findings", most).returncode == 2
 
 
+def test_a_question_that_is_wrong_is_pointed_at(portbook: Run) -> None:
+    wrong = portbook("query", "projects", "--filter", "(stage = 'delivery' AND key = 'P-01'")
+    assert wrong.stderr.splitlines()[1:3] == ["  (stage = 'delivery' AND key = 'P-01'", " " * 38 + "^"]
+    long = "key = 'P-01' OR " * 10 + "[red]é = 1"
+    shown, mark = portbook("query", "projects", "--filter", long).stderr.splitlines()[1:3]
+    assert (shown[:3], shown[-13:]) == ("  …", "OR [red]é = 1")
+    assert shown[mark.index("^")] == "["
+
+
 def test_a_key_may_be_restricted_and_may_end(portbook: Run) -> None:
     made = portbook(
         "keys", "create", "partner", "--programme", "ERP", "--project", "P-01", "--expires", "30d"
