@@ -43,7 +43,7 @@ _FEW_EVENTS = 5
 """Where a filter takes too long for these, it is not for their number."""
 FILTER_TIMEOUT_MS = 5_000
 SLOW_ROUNDS = 5
-"""So often, a minute apart, a filter may take too long for a few events: once alone may be the database's own trouble."""
+"""So often, a minute apart, a filter may take too long for a few events: once may be the database's own trouble."""
 SLOW_REST_S = 60.0
 KEPT_FOR = timedelta(days=30)
 """How long what arrived or was given up can be looked at."""
