@@ -1,4 +1,4 @@
-"""What webhooks are still to be told: made from the outbox, taken up, tried again, given up, told anew.
+"""What webhooks are still to be told: made from the outbox (`Spread`), taken up, tried again, given up, told anew.
 
 Everything is a row and every step one transaction, so that a worker may be killed anywhere: what it had taken up comes
 back when its time is over, and is told twice rather than not at all. Times are by one clock, the database's.
@@ -6,25 +6,19 @@ back when its time is over, and is told twice rather than not at all. Times are 
 
 from __future__ import annotations
 
-import asyncio
 import random
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import asyncpg
 import orjson
 import structlog
 
-from register.audit import Actor, note
 from register.db import Connection, Pool
-from register.errors import QueryInvalid
-from register.findings import FindingDraft, open_findings
-from register.query.scope import RowScope, resolve_scope
-from register.query.told import NOTICES, Telling, matching, messages, telling
-from register.webhooks import DISABLED
+from register.query.told import messages
+from register.spread import Spread
+from register.webhook_lane import Lane, disable, lane_columns, lane_from, scope_of
 
 SCHEDULE = tuple(
     timedelta(seconds=seconds)
@@ -38,13 +32,6 @@ LONGEST_WAIT = timedelta(hours=24)
 DISABLE_AFTER = timedelta(days=5)
 TAKEN_FOR = timedelta(seconds=90)
 """What was taken up and not reported comes back after so long."""
-EVENTS_AT_ONCE = 5_000
-_FEW_EVENTS = 5
-"""Where a filter takes too long for these, it is not for their number."""
-FILTER_TIMEOUT_MS = 5_000
-SLOW_ROUNDS = 5
-"""So often, a minute apart, a filter may take too long for a few events: once may be the database's own trouble."""
-SLOW_REST_S = 60.0
 KEPT_FOR = timedelta(days=30)
 """How long what arrived or was given up can be looked at."""
 FORGOTTEN_AT_ONCE = 10_000
@@ -55,26 +42,6 @@ _LONGEST_REST_S = 60
 TEST = "webhook.test"
 
 log = structlog.get_logger("portbook.webhooks")
-
-
-class Lane(NamedTuple):
-    """A webhook that has something due."""
-
-    id: str
-    name: str
-    url: str
-    types: tuple[str, ...]
-    filter: str | None
-    fields: str | None
-    row_scope: str | None
-    configured: bool
-    secret: bytes | None
-    old_secret: bytes | None
-    failures: int
-
-    @property
-    def telling(self) -> Telling:
-        return telling(self.types, self.filter, self.fields)
 
 
 class Taken(NamedTuple):
@@ -102,193 +69,36 @@ class Outcome:
     """Nothing was sent, and nothing will be: it is no fault of the receiver."""
 
 
-_LANE = (
-    "w.id::text, w.name, w.url, w.types, w.filter, w.fields, w.row_scope::text, w.origin IS NOT NULL AS configured, "
-    "w.secret, CASE WHEN w.old_until > {clock} THEN w.old_secret END AS old_secret, w.failures"
-)
-_PERMITTED = (
-    "(w.key_id IS NULL OR EXISTS (SELECT FROM api_key k WHERE k.id = w.key_id AND k.revoked_at IS NULL "
-    "AND (k.expires_at IS NULL OR k.expires_at > {clock})))"
-)
-"""Whether the key that made a webhook is still in force."""
-
-
-class FilterSlow(Exception):
-    """The database was stopped while it looked for what a filter finds."""
-
-
 class Deliveries:
     """The queue. `clock` is an SQL expression for now; `chance` gives numbers from 0 to 1."""
 
     def __init__(
-        self,
-        pool: Pool,
-        *,
-        clock: str = "clock_timestamp()",
-        chance: Callable[[], float] = random.random,
-        filter_timeout_ms: int = FILTER_TIMEOUT_MS,
-        slow_rest_s: float = SLOW_REST_S,
+        self, pool: Pool, *, clock: str = "clock_timestamp()", chance: Callable[[], float] = random.random
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._chance = chance
-        self._filter_timeout_ms = filter_timeout_ms
-        self._slow_rest_s = slow_rest_s
-        self._slow: dict[Any, tuple[int, float]] = {}
-        """Webhooks whose filter took too long: how often in a row, and until when they are left alone."""
-
-    async def spread(self) -> int:
-        """Make deliveries of the events that came since the last time; returns how many. Webhooks whose key is no
-        longer in force are disabled, also where nothing came: something may be waiting for them."""
-        settled = await self._pool.fetchval("SELECT feed_settled()")
-        behind = await self._pool.fetch(
-            "SELECT id FROM webhook w WHERE enabled AND deleted_at IS NULL "
-            f"AND (seq < $1 OR NOT {_PERMITTED.format(clock=self._clock)}) ORDER BY seq",
-            settled,
-        )
-        # Two at a time: a filter that takes long holds up one other webhook at most, and not all connections.
-        now = time.monotonic()
-        waiting = iter([row["id"] for row in behind if self._slow.get(row["id"], (0, 0.0))[1] <= now])
-
-        async def some() -> int:
-            return sum([await self._spread_to(webhook_id, settled) for webhook_id in waiting])
-
-        return sum(await asyncio.gather(some(), some()))
-
-    async def _spread_to(self, webhook_id: Any, settled: int) -> int:
-        made, most = 0, _FEW_EVENTS if webhook_id in self._slow else EVENTS_AT_ONCE
-        while True:
-            async with self._pool.acquire() as connection:
-                try:
-                    count, reached = await self._spread_some(connection, webhook_id, settled, most)
-                except FilterSlow:
-                    if most > _FEW_EVENTS:
-                        most = max(most // 10, _FEW_EVENTS)
-                        continue
-                    await self._take_rest(connection, webhook_id)
-                    return made
-                except QueryInvalid as problem:
-                    # What it asks for was known when it was made.
-                    async with connection.transaction():
-                        await self._disable(
-                            connection, str(webhook_id), f"`{problem.parameter}`: {problem.message}"
-                        )
-                    return made
-            self._slow.pop(webhook_id, None)
-            made += count
-            if reached >= settled:
-                return made
-
-    async def _take_rest(self, connection: Connection, webhook_id: Any) -> None:
-        """Leave a webhook alone for a while whose filter takes too long, or for good where it does so each time."""
-        times = self._slow.get(webhook_id, (0, 0.0))[0] + 1
-        if times < SLOW_ROUNDS:
-            self._slow[webhook_id] = times, time.monotonic() + self._slow_rest_s
-            return
-        del self._slow[webhook_id]
-        reason = (
-            f"its filter takes the database longer than {self._filter_timeout_ms / 1000:g} s for "
-            f"{_FEW_EVENTS} events, {times} times in a row"
-        )
-        async with connection.transaction():
-            await self._disable(connection, str(webhook_id), reason)
-
-    async def _spread_some(
-        self, connection: Connection, webhook_id: Any, settled: int, most: int
-    ) -> tuple[int, int]:
-        """Of `most` events at a time. Raises FilterSlow."""
-        async with connection.transaction():
-            hook = await connection.fetchrow(
-                f"""
-                SELECT {_LANE.format(clock=self._clock)}, w.seq, {_PERMITTED.format(clock=self._clock)} AS permitted
-                FROM webhook w WHERE w.id = $1 AND w.enabled FOR UPDATE OF w SKIP LOCKED
-                """,
-                webhook_id,
-            )
-            if hook is None:
-                return 0, settled
-            if not hook["permitted"]:
-                await self._disable(
-                    connection, str(webhook_id), "the API key that made it was withdrawn or has ended"
-                )
-                return 0, settled
-            lane = _lane(hook)
-            upto = await connection.fetchval(
-                "SELECT coalesce((SELECT seq FROM event WHERE seq > $1 AND seq <= $2 ORDER BY seq OFFSET $3 LIMIT 1), "
-                "$2)",
-                hook["seq"],
-                settled,
-                most - 1,
-            )
-            scope = await self._scope(connection, lane)
-            told = lane.telling
-            seqs = await self._concerned(connection, told, hook["seq"], upto, scope)
-            if seqs:
-                await connection.execute(
-                    f"""
-                    INSERT INTO delivery (webhook_id, seq, type, due_at, created_at)
-                    SELECT $1, v.seq, v.entity || '.' || v.type, {self._clock}, {self._clock}
-                    FROM event v WHERE v.seq = ANY($2::int8[]) ORDER BY v.seq
-                    ON CONFLICT (webhook_id, seq) DO UPDATE SET {self._anew}
-                    """,
-                    webhook_id,
-                    seqs,
-                )
-            await connection.execute("UPDATE webhook SET seq = $2 WHERE id = $1", webhook_id, upto)
-            return len(seqs), upto
-
-    async def _concerned(
-        self, connection: Connection, told: Telling, after: int, upto: int, scope: RowScope | None
-    ) -> list[int]:
-        """The numbers of the events in (after, upto] that a webhook is told of. Raises FilterSlow."""
-        if scope is None and not told.filter:
-            rows = await connection.fetch(
-                "SELECT seq FROM event WHERE seq > $1 AND seq <= $2 AND entity || '.' || type = ANY($3::text[])",
-                after,
-                upto,
-                list(told.types),
-            )
-            return [row["seq"] for row in rows]
-        there = await connection.fetchval(
-            "SELECT array_agg(DISTINCT entity) FROM event WHERE seq > $1 AND seq <= $2", after, upto
-        )
-        wanted = {*told.entities, *(["webhook"] if scope is None and told.types & set(NOTICES) else [])}
-        seqs: list[int] = []
-        if told.filter:
-            await connection.execute(f"SET LOCAL statement_timeout = {self._filter_timeout_ms}")
-        try:
-            for entity in sorted(wanted & set(there or ())):
-                seqs += await matching(connection, told, entity, after, upto, scope)
-        except asyncpg.QueryCanceledError as error:
-            if told.filter:
-                raise FilterSlow from error
-            raise
-        await connection.execute("SET LOCAL statement_timeout TO DEFAULT")
-        return seqs
-
-    @property
-    def _anew(self) -> str:
-        return f"state = 'pending', attempts = 0, due_at = {self._clock}, finished_at = NULL"
+        self.spread = Spread(pool, clock=clock)
 
     async def lanes(self) -> list[Lane]:
         """The webhooks that have something due."""
         rows = await self._pool.fetch(
             f"""
-            SELECT {_LANE.format(clock=self._clock)} FROM webhook w
+            SELECT {lane_columns(self._clock)} FROM webhook w
             WHERE w.enabled AND w.deleted_at IS NULL AND (w.rests_until IS NULL OR w.rests_until <= {self._clock})
               AND EXISTS (SELECT FROM delivery d
                           WHERE d.webhook_id = w.id AND d.state = 'pending' AND d.due_at <= {self._clock})
             """
         )
-        return [_lane(row) for row in rows]
+        return [lane_from(row) for row in rows]
 
     async def lane_of(self, webhook_id: str) -> Lane | None:
         """The webhook as it is now, though it be disabled; None once it is removed."""
         row = await self._pool.fetchrow(
-            f"SELECT {_LANE.format(clock=self._clock)} FROM webhook w WHERE id = $1 AND deleted_at IS NULL",
+            f"SELECT {lane_columns(self._clock)} FROM webhook w WHERE id = $1 AND deleted_at IS NULL",
             webhook_id,
         )
-        return None if row is None else _lane(row)
+        return None if row is None else lane_from(row)
 
     async def take(self, webhook_id: str, most: int) -> list[Taken]:
         """Take up what is due, the oldest first. It comes back unless `report` or `give_back` is called in time."""
@@ -329,7 +139,7 @@ class Deliveries:
         # It may have been changed since, and ask for fields that other rows have not.
         known = {*told_of.entities, "webhook"}
         async with self._pool.acquire() as connection:
-            scope = await self._scope(connection, lane)
+            scope = await scope_of(connection, lane)
             by_entity = {entity: seqs for entity, seqs in by_entity.items() if entity in known}
             told = await messages(connection, told_of, by_entity, scope)
             found = {one.id: told[one.seq] for one in taken if one.seq in told}
@@ -339,9 +149,6 @@ class Deliveries:
                 test = orjson.dumps({"type": TEST, "timestamp": now, "data": data})
                 found.update((one.id, test) for one in taken if one.seq is None)
         return found
-
-    async def _scope(self, connection: Connection, lane: Lane) -> RowScope | None:
-        return await resolve_scope(connection, lane.row_scope) if lane.row_scope else None
 
     async def give_back(self, taken: Sequence[Taken]) -> None:
         """What was taken up was not tried."""
@@ -381,7 +188,7 @@ class Deliveries:
                 f"""
                 UPDATE webhook w SET failures = $2, failing_since = $3,
                   rests_until = CASE WHEN $4 > 0 THEN {self._clock} + make_interval(secs => $4) END
-                WHERE id = $1 RETURNING {_LANE.format(clock=self._clock)}
+                WHERE id = $1 RETURNING {lane_columns(self._clock)}
                 """,
                 webhook_id,
                 failures,
@@ -389,8 +196,8 @@ class Deliveries:
                 float(rest),
             )
             if reason is not None and hook["enabled"]:
-                await self._disable(connection, webhook_id, reason)
-        return _lane(row) if hook["enabled"] and reason is None and not rest else None
+                await disable(connection, webhook_id, reason, self._clock)
+        return lane_from(row) if hook["enabled"] and reason is None and not rest else None
 
     def _next(self, outcome: Outcome, now: datetime) -> datetime | None:
         """When a failed delivery is tried again; None when it is not."""
@@ -434,34 +241,6 @@ class Deliveries:
             next_at,
         )
 
-    async def _disable(self, connection: Connection, webhook_id: str, reason: str) -> None:
-        """With a finding for people and an event for programs."""
-        row = await connection.fetchrow(
-            f"UPDATE webhook SET enabled = false, disabled_reason = $2, disabled_at = {self._clock} "
-            "WHERE id = $1 AND enabled RETURNING name, url",
-            webhook_id,
-            reason,
-        )
-        if row is None:
-            return
-        log.warning("webhook disabled", webhook=row["name"], reason=reason)
-        finding = FindingDraft(
-            DISABLED, "error", f"The webhook {row['name']!r} was disabled: {reason}", entity="webhook",
-            entity_id=webhook_id, field="enabled",
-            hint="Mend the receiver, then `portbook webhooks enable`: it goes on where it stopped.",
-        )  # fmt: skip
-        await open_findings(connection, [finding], run_id=None)
-        changed = {"enabled": [True, False], "disabled_reason": [None, reason]}
-        await connection.execute(
-            "INSERT INTO event (type, entity, entity_id, version, changed, cause) VALUES ('disabled', 'webhook', $1, "
-            "(SELECT 1 + count(*) FROM event WHERE entity = 'webhook' AND entity_id = $1), $2, 'webhook')",
-            webhook_id,
-            orjson.dumps(changed).decode(),
-        )
-        await note(
-            connection, Actor("portbook"), "webhook disabled", f"webhook {webhook_id}", {"reason": reason}
-        )
-
     async def prune(self) -> int:
         """Forget what arrived or was given up a while ago, so many at once; returns how many."""
         gone: int = await self._pool.fetchval(
@@ -476,8 +255,3 @@ class Deliveries:
             KEPT_FOR,
         )
         return gone
-
-
-def _lane(row: Mapping[str, Any]) -> Lane:
-    found = {name: row[name] for name in Lane._fields}
-    return Lane(**{**found, "types": tuple(row["types"] or ())})

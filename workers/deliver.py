@@ -21,8 +21,9 @@ from adapters.answers import http_date
 from portbook.errors import Problem
 from register.addresses import AddressForbidden, Network, Target, usable_target
 from register.db import DATABASE_AWAY, DATABASE_TROUBLE, Pool
-from register.deliveries import FORGOTTEN_AT_ONCE, TAKEN_FOR, Deliveries, Lane, Outcome, Taken
+from register.deliveries import FORGOTTEN_AT_ONCE, TAKEN_FOR, Deliveries, Outcome, Taken
 from register.sealing import Sealer
+from register.webhook_lane import Lane
 from workers.connect import Resolve, open_connections, resolve
 from workers.signing import Signer
 

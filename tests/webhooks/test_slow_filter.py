@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from register.deliveries import SLOW_ROUNDS, Deliveries
+from register.spread import SLOW_ROUNDS, Spread
 from tests.fakes.receiver import Receiver
 from tests.fix_webhooks import CLOCK, Told
 
 
-def impatient(told: Told) -> Deliveries:
-    return Deliveries(told.pool, clock=CLOCK, filter_timeout_ms=100, slow_rest_s=0)
+def impatient(told: Told) -> Spread:
+    return Spread(told.pool, clock=CLOCK, filter_timeout_ms=100, slow_rest_s=0)
 
 
 @asynccontextmanager
@@ -28,16 +28,16 @@ async def test_a_filter_that_took_too_long_for_a_while_costs_nothing_but_time(to
         hook, _ = await told.hook(receiver.url, "project.*", filter="budget > 100")
         for at in range(12):
             await told.write("project", f"P{at}", budget=50 * at)
-        deliveries = impatient(told)
+        spread = impatient(told)
         async with nobody_reads(told, "project"):
             for _ in range(SLOW_ROUNDS - 1):
-                assert await deliveries.spread() == 0
-        assert await deliveries.spread() == 9
+                assert await spread() == 0
+        assert await spread() == 9
         assert (await told.state(hook))["enabled"]
         await told.write("project", "LATER", budget=500)
         async with nobody_reads(told, "project"):  # in a row, that is
             for _ in range(SLOW_ROUNDS - 1):
-                await deliveries.spread()
+                await spread()
         assert (await told.state(hook))["enabled"]
 
 
@@ -46,10 +46,10 @@ async def test_a_filter_that_takes_too_long_each_time_disables_its_webhook_alone
         slow, _ = await told.hook(receiver.url, "project.*", filter="budget > 100", name="slow")
         plain, _ = await told.hook(receiver.url, name="plain")
         await told.write("project", "PAY", budget=500)
-        deliveries = impatient(told)
+        spread = impatient(told)
         async with nobody_reads(told, "project"):
             for _ in range(SLOW_ROUNDS):
-                await deliveries.spread()
+                await spread()
         state = await told.state(slow)
         assert not state["enabled"]
         assert (
@@ -64,9 +64,9 @@ async def test_who_has_no_filter_waits_for_a_database_that_has_trouble(told: Tol
     async with Receiver() as receiver:
         hook, _ = await told.hook(receiver.url)
         await told.write("project", "PAY")
-        deliveries = impatient(told)
+        spread = impatient(told)
         async with nobody_reads(told, "delivery"):
-            spreading = asyncio.create_task(deliveries.spread())
+            spreading = asyncio.create_task(spread())
             await asyncio.sleep(0.4)
             assert not spreading.done()
         assert await spreading == 1
