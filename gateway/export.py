@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from fastapi import Request, Response
@@ -27,6 +28,8 @@ from register.query.names import did_you_mean
 
 PARAMETERS = ("fields", "filter", "order", "limit", "as_of", "format")
 SENT_WITHIN_S = 1_800
+HUNG_UP = 499
+"""The status of a file that nobody waits for any more, as proxies write it down."""
 PATIENCE_S = 20
 """How long a caller waits while others have their files written."""
 
@@ -50,10 +53,33 @@ class Lists:
         if kind is None:
             await rows(scope, receive, send)
             return
-        # Who reads too slowly holds a connection that others wait for: nothing else would ever end that.
-        async with asyncio.timeout(SENT_WITHIN_S), AsyncExitStack() as held:
-            response = await _file(request, kind, held)
-            await response(scope, receive, send)
+        try:
+            # Who reads too slowly holds a connection that others wait for: nothing else would ever end that.
+            async with asyncio.timeout(SENT_WITHIN_S), AsyncExitStack() as held:
+                response = await _while_there(receive, _file(request, kind, held))
+                await response(scope, receive, send)
+        except ConnectionAbortedError:
+            await Response(status_code=HUNG_UP)(scope, receive, send)  # to nobody, but it is counted
+
+
+async def _while_there(receive: Receive, work: Coroutine[Any, Any, Response]) -> Response:
+    """What `work` gives, unless the caller hangs up meanwhile: nobody else waits for their file then. Raises
+    ConnectionAbortedError."""
+
+    async def hung_up() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(hung_up())
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise ConnectionAbortedError("the caller hung up")
+    finally:
+        for task in (working, leaving):
+            task.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
 
 
 async def _file(request: Request, kind: Format, held: AsyncExitStack) -> Response:

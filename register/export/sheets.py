@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -64,7 +64,7 @@ async def _add_rows(connection: Connection, export: Export, writer: Writer) -> i
             while rows := await cursor.fetch(BATCH):
                 written += len(rows)
                 # A batch takes as long to write as to read: others are served meanwhile.
-                await asyncio.to_thread(writer.add, rows)
+                await _to_the_end(asyncio.to_thread(writer.add, rows))
     except asyncpg.DataError as error:
         raise QueryInvalid(f"the database refuses a value: {error}") from None
     except (asyncpg.QueryCanceledError, *DATABASE_AWAY) as error:
@@ -72,6 +72,15 @@ async def _add_rows(connection: Connection, export: Export, writer: Writer) -> i
             f"the database broke the export off: {error}", hint="Ask for less, or again."
         ) from None
     return written
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """A thread cannot be stopped: who does not wait for it would close the file below it."""
+    working = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(working)
+    finally:
+        await asyncio.wait((working,))
 
 
 def _open(format_name: str, path: Path, columns: Sequence[Column], title: str) -> Writer:

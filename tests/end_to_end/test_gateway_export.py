@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import httpx
 import openpyxl
 import pytest
@@ -268,3 +269,23 @@ def test_an_export_that_is_dropped_half_way_gives_its_connection_back(
         with api.stream("GET", "/api/v1/work_items", params={"format": "csv"}) as response:
             assert next(response.iter_raw())
     assert len(fetched(api, format="csv", fields="key").text.splitlines()) == 20_011
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_who_hangs_up_holds_nobody_up(api: httpx.Client, gateway: RunningGateway, form: str) -> None:
+    """A key has one file written at a time; this one would be written for a quarter of an hour."""
+
+    async def ask() -> int:
+        connection = await asyncpg.connect(gateway.database_url)
+        async with (
+            connection.transaction(),
+            httpx.AsyncClient(base_url=gateway.url, headers=api.headers) as client,
+        ):
+            await connection.execute("LOCK TABLE work_item")
+            with pytest.raises(httpx.ReadTimeout):
+                await client.get("/api/v1/work_items", params={"format": form}, timeout=0.5)
+            answered = await client.get("/api/v1/projects", params={"format": form}, timeout=30)
+        await connection.close()
+        return answered.status_code
+
+    assert run_apart(ask()) == 200
