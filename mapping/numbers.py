@@ -48,7 +48,7 @@ def _written(text: str, locale: Locale, *, scaled: bool) -> int | float | None:
     factor = 1
     if scaled and (large := _SCALED.fullmatch(digits)):
         digits, factor = large["digits"].strip(), _MAGNITUDE[large["scale"].casefold()]
-    elif scaled and not locale.name and _GROUP_OR_PART.fullmatch(digits):
+    if scaled and not locale.name and _GROUP_OR_PART.fullmatch(digits):
         raise ValueError("could be thousands or a decimal; declare the source's locale")
     size = float(_plain_number(digits, locale)) * factor
     if size == float("inf"):
