@@ -9,27 +9,68 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
 
 import httpcore
 
 from register.addresses import AddressForbidden, Network, require_allowed
+from register.single_flight import SingleFlight
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+LookUp = Callable[..., Sequence[Any]]
+"""As `socket.getaddrinfo`."""
 
 
-async def resolve(host: str, port: int) -> Sequence[str]:
-    """The addresses of a name, as the machine resolves it. Raises OSError."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+class Resolver:
+    """The addresses of names, as the machine resolves them: each in a thread of its own, for which nothing waits when
+    the process ends. A name whose servers do not answer takes none of the few threads that all others share, and one
+    alone, however often it is asked for meanwhile."""
+
+    def __init__(self, look_up: LookUp = socket.getaddrinfo) -> None:
+        self._look_up = look_up
+        self._under_way: SingleFlight[Sequence[str]] = SingleFlight()
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        """Raises OSError or UnicodeError."""
+        return await self._under_way((host, port), lambda: self._in_thread(host, port))
+
+    async def close(self) -> None:
+        await self._under_way.close()
+
+    async def _in_thread(self, host: str, port: int) -> Sequence[str]:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Sequence[str]] = loop.create_future()
+
+        def tell(found: Sequence[str], error: Exception | None) -> None:
+            if answer.done():  # nobody waits any more
+                return
+            if error is None:
+                answer.set_result(found)
+            else:
+                answer.set_exception(error)
+
+        def work() -> None:
+            found, wrong = [], None
+            try:
+                listed = self._look_up(host, port, type=socket.SOCK_STREAM)
+                found = list(dict.fromkeys(str(address[0]) for *_, address in listed))
+            except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+                wrong = error
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(tell, found, wrong)
+
+        threading.Thread(target=work, name=f"resolve {host}", daemon=True).start()
+        return await answer
 
 
 class Guarded(httpcore.AsyncNetworkBackend):
     """Connects to allowed addresses alone. Raises AddressForbidden where a name has no other."""
 
-    def __init__(self, scheme: str, allowed: Sequence[Network], resolve: Resolve = resolve) -> None:
+    def __init__(self, scheme: str, allowed: Sequence[Network], resolve: Resolve) -> None:
         self._scheme = scheme
         self._allowed = allowed
         self._resolve = resolve
@@ -86,8 +127,8 @@ def open_connections(
     allowed: Sequence[Network],
     *,
     most: int,
+    resolve: Resolve,
     tls: ssl.SSLContext | None = None,
-    resolve: Resolve = resolve,
 ) -> httpcore.AsyncConnectionPool:
     """Connections to one receiver. No proxy, no redirects, no cookies, no retries."""
     return httpcore.AsyncConnectionPool(

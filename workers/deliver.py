@@ -24,7 +24,7 @@ from register.db import DATABASE_AWAY, DATABASE_TROUBLE, Pool
 from register.deliveries import FORGOTTEN_AT_ONCE, TAKEN_FOR, Deliveries, Outcome, Taken
 from register.sealing import Sealer
 from register.webhook_lane import Lane
-from workers.connect import Resolve, open_connections, resolve
+from workers.connect import Resolve, Resolver, open_connections
 from workers.signing import Signer
 
 AT_ONCE = 4
@@ -61,7 +61,7 @@ class Deliverer:
         secrets: Secrets | None = None,
         allowed: Sequence[Network] = (),
         tls: ssl.SSLContext | None = None,
-        resolve: Resolve = resolve,
+        resolve: Resolve | None = None,
         version: str = "0",
         timeout_s: float = TIMEOUT_S,
         clock: Callable[[], float] = time.monotonic,
@@ -71,7 +71,8 @@ class Deliverer:
         self._secrets = secrets if secrets is not None else {}
         self._allowed = allowed
         self._tls = tls
-        self._resolve = resolve
+        self._resolver = Resolver()
+        self._resolve = resolve or self._resolver
         self._agent = f"portbook/{version}"
         self._timeout_s = timeout_s
         self._clock = clock
@@ -93,6 +94,7 @@ class Deliverer:
         for pool, _ in self._pools.values():
             with contextlib.suppress(Exception):
                 await pool.aclose()
+        await self._resolver.close()
 
     async def run(self, stop: asyncio.Event, bell: asyncio.Event | None = None) -> None:
         """Until `stop`; looks when `bell` rings, and every second."""

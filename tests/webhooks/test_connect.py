@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections import Counter
 from collections.abc import Sequence
 from ipaddress import ip_network
 
@@ -10,7 +13,7 @@ import pytest
 
 from register.addresses import AddressForbidden, Network
 from tests.fakes.receiver import Receiver
-from workers.connect import Guarded, open_connections
+from workers.connect import Guarded, Resolver, open_connections
 
 HERE = [ip_network("127.0.0.1/32")]
 
@@ -77,9 +80,44 @@ async def test_by_default_this_machine_cannot_be_reached() -> None:
 
 async def test_a_name_that_does_not_resolve_is_a_failed_connection() -> None:
     with pytest.raises(httpcore.ConnectError):
-        await Guarded("https", []).connect_tcp("no-such-host.invalid", 443, timeout=5)
+        await Guarded("https", [], Resolver()).connect_tcp("no-such-host.invalid", 443, timeout=5)
 
 
 async def test_no_socket_of_this_machine_can_be_asked_for() -> None:
     with pytest.raises(AddressForbidden):
-        await Guarded("https", []).connect_unix_socket("/run/x.sock")
+        await Guarded("https", [], Resolver()).connect_unix_socket("/run/x.sock")
+
+
+async def test_names_that_are_not_answered_for_keep_no_other_from_being_resolved() -> None:
+    """The threads that the event loop has are few, and everybody's."""
+    asked: Counter[str] = Counter()
+    told = threading.Event()
+
+    def look_up(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        asked[host] += 1
+        if host != "good.example":
+            assert told.wait(30)
+        return [(0, 0, 0, "", ("192.0.2.7", port))]
+
+    resolver = Resolver(look_up)
+    hanging = [asyncio.create_task(resolver(f"slow{n % 50}.example", 443)) for n in range(200)]
+    try:
+        await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            assert await resolver("good.example", 443) == ["192.0.2.7"]
+        hanging[0].cancel()  # who gave up takes nobody's answer along
+    finally:
+        told.set()
+    found = await asyncio.gather(*hanging, return_exceptions=True)
+    assert [one for one in found if one != ["192.0.2.7"]] == [found[0]]
+    assert set(asked.values()) == {1}
+    await resolver.close()
+
+
+async def test_a_name_that_there_is_not_is_an_error_that_says_so() -> None:
+    resolver = Resolver()
+    with pytest.raises(OSError):  # noqa: PT011 - as the machine puts it
+        await resolver("no-such-name.invalid", 443)
+    with pytest.raises(UnicodeError):
+        await resolver("a" * 70 + ".example", 443)
+    await resolver.close()
