@@ -48,7 +48,8 @@ def _written(text: str, locale: Locale, *, scaled: bool) -> int | float | None:
     factor = 1
     if scaled and (large := _SCALED.fullmatch(digits)):
         digits, factor = large["digits"].strip(), _MAGNITUDE[large["scale"].casefold()]
-    if scaled and not locale.name and _GROUP_OR_PART.fullmatch(digits):
+    # Of millions three decimals are usual: 1.250m.
+    if scaled and factor <= 1_000 and not locale.name and _GROUP_OR_PART.fullmatch(digits):
         raise ValueError("could be thousands or a decimal; declare the source's locale")
     size = float(_plain_number(digits, locale)) * factor
     if size == float("inf"):

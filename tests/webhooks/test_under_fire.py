@@ -381,5 +381,5 @@ async def test_whoever_is_well_has_the_register_though_workers_and_valkey_die(
 async def test_whoever_is_well_has_the_register_after_20_000_changes_under_fire(
     database: str, warm: Warm
 ) -> None:
-    killed = await prove(database, warm, changes=20_000, rows_each=60, kills=60, kills_every_s=2)
+    killed = await prove(database, warm, changes=20_000, rows_each=60, kills=60, kills_every_s=0.7)
     assert min(killed["worker"], killed["valkey"], killed["at a commit"]) > 10
