@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import fnmatch
 import hashlib
 import logging
-import tempfile
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -33,20 +29,19 @@ from adapters.errors import FileRefused, SourceError, SourceMisbehaved, SourceRe
 from adapters.graph import Graph, scope_of
 from adapters.http import Patience
 from adapters.spreadsheet.drive import InDrive
-from adapters.spreadsheet.files import Found, FoundFile, Snapshot
+from adapters.spreadsheet.files import Snapshot
 from adapters.spreadsheet.layout import STANDARD_SHEETS, entity_of
 from adapters.spreadsheet.options import SheetOptions, SpreadsheetOptions
 from adapters.spreadsheet.origin import Disk, Origin
-from adapters.spreadsheet.process import Ahead, frames, problem
+from adapters.spreadsheet.process import problem
 from adapters.spreadsheet.records import described, of_unclear_unit, record, report
+from adapters.spreadsheet.workbooks import Workbooks
 from portbook.text import normal_key
 
 _log = logging.getLogger(__name__)
 _PAGE = 500
 _READER_VERSION = 3
 """Raised when rows come out differently from the same file: unchanged files are then read again."""
-_SIDE_BY_SIDE = 2
-"""Parsing processes at a time, each of which may take `limits.memory_mb`."""
 
 REFERRED_TO = ("person", "portfolio", "programme", "project")
 
@@ -75,7 +70,6 @@ class SpreadsheetAdapter:
         patience: Patience | None = None,
     ) -> None:
         self._options = options
-        self._limits = options.limits.model_dump()
         self._origin: Origin = Disk(options)
         if options.drive is not None and options.auth is not None:
             credentials = EntraSignIn(options.auth, scope_of(options.drive.graph))
@@ -83,22 +77,14 @@ class SpreadsheetAdapter:
                 options,
                 Graph(options.drive.graph, credentials, transport=transport, patience=patience),
             )
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._lists: dict[str, list[list[Any]] | SourceError] = {}
-        self._keys: dict[tuple[str, str, str], set[str]] = {}
-        self._lock = asyncio.Lock()
-        self._processes = asyncio.Semaphore(_SIDE_BY_SIDE)
+        self._books = Workbooks(options, self._origin)
 
     async def __aenter__(self) -> Self:
-        self._folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="portbook-sheets-")
-        await self._origin.open(Path(self._folder.name))
+        await self._books.open()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        if self._folder is not None:
-            await self._origin.close()
-            await asyncio.to_thread(self._folder.cleanup)
-            self._folder = None
+        await self._books.close()
 
     async def subscribe(self, address: str, secret: str) -> list[Subscribed]:
         """Only a drive tells of its changes."""
@@ -116,14 +102,14 @@ class SpreadsheetAdapter:
 
     async def check(self) -> Identity:
         """Find every file and open it far enough to list its sheets. Rows are not read."""
-        found = await self._find()
+        found = await self._books.find()
         warnings = [f"skipped {reason}" for reason in found.skipped]
         formats: dict[str, int] = {}
         recognised = False
-        copies = [await self._snapshot(file) for file in found.files]
-        await self._learn(copies)
+        copies = [await self._books.snapshot(file) for file in found.files]
+        await self._books.learn(copies)
         for file, taken in zip(found.files, copies, strict=True):
-            sheets = await self._sheets(taken)
+            sheets = await self._books.sheets(taken)
             kind = Path(file.name).suffix.lstrip(".").casefold()
             formats[kind] = formats.get(kind, 0) + 1
             unknown = [name for name, _ in sheets if not self._options.sheets and not entity_of(name)]
@@ -145,9 +131,9 @@ class SpreadsheetAdapter:
         else:
             present: set[str] = set()
             refused: SourceError | None = None
-            for file in (await self._find()).files:
+            for file in (await self._books.find()).files:
                 try:
-                    sheets = await self._sheets(await self._snapshot(file))
+                    sheets = await self._books.sheets(await self._books.snapshot(file))
                 except SourceError as error:  # raised again by every read, after what can be read
                     _log.warning("%s", error)
                     refused = refused or error
@@ -174,7 +160,7 @@ class SpreadsheetAdapter:
         stream = partition.streams[0]
         if cursor is not None and not full:
             self._origin.resume(cursor.get("origin") or {})
-        found = await self._find()
+        found = await self._books.find()
         if cursor is not None and not full and (same := self._unchanged(cursor)) is not None:
             yield Page((), same, expected=0)
             return
@@ -182,8 +168,8 @@ class SpreadsheetAdapter:
         problems: list[SourceError] = []
         for file in found.files:
             try:
-                copy = await self._snapshot(file)
-                if entries := await self._entries(copy, stream):
+                copy = await self._books.snapshot(file)
+                if entries := await self._books.entries(copy, stream):
                     taken.append((copy, entries))
             except SourceError as error:
                 problems.append(error)
@@ -194,7 +180,7 @@ class SpreadsheetAdapter:
         _refuse_twins(taken)
         seen: dict[str, str] = {}
         batch: list[RawRecord] = []
-        async with aclosing(self._answers(taken)) as answers:
+        async with aclosing(self._books.answers(taken)) as answers:
             async for copy, frame in answers:
                 if isinstance(frame, SourceError):
                     problems.append(frame)
@@ -218,12 +204,12 @@ class SpreadsheetAdapter:
     async def discover(self) -> list[Stream]:
         """Every table with its columns and samples. What was passed over, and why, stands in the title."""
         streams: list[Stream] = []
-        for file in (await self._find()).files:
-            copy = await self._snapshot(file)
-            entries = await self._entries(copy, None)
+        for file in (await self._books.find()).files:
+            copy = await self._books.snapshot(file)
+            entries = await self._books.entries(copy, None)
             if not entries:
                 continue
-            async with aclosing(self._ask(self._request("discover", copy, entries))) as answers:
+            async with aclosing(self._books.ask("discover", copy, entries)) as answers:
                 async for frame in answers:
                     if frame["kind"] == "described":
                         streams.append(described(file.name, frame))
@@ -247,11 +233,11 @@ class SpreadsheetAdapter:
         sheet is missing, and of rows whose file is empty for now or in a folder that cannot be opened.
         Raises SourceMisbehaved where a sheet was merely renamed."""
         try:
-            found = await self._find()
+            found = await self._books.find()
             for file in found.files:
-                copy = await self._snapshot(file)
-                names = [normal_key(name) for name, _ in await self._sheets(copy)]
-                for entry in await self._entries(copy, stream):
+                copy = await self._books.snapshot(file)
+                names = [normal_key(name) for name, _ in await self._books.sheets(copy)]
+                for entry in await self._books.entries(copy, stream):
                     wanted = normal_key(entry.sheet)
                     if not entry.optional and wanted not in names and not fnmatch.filter(names, wanted):
                         return {}
@@ -274,9 +260,9 @@ class SpreadsheetAdapter:
             and (sheet := _told(last_known, name, "sheet"))
             and normal_key(sheet) not in names
         }
-        unread = [name for name, _ in await self._sheets(copy) if not entity_of(name)] if lost else []
+        unread = [name for name, _ in await self._books.sheets(copy) if not entity_of(name)] if lost else []
         for sheet in unread:
-            for name in lost.keys() & await self._keys_on(copy, sheet, stream):
+            for name in lost.keys() & await self._books.keys_on(copy, sheet, stream):
                 raise SheetRenamed(
                     f"{copy.file.name} has no sheet {lost[name]} any more; its rows stand on {sheet!r}, which is no "
                     "standard name",
@@ -285,62 +271,6 @@ class SpreadsheetAdapter:
                     f"If these rows are to go, delete {sheet!r} as well, or the rows on it.",
                 )
 
-    async def _keys_on(self, copy: Snapshot, sheet: str, stream: str) -> set[str]:
-        """The keys of the rows on a sheet that is not read; none where it holds no such table. Remembered by content:
-        rows that are missed are asked about some at a time."""
-        place = copy.sha256, sheet, stream
-        if place in self._keys:
-            return self._keys[place]
-        entry = SheetOptions.model_validate({"sheet": sheet, "into": stream})
-        found = self._keys[place] = set()
-        try:
-            async with aclosing(self._ask(self._request("read", copy, [entry]))) as answers:
-                async for frame in answers:
-                    if frame["kind"] == "rows":
-                        found.update(row[0] for row in frame["rows"])
-        except SourceError as error:
-            _log.warning("%s", error)
-        return found
-
-    async def _answers(
-        self, taken: list[tuple[Snapshot, list[SheetOptions]]]
-    ) -> AsyncGenerator[tuple[Snapshot, dict[str, Any] | SourceError], None]:
-        """What the reading processes say of each file, in the files' order, while the next one is parsed already."""
-        waiting = iter(taken)
-        opened: deque[tuple[Snapshot, Ahead]] = deque()
-        try:
-            while True:
-                for copy, entries in islice(waiting, _SIDE_BY_SIDE - len(opened)):
-                    opened.append((copy, Ahead(self._ask(self._request("read", copy, entries)))))
-                if not opened:
-                    return
-                copy, answers = opened[0]
-                try:
-                    async for frame in answers.frames():
-                        yield copy, frame
-                except SourceError as error:
-                    yield copy, error
-                await answers.aclose()
-                opened.popleft()
-        finally:
-            for _, answers in opened:
-                await answers.aclose()
-
-    async def _ask(self, request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-        """The frames of one process; of these a few run at a time, whatever is read side by side."""
-        async with self._processes, aclosing(frames(request)) as answers:
-            async for frame in answers:
-                yield frame
-
-    async def _find(self) -> Found:
-        return await self._origin.find()
-
-    async def _snapshot(self, file: FoundFile) -> Snapshot:
-        if self._folder is None:
-            raise RuntimeError("use the adapter as `async with`")
-        async with self._lock:
-            return await self._origin.snapshot(file)
-
     def _unchanged(self, cursor: Cursor) -> Cursor | None:
         """The cursor to go on from where the origin itself tells that no file is another, without fetching one."""
         state, before = self._origin.state(), cursor.get("origin")
@@ -348,57 +278,6 @@ class SpreadsheetAdapter:
             return None
         same = all(before.get(part) == state[part] for part in ("drive", "files"))
         return {**cursor, "origin": state} if same else None
-
-    async def _sheets(self, taken: Snapshot) -> list[list[Any]]:
-        """(name, visible) of each sheet. Remembered by content, also when it was refused."""
-        await self._learn([taken])
-        known = self._lists[taken.sha256]
-        if isinstance(known, SourceError):
-            raise known
-        return known
-
-    async def _learn(self, taken: Iterable[Snapshot]) -> None:
-        """List the sheets of those files whose content is new to us."""
-        fresh = {copy.sha256: copy for copy in taken if copy.sha256 not in self._lists}
-        self._lists.update(zip(fresh, await asyncio.gather(*map(self._list, fresh.values())), strict=True))
-
-    async def _list(self, taken: Snapshot) -> list[list[Any]] | SourceError:
-        sheets: list[list[Any]] = []
-        try:
-            async with aclosing(self._ask(self._request("list", taken, []))) as answers:
-                async for frame in answers:
-                    if frame["kind"] == "error":
-                        return problem(frame)
-                    sheets = frame["sheets"]
-        except SourceError as error:
-            return error
-        return sheets
-
-    async def _entries(self, taken: Snapshot, stream: str | None) -> list[SheetOptions]:
-        """The tables of this file that hold `stream` (None: all), configured or recognised by name."""
-        if self._options.sheets:
-            name = normal_key(Path(taken.file.name).name)
-            return [
-                entry
-                for entry in self._options.sheets
-                if stream in (None, entry.into) and fnmatch.fnmatchcase(name, normal_key(entry.file))
-            ]
-        return [
-            SheetOptions.model_validate({"sheet": name, "into": entity, "optional": True})
-            for name, _ in await self._sheets(taken)
-            if (entity := entity_of(name)) and stream in (None, entity)
-        ]
-
-    def _request(self, op: str, taken: Snapshot, entries: list[SheetOptions]) -> dict[str, Any]:
-        return {
-            "op": op,
-            "path": str(taken.copy),
-            "name": taken.file.name,
-            "limits": self._limits,
-            "locale": self._options.locale,
-            "units": self._options.units,
-            "entries": [entry.model_dump(mode="json") for entry in entries],
-        }
 
     def _cursor(self, taken: list[tuple[Snapshot, list[SheetOptions]]]) -> dict[str, Any]:
         """What the rows depend on: the files' contents, and how the configuration says to read them."""
