@@ -17,8 +17,9 @@ from adapters.jira import JiraOptions
 from adapters.ms_project import MsProjectOptions
 from adapters.spreadsheet import SpreadsheetOptions
 from mapping.apply import Mapper
-from mapping.load import Entities, load_mapping
+from mapping.load import load_mapping
 from mapping.locale import Locale
+from mapping.read_rules import Entities
 from mapping.rules import MappingSet
 from portbook.config import Config, Source, TrustedUnlessSilent, read_secrets
 from portbook.errors import SettingsInvalid

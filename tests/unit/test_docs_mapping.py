@@ -11,8 +11,9 @@ from textwrap import indent
 import pytest
 
 from mapping.errors import MappingInvalid
-from mapping.load import _FIELD_KEYS, _RULE_KEYS, DEFAULT_VERB, parse_mapping
+from mapping.load import parse_mapping
 from mapping.locale import Locale
+from mapping.read_rules import DEFAULT_VERB, FIELD_KEYS, RULE_KEYS
 from mapping.verbs import VERBS
 from portbook.wiring import entities
 
@@ -67,12 +68,12 @@ def test_every_example_does_what_it_says(verb: str, line: str) -> None:
 
 
 def test_every_key_of_a_rule_is_explained() -> None:
-    assert set(re.findall(r"^\| `(\w+)` \|", section("## Keys of a rule"), re.MULTILINE)) == set(_RULE_KEYS)
+    assert set(re.findall(r"^\| `(\w+)` \|", section("## Keys of a rule"), re.MULTILINE)) == set(RULE_KEYS)
 
 
 def test_every_key_of_a_field_is_explained_with_an_example() -> None:
     keys = re.findall(r"^### (\w+)$", section("## Keys of a field"), re.MULTILINE)
-    assert set(keys) - {"custom"} == set(_FIELD_KEYS) - {"many"}
+    assert set(keys) - {"custom"} == set(FIELD_KEYS) - {"many"}
     assert all(blocks("yaml", section(f"### {key}")) for key in keys)
 
 
@@ -90,7 +91,7 @@ def test_every_whole_mapping_file_in_the_page_loads(number: int) -> None:
     assert [rule for rule in found.rules if any(f.where.startswith("mine:") for f in rule.fields.values())]
 
 
-@pytest.mark.parametrize("key", [key for key in _FIELD_KEYS if key != "many"])
+@pytest.mark.parametrize("key", [key for key in FIELD_KEYS if key != "many"])
 def test_the_example_of_every_key_loads_in_some_entity(key: str) -> None:
     (example,) = blocks("yaml", section(f"### {key}"))
     loaded = []
