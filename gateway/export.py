@@ -44,6 +44,10 @@ def wanted(scope: Scope) -> bool:
     )
 
 
+class _HungUpError(OSError):
+    """The caller did."""
+
+
 class Lists:
     """A list: as a page of JSON, or as the file that was asked for."""
 
@@ -58,13 +62,13 @@ class Lists:
             async with asyncio.timeout(SENT_WITHIN_S), AsyncExitStack() as held:
                 response = await _while_there(receive, _file(request, kind, held))
                 await response(scope, receive, send)
-        except ConnectionAbortedError:
+        except _HungUpError:
             await Response(status_code=HUNG_UP)(scope, receive, send)  # to nobody, but it is counted
 
 
 async def _while_there(receive: Receive, work: Coroutine[Any, Any, Response]) -> Response:
     """What `work` gives, unless the caller hangs up meanwhile: nobody else waits for their file then. Raises
-    ConnectionAbortedError."""
+    _HungUpError."""
 
     async def hung_up() -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -75,7 +79,7 @@ async def _while_there(receive: Receive, work: Coroutine[Any, Any, Response]) ->
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             return working.result()
-        raise ConnectionAbortedError("the caller hung up")
+        raise _HungUpError("nobody waits for the file")
     finally:
         for task in (working, leaving):
             task.cancel()
