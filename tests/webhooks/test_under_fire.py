@@ -176,12 +176,17 @@ async def prove(
         await until(lambda: pool.fetchval("SELECT EXISTS (SELECT FROM webhook WHERE origin IS NOT NULL)"))
         await pool.execute("UPDATE webhook SET seq = 0 WHERE origin IS NOT NULL")
         all_written = asyncio.Event()
-        killing = asyncio.create_task(kill(fire, pool, all_written, kills, kills_every_s))
+        killed: Counter[str] = Counter()
+        killing = asyncio.create_task(kill(fire, pool, all_written, kills, kills_every_s, killed))
         async with asyncio.TaskGroup() as group:
             for number in range(WRITERS):
-                group.create_task(write(pool, number, changes // WRITERS, rows_each, project))
+                group.create_task(
+                    write(
+                        pool, number, changes // WRITERS, rows_each, project, lambda: killed.total() / kills
+                    )
+                )
         all_written.set()
-        killed = await killing
+        await killing
         await until_told(pool, fire, list(ids.values()))
         register = await shown(pool)
         for receiver in hooks.healthy:
@@ -219,12 +224,17 @@ async def restricted_key(pool: Pool, project: str) -> Any:
     return await pool.fetchval("SELECT id FROM api_key WHERE name = $1", name)
 
 
-async def write(pool: Pool, number: int, changes: int, rows_each: int, project: str) -> None:
-    """Rows come, change, go and come back, a few in a transaction; some transactions take their time."""
+async def write(
+    pool: Pool, number: int, changes: int, rows_each: int, project: str, killed: Callable[[], float]
+) -> None:
+    """Rows come, change, go and come back, a few in a transaction; some transactions take their time. Whoever
+    is ahead of the killing, of which `killed` is the share that is over, goes slowly."""
     chance = random.Random(SEED + number)
     left = changes
     projects: list[Any] = []
     while left:
+        if left < changes * (1 - killed()):
+            await asyncio.sleep(0.4)
         async with pool.acquire() as connection, connection.transaction():
             for _ in range(min(left, chance.randint(1, 25))):
                 left -= 1
@@ -244,10 +254,11 @@ async def write(pool: Pool, number: int, changes: int, rows_each: int, project: 
                 await asyncio.sleep(chance.random() * 0.1)
 
 
-async def kill(fire: Fire, pool: Pool, written: asyncio.Event, least: int, every_s: float) -> Counter[str]:
-    """Valkey, a worker, a worker at a commit, and again, until all is `written` and so many were killed."""
+async def kill(
+    fire: Fire, pool: Pool, written: asyncio.Event, least: int, every_s: float, killed: Counter[str]
+) -> None:
+    """Valkey, a worker, a worker at a commit, and again, until all is `written` and so many were `killed`."""
     chance = random.Random(SEED)
-    killed: Counter[str] = Counter()
     while not written.is_set() or killed.total() < least:
         await asyncio.sleep(every_s * (0.5 + chance.random()))
         match killed.total() % 3:
@@ -271,7 +282,6 @@ async def kill(fire: Fire, pool: Pool, written: asyncio.Event, least: int, every
                 killed["at no commit"] += fire.door.kills == before
         if sum(worker.revive() for worker in fire.workers) and chance.random() < 0.3:
             await make_older(pool)
-    return killed
 
 
 async def make_older(pool: Pool, span: timedelta = TAKEN_FOR) -> None:
