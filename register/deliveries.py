@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import asyncpg
 import orjson
 import structlog
 
 from register.db import Connection, Pool
+from register.query.errors import QueryTooSlow
 from register.query.told import messages
 from register.spread import Spread
 from register.webhook_lane import Lane, disable, lane_columns, lane_from, scope_of
@@ -40,6 +42,8 @@ _PATIENT_FAILURES = 3
 """So many failures in a row are met by each delivery's own schedule; after that nothing goes there for a while."""
 _LONGEST_REST_S = 60
 TEST = "webhook.test"
+MESSAGE_TIMEOUT_MS = 15_000
+"""For the messages that were taken up together. What is selected below rows can take the database any time."""
 
 log = structlog.get_logger("portbook.webhooks")
 
@@ -73,11 +77,17 @@ class Deliveries:
     """The queue. `clock` is an SQL expression for now; `chance` gives numbers from 0 to 1."""
 
     def __init__(
-        self, pool: Pool, *, clock: str = "clock_timestamp()", chance: Callable[[], float] = random.random
+        self,
+        pool: Pool,
+        *,
+        clock: str = "clock_timestamp()",
+        chance: Callable[[], float] = random.random,
+        message_timeout_ms: int = MESSAGE_TIMEOUT_MS,
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._chance = chance
+        self._message_timeout_ms = message_timeout_ms
         self.spread = Spread(pool, clock=clock)
 
     async def lanes(self) -> list[Lane]:
@@ -130,7 +140,8 @@ class Deliveries:
         return None if row is None else Taken(*row)
 
     async def bodies(self, lane: Lane, taken: Sequence[Taken]) -> dict[int, bytes]:
-        """Delivery → what is sent. One that the webhook no longer asks for is missing."""
+        """Delivery → what is sent: nothing (`b""`) where that would be too large. One that the webhook no longer asks
+        for is missing. Raises QueryTooSlow."""
         by_entity: dict[str, list[int]] = {}
         for one in taken:
             if one.seq is not None:
@@ -138,10 +149,18 @@ class Deliveries:
         told_of = lane.telling
         # It may have been changed since, and ask for fields that other rows have not.
         known = {*told_of.entities, "webhook"}
-        async with self._pool.acquire() as connection:
+        async with self._pool.acquire() as connection, connection.transaction():
             scope = await scope_of(connection, lane)
             by_entity = {entity: seqs for entity, seqs in by_entity.items() if entity in known}
-            told = await messages(connection, told_of, by_entity, scope)
+            if lane.fields:  # rows alone take no longer than the database is busy
+                await connection.execute(f"SET LOCAL statement_timeout = {self._message_timeout_ms}")
+            try:
+                told = await messages(connection, told_of, by_entity, scope)
+            except asyncpg.QueryCanceledError:
+                raise QueryTooSlow(
+                    f"the database takes longer than {self._message_timeout_ms / 1000:g} s for what is to be told",
+                    hint="Select less below rows in `fields`.",
+                ) from None
             found = {one.id: told[one.seq] for one in taken if one.seq in told}
             if len(found) < len(taken):
                 now = await connection.fetchval(f"SELECT {self._clock}")

@@ -22,6 +22,7 @@ from portbook.errors import Problem
 from register.addresses import AddressForbidden, Network, Target, usable_target
 from register.db import DATABASE_AWAY, DATABASE_TROUBLE, Pool
 from register.deliveries import FORGOTTEN_AT_ONCE, TAKEN_FOR, Deliveries, Outcome, Taken
+from register.query.told import LARGEST
 from register.sealing import Sealer
 from register.webhook_lane import Lane
 from workers.connect import Resolve, Resolver, open_connections
@@ -186,6 +187,10 @@ class Deliverer:
                 body = bodies.get(one.id)
                 if body is None:
                     outcomes.append(Outcome(one, 0, error="the webhook no longer asks for it", moot=True))
+                    continue
+                if not body:
+                    wrong = f"the message would have more than {LARGEST >> 20} MiB: ask for fewer `fields`"
+                    outcomes.append(Outcome(one, 0, error=wrong))
                     continue
                 outcome = await self._send(pool, target, signer, one, body, lane.id)
                 failed = ENOUGH if outcome.gone else failed + 1 if outcome.error is not None else 0

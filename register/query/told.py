@@ -30,6 +30,8 @@ EVENTS = ("created", "changed")
 """What happens to rows."""
 NOTICES = ("webhook.disabled",)
 """What happens to webhooks themselves: told to those who see every row."""
+LARGEST = 4 << 20
+"""Bytes of a message."""
 _TYPE = re.compile(r"\*|[a-z_]+\.(?:\*|[a-z_]+)")
 
 
@@ -147,7 +149,7 @@ async def messages(
 ) -> dict[int, bytes]:
     """Event → the message about it, as JSON; `events` are numbers by entity. One of a row that the scope no longer
     permits, by that version or today, says `out_of_scope`, without values; one that it may not have permitted before
-    says `created`."""
+    says `created`. Nothing (`b""`) stands for one of more than LARGEST bytes."""
     found: dict[int, bytes] = {}
     for entity, seqs in events.items():
         if entity == "webhook":
@@ -193,7 +195,8 @@ def _message(entity: str, fields: str, scoped: bool) -> tuple[str, Sequence[Any]
         )
     key = f"CASE WHEN coalesce({now}, false) THEN r.key END" if scoped else "r.key"
     sql = f"""
-    SELECT array_agg(seq) AS seqs, array_agg(body) AS bodies FROM (
+    SELECT array_agg(seq) AS seqs, array_agg(CASE WHEN octet_length(body) <= {LARGEST} THEN body ELSE '' END) AS bodies
+    FROM (
       SELECT v.seq, json_build_object(
         'type', v.entity || '.' || {kind}, 'timestamp', v.at,
         'data', json_build_object(
@@ -202,7 +205,7 @@ def _message(entity: str, fields: str, scoped: bool) -> tuple[str, Sequence[Any]
       FROM event v JOIN LATERAL (
         SELECT * FROM {every_version(entity)} e WHERE e.id = v.entity_id AND e.version = v.version LIMIT 1
       ) r ON true{earlier}
-      WHERE v.seq = ANY($1::int8[])
+      WHERE v.seq = ANY($1::int8[]) OFFSET 0
     ) t
     """
     return sql, tuple(builder.parameters[1:])

@@ -528,6 +528,34 @@ async def test_fields_that_are_no_longer_known_are_an_attempt_that_failed(told: 
         assert "no_such_field" in (await told.state(hook))["disabled_reason"]
 
 
+async def test_a_message_that_would_be_too_large_is_an_attempt_that_failed(told: Told) -> None:
+    """A hundred are held at a time for each receiver; what lies below a row, below that and so on can be millions."""
+    async with Receiver() as receiver, told.deliverer() as deliverer:
+        hook, _ = await told.hook(receiver.url, "project.*", fields="key,work_items(limit:200){title}")
+        project = await told.write("project", "LARGE")
+        await told.write("project", "SMALL")
+        for number in range(60):
+            await told.write("work_item", f"W{number}", project_id=project, title="x" * 100_000)
+        await deliverer.deliver_due()
+        assert [body["data"]["key"] for body in receiver.bodies()] == ["SMALL"]
+        (failed,) = [one for one in await told.attempts(hook) if one["error"]]
+        assert "more than 4 MiB" in failed["error"]
+        assert [one["state"] for one in await told.delivered(hook)] == ["pending", "delivered"]
+
+
+async def test_a_message_that_takes_the_database_too_long_is_an_attempt_that_failed(told: Told) -> None:
+    told.deliveries = Deliveries(told.pool, clock=CLOCK, message_timeout_ms=1)
+    async with Receiver() as receiver, told.deliverer() as deliverer:
+        hook, _ = await told.hook(receiver.url, "project.*", fields="key,work_items(limit:200){title}")
+        project = await told.write("project", "LARGE")
+        for number in range(100):
+            await told.write("work_item", f"W{number}", project_id=project, title="x" * 50_000)
+        await deliverer.deliver_due()
+        assert receiver.calls == []
+        (attempt,) = await told.attempts(hook)
+        assert attempt["error"].startswith("the database takes longer than 0.001 s")
+
+
 async def test_a_webhook_that_asks_for_less_drops_what_was_waiting(told: Told) -> None:
     async with Receiver() as receiver, told.deliverer() as deliverer:
         hook, _ = await told.hook(receiver.url, "*")
