@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import date
 from typing import Any, TypeAlias
 
@@ -41,6 +43,19 @@ _DAY_ZERO = date(2000, 1, 1).toordinal()
 # asyncpg ships no types; the names say which of its objects is meant.
 Pool: TypeAlias = Any
 Connection: TypeAlias = Any
+
+
+@asynccontextmanager
+async def without_nested_loops(connection: Connection) -> AsyncIterator[None]:
+    """A transaction, or a part of one, in which no join goes through its one side for each row of the other.
+
+    For a table that is filled and emptied again in each run. What PostgreSQL last counted there was another run's: of
+    this one it expects a row, and would look a hundred thousand through for each of as many.
+    """
+    async with connection.transaction():
+        await connection.execute("SET LOCAL enable_nestloop = off")
+        yield
+        await connection.execute("SET LOCAL enable_nestloop TO DEFAULT")
 
 
 def is_away(error: BaseException) -> bool:

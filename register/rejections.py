@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from register.db import Pool
+from register.db import Pool, without_nested_loops
 from register.findings import FindingDraft, close_findings_of, open_findings
 from register.write import PageWrite
 
@@ -81,18 +81,19 @@ async def accept(write: PageWrite, ids: Sequence[str]) -> None:
 async def forget_rejected(write: PageWrite, streams: Sequence[str], *, keep: Sequence[str]) -> None:
     """After a complete read of these streams: records that were set aside and are not in the tool any more,
     or there under another id. `keep` are those the tool still has although the read missed them."""
-    settled = await write.connection.fetch(
-        """
-        UPDATE rejection r SET resolved_at = now()
-        WHERE source = $1 AND stream = ANY($2::text[]) AND resolved_at IS NULL AND NOT id = ANY($4::uuid[])
-          AND NOT EXISTS (SELECT FROM sweep_seen s WHERE s.run_id = $3 AND s.record_id = r.id)
-        RETURNING id::text, code
-        """,
-        write.source,
-        list(streams),
-        write.run_id,
-        list(keep),
-    )
+    async with without_nested_loops(write.connection):
+        settled = await write.connection.fetch(
+            """
+            UPDATE rejection r SET resolved_at = now()
+            WHERE source = $1 AND stream = ANY($2::text[]) AND resolved_at IS NULL AND NOT id = ANY($4::uuid[])
+              AND NOT EXISTS (SELECT FROM sweep_seen s WHERE s.run_id = $3 AND s.record_id = r.id)
+            RETURNING id::text, code
+            """,
+            write.source,
+            list(streams),
+            write.run_id,
+            list(keep),
+        )
     await close_findings_of(write.connection, [(row_id, code) for row_id, code in settled])
 
 

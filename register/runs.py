@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from register.db import Connection, Pool
+from register.db import Connection, Pool, without_nested_loops
 from register.ids import derive_id
 
 HOLD_SHARE = 0.20
@@ -300,18 +300,17 @@ async def missing_records(
     connection: Connection, source: str, run_id: int, streams: Sequence[str]
 ) -> list[tuple[str, str, str]]:
     """(record id, stream, source id) of what a complete run has not met."""
-    rows = await connection.fetch(
-        """
-        SELECT id::text, stream, source_id FROM source_record r
-        WHERE source = $1 AND presence = 'present' AND stream = ANY($3::text[]) AND run_id IS DISTINCT FROM $2
-          AND NOT EXISTS (SELECT FROM sweep_seen s WHERE s.run_id = $2 AND s.record_id = r.id)
-        ORDER BY stream, source_id
-        """,
-        source,
-        run_id,
-        list(streams),
-    )
+    async with without_nested_loops(connection):
+        rows = await connection.fetch(MISSING, source, run_id, list(streams))
     return [(row[0], row[1], row[2]) for row in rows]
+
+
+MISSING = """
+SELECT id::text, stream, source_id FROM source_record r
+WHERE source = $1 AND presence = 'present' AND stream = ANY($3::text[]) AND run_id IS DISTINCT FROM $2
+  AND NOT EXISTS (SELECT FROM sweep_seen s WHERE s.run_id = $2 AND s.record_id = r.id)
+ORDER BY stream, source_id
+"""
 
 
 async def stored_streams(pool: Pool, source: str) -> list[str]:
