@@ -182,7 +182,8 @@ class Deliverer:
 
         async def some() -> None:
             nonlocal failed
-            while waiting and failed < ENOUGH and self._clock() < until:
+            # Some are tried however long it took to put them together: else they might never be.
+            while waiting and failed < ENOUGH and (not outcomes or self._clock() < until):
                 one = waiting.popleft()
                 body = bodies.get(one.id)
                 if body is None:

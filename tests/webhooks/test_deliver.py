@@ -15,6 +15,7 @@ from register.deliveries import DISABLE_AFTER, JITTER, SCHEDULE, TAKEN_FOR, Deli
 from register.keys import create_key, revoke_key
 from register.replay import replay_failed, replay_one, replay_since, send_test
 from register.sealing import Sealer, new_secret, written_secret
+from register.webhook_lane import Lane
 from register.webhooks import (
     Configured,
     Maker,
@@ -332,6 +333,24 @@ async def test_what_was_taken_up_and_takes_too_long_is_given_back_in_time(told: 
         assert given_back[0] > 15
         assert {one["state"] for one in await told.delivered(hook)} == {"delivered"}
         assert len(receiver.calls) == 30
+
+
+async def test_what_takes_long_to_put_together_is_told_all_the_same(told: Told) -> None:
+    class Slow(Deliveries):
+        async def bodies(self, lane: Lane, taken: Sequence[Taken]) -> dict[int, bytes]:
+            clock.append(clock[-1] + TAKEN_FOR.total_seconds())
+            return await super().bodies(lane, taken)
+
+    clock = [0.0]
+    told.deliveries = Slow(told.pool, clock=CLOCK)
+    async with Receiver() as receiver, told.deliverer(clock=lambda: clock[-1]) as deliverer:
+        hook, _ = await told.hook(receiver.url)
+        for number in range(6):
+            await told.write("project", f"P{number}")
+        async with asyncio.timeout(10):
+            await deliverer.deliver_due()
+        assert {one["state"] for one in await told.delivered(hook)} == {"delivered"}
+        assert len(receiver.calls) == 6
 
 
 async def test_a_slow_writer_is_not_overtaken(told: Told) -> None:
