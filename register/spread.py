@@ -75,7 +75,7 @@ class Spread:
         while True:
             async with self._pool.acquire() as connection:
                 try:
-                    count, reached = await self._spread_some(connection, webhook_id, settled, most)
+                    done = await self._spread_some(connection, webhook_id, settled, most)
                 except FilterSlow:
                     if most > _FEW_EVENTS:
                         most = max(most // 10, _FEW_EVENTS)
@@ -88,7 +88,10 @@ class Spread:
                         reason = f"`{problem.parameter}`: {problem.message}"
                         await disable(connection, str(webhook_id), reason, self._clock)
                     return made
+            if done is None:
+                return made
             self._slow.pop(webhook_id, None)
+            count, reached = done
             made += count
             if reached >= settled:
                 return made
@@ -109,8 +112,9 @@ class Spread:
 
     async def _spread_some(
         self, connection: Connection, webhook_id: Any, settled: int, most: int
-    ) -> tuple[int, int]:
-        """Of `most` events at a time. Raises FilterSlow."""
+    ) -> tuple[int, int] | None:
+        """Of `most` events at a time: how many deliveries, and up to which event. None where the webhook is disabled,
+        or another worker has it in hand. Raises FilterSlow."""
         async with connection.transaction():
             hook = await connection.fetchrow(
                 f"""
@@ -120,11 +124,11 @@ class Spread:
                 webhook_id,
             )
             if hook is None:
-                return 0, settled
+                return None
             if not hook["permitted"]:
                 reason = "the API key that made it was withdrawn or has ended"
                 await disable(connection, str(webhook_id), reason, self._clock)
-                return 0, settled
+                return None
             lane = lane_from(hook)
             upto = await connection.fetchval(
                 "SELECT coalesce((SELECT seq FROM event WHERE seq > $1 AND seq <= $2 ORDER BY seq OFFSET $3 LIMIT 1), "

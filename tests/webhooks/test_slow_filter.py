@@ -60,6 +60,21 @@ async def test_a_filter_that_takes_too_long_each_time_disables_its_webhook_alone
         assert len(await told.delivered(plain)) == 1
 
 
+async def test_a_worker_that_finds_a_webhook_in_the_hands_of_another_forgets_nothing(told: Told) -> None:
+    async with Receiver() as receiver:
+        hook, _ = await told.hook(receiver.url, "project.*", filter="budget > 100")
+        await told.write("project", "PAY", budget=500)
+        spread = impatient(told)
+        async with nobody_reads(told, "project"):
+            for _ in range(SLOW_ROUNDS - 1):
+                await spread()
+            async with told.pool.acquire() as other, other.transaction():
+                await other.execute("SELECT FROM webhook WHERE id = $1 FOR UPDATE", hook)
+                assert await spread() == 0
+            await spread()
+        assert not (await told.state(hook))["enabled"]
+
+
 async def test_who_has_no_filter_waits_for_a_database_that_has_trouble(told: Told) -> None:
     async with Receiver() as receiver:
         hook, _ = await told.hook(receiver.url)
