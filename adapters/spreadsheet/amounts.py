@@ -32,8 +32,8 @@ _SCALES: Mapping[str, int] = {
     **dict.fromkeys(("lakh", "lakhs"), 100_000),
     **dict.fromkeys(("crore", "crores"), 10_000_000),
 }
-_WITH_CURRENCY: Mapping[str, int] = {"m": MILLION, "mm": MILLION}
-"""Alone they may be a thousand (mille), metres or months."""
+_WITH_CURRENCY: Mapping[str, int] = {"m": MILLION, "mm": MILLION, "1000": THOUSAND, "1000s": THOUSAND}
+"""Alone they may be a thousand (mille), metres or months, or the number of an account."""
 _GERMAN = ("€", "EUR", "CHF")
 """`T€` are thousands of them; `$T` may be trillions."""
 _SEVERAL = ("m", "mm", "t", "b", "billion", "billions")
@@ -88,9 +88,11 @@ def amounts(columns: Sequence[Column], entity: str, units: Mapping[str, str]) ->
     taken = {column.name for column in columns}
     found = []
     for column in columns:
-        split = _split(column.title, AMOUNTS.get(entity, ()), anything=column.name in said)
+        known = AMOUNTS.get(entity, ())
+        split = _split(column.title, known, anything=column.name in said)
         name, unit = split or (column.name, None)
         if column.name in said:
+            name = name if split else _begun(column.title, known) or name
             unit = unit_of(said[column.name])
             taken.discard(column.name)
         if unit is not None and name not in taken:
@@ -108,6 +110,13 @@ def _split(title: str, known: Sequence[str], *, anything: bool) -> tuple[str, Un
         if unit is not None:
             return name, unit
     return None
+
+
+def _begun(title: str, known: Sequence[str]) -> str | None:
+    """The known name that a header begins with, whatever stands behind it: `Budget (tkr)` is `budget`."""
+    words = re.sub(r"[()\[\]]", " ", title).split()
+    names = (header_text(" ".join(words[:count]).rstrip(",:/–- ")) for count in range(len(words), 0, -1))
+    return next((name for name in names if name in known), None)
 
 
 _AMOUNT = re.compile(r"[-−+(]*\s*\d[\d.,\s'’]*[)−-]?")

@@ -29,7 +29,8 @@ def column(title: str, **units: str) -> Any:
         ("Budget (k)", "", 1_000), ("Budget, £m", "£", 10**6), ("Budget (M€)", "€", 10**6), ("Budget MEUR", "EUR", 10**6),
         ("Amount in Mio. EUR", "EUR", 10**6), ("Cost ($MM)", "$", 10**6), ("Cost (US$m) *", "US$", 10**6), ("Cost (millions)", "", 10**6),
         ("Cost (£bn)", "£", 10**9), ("Cost in Mrd. €", "€", 10**9), ("Budget (₹ crore)", "₹", 10**7), ("Budget (EUR)", "EUR", 1),
-        ("Budget £", "£", 1), ("Amount - CHF", "CHF", 1),
+        ("Budget £", "£", 1), ("Amount - CHF", "CHF", 1), ("Budget (in 1000 EUR)", "EUR", 1_000), ("Cost in 1.000 €", "€", 1_000),
+        ("Cost (£1,000s)", "£", 1_000),
     ],
 )  # fmt: skip
 def test_a_header_says_in_what_its_amounts_are(title: str, currency: str, factor: int) -> None:
@@ -54,7 +55,7 @@ def test_what_may_be_several_units_is_never_an_amount(title: str) -> None:
 
 @pytest.mark.parametrize(
     "title",
-    ["Budget", "Budget (approved)", "Cost (2026)", "Distance (km)", "Headcount (k)", "Duration (m)", "Impact (£k)", "Cost (£ per day)", "£k", "Total"],
+    ["Budget", "Budget (approved)", "Cost (2026)", "Distance (km)", "Headcount (k)", "Duration (m)", "Impact (£k)", "Cost (£ per day)", "£k", "Total", "Cost 1000"],
 )  # fmt: skip
 def test_other_headers_stay_what_they_are(title: str) -> None:
     assert column(title) is None
@@ -102,6 +103,20 @@ def test_the_columns_are_those_that_the_mapping_reads_as_money() -> None:
                 names = {part.strip().removeprefix("cells.").strip('"') for part in field.path.split("||")}
                 read.setdefault(rule.into, set()).update(names)
     assert {entity: set(names) for entity, names in AMOUNTS.items()} == read
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("Cost (in 1,000s)", "cost"), ("Budget (tkr)", "budget"), ("Budget per year (£k)", "budget per year"), ("Amount gross EUR (net)", "amount"),
+        ("Costing (x)", "costing (x)"), ("Headcount", "headcount"),
+    ],
+)  # fmt: skip
+def test_a_column_whose_unit_the_configuration_says_is_called_what_it_is_without_its_own(
+    title: str, name: str
+) -> None:
+    """Else the mapping would not find it."""
+    assert column(title, **{title: "thousand SEK"})[1:] == (name, Unit("SEK", 1_000))
 
 
 def test_a_unit_that_is_none_is_none() -> None:
