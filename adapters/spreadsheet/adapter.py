@@ -34,7 +34,7 @@ from adapters.spreadsheet.layout import STANDARD_SHEETS, entity_of
 from adapters.spreadsheet.options import SheetOptions, SpreadsheetOptions
 from adapters.spreadsheet.origin import Disk, Origin
 from adapters.spreadsheet.process import problem
-from adapters.spreadsheet.records import described, of_unclear_unit, record, report
+from adapters.spreadsheet.records import described, of_no_column, of_unclear_unit, record, report
 from adapters.spreadsheet.workbooks import Workbooks
 from portbook.text import normal_key
 
@@ -204,6 +204,8 @@ class SpreadsheetAdapter:
     async def discover(self) -> list[Stream]:
         """Every table with its columns and samples. What was passed over, and why, stands in the title."""
         streams: list[Stream] = []
+        titles: set[str] = set()
+        whole = True
         for file in (await self._books.find()).files:
             copy = await self._books.snapshot(file)
             entries = await self._books.entries(copy, None)
@@ -213,6 +215,7 @@ class SpreadsheetAdapter:
                 async for frame in answers:
                     if frame["kind"] == "described":
                         streams.append(described(file.name, frame))
+                        titles.update(title for _, title, *_ in frame["columns"])
                         streams += [
                             Stream("", error.message, (), problem=error)
                             for error in of_unclear_unit(file.name, frame)
@@ -220,7 +223,9 @@ class SpreadsheetAdapter:
                     elif frame["kind"] == "error":
                         error = problem(frame)
                         streams.append(Stream("", f"{file.name}: {error}", (), problem=error))
-        return streams
+                        whole = False
+        missed = of_no_column(self._options.units, titles) if whole else []
+        return streams + [Stream("", error.message, (), problem=error) for error in missed]
 
     async def aliases(self) -> Mapping[str, str]:
         """None: columns are called by their own names already."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import orjson
 
 from adapters.base import RawRecord, SourceField, Stream
 from adapters.errors import FileRefused, RecordRejected
-from portbook.text import normal_key
+from adapters.spreadsheet.grid import header_text
+from portbook.text import nearest, normal_key
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +57,22 @@ def of_unclear_unit(name: str, frame: dict[str, Any]) -> list[FileRefused]:
         )
         for cell, title, what_to_write in frame["unclear"]
     ]
+
+
+def of_no_column(units: Iterable[str], titles: Collection[str]) -> list[FileRefused]:
+    """Units that the configuration gives to columns which no table has: what was meant is read as it stands."""
+    known = {header_text(title) for title in titles}
+    found = []
+    for title in units:
+        if header_text(title) not in known:
+            near = nearest(title, titles)
+            found.append(
+                FileRefused(
+                    f"`units` names a column {title!r} that no table has",
+                    hint=f"Did you mean {near!r}?" if near else "Write the header as it stands in the sheet.",
+                )
+            )
+    return found
 
 
 def described(name: str, frame: dict[str, Any]) -> Stream:

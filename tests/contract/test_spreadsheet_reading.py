@@ -584,3 +584,21 @@ async def test_a_column_of_which_unit_nobody_knows_is_told_before_it_is_read(tmp
     )
     assert problem.detail == "a.xlsx, sheet Budget, cell C3"
     assert 'units: {"Amount (M)": £k}' in problem.hint
+
+
+async def test_a_unit_of_a_column_that_no_table_has_is_told(tmp_path: Path) -> None:
+    """Its amounts would be read as they stand, wrong by a thousand."""
+    rows = [["Month", "Project", "Amount"], ["2026-01", "PAY", 1]]
+    write_xlsx(tmp_path / "a.xlsx", {"Budget": rows})
+
+    async def found(**units: str) -> list[Any]:
+        async with SpreadsheetAdapter(options(tmp_path, units=units)) as opened:
+            return await opened.discover()
+
+    assert len(await found(AMOUNT="k€")) == 1
+    _, wrong = await found(Amuont="k€", Amount="k€")
+    assert (wrong.name, wrong.problem.hint) == ("", "Did you mean 'Amount'?")
+    assert wrong.problem.message == "`units` names a column 'Amuont' that no table has"
+    write_xlsx(tmp_path / "a.xlsx", {"Budget": rows, "Risks": [["nothing"]]})
+    (unread,) = (stream for stream in await found(Amuont="k€") if not stream.name)
+    assert "Amuont" not in unread.problem.message  # that sheet may have it
