@@ -164,6 +164,7 @@ def _describe(book: Book, info: SheetInfo, entry: dict[str, Any], request: dict[
     skipped: dict[str, list[int]] = {}
     count = 0
     found = amounts(table.header.columns, entry["into"], request["units"])
+    named = [one.column._replace(name=one.name) for one in found if one.name != one.column.name]
     for item in read_table(table, entry, book.name, None, request["units"]):
         if not isinstance(item, Found):
             skipped.setdefault(item.reason, []).append(item.row)
@@ -185,7 +186,7 @@ def _describe(book: Book, info: SheetInfo, entry: dict[str, Any], request: dict[
         "key_by": table.identity.chosen_by,
         "columns": [
             [c.name, c.title, " or ".join(sorted(kinds.get(c.name, {"empty"}))), samples.get(c.name, [])]
-            for c in (*table.header.columns, *(one.column._replace(name=one.name) for one in found))
+            for c in (*table.header.columns, *named)
         ],
         "unclear": [
             [_header_cell(table, one.column.offset + 1), one.column.title, advice(one)]

@@ -586,6 +586,13 @@ async def test_a_column_of_which_unit_nobody_knows_is_told_before_it_is_read(tmp
     assert 'units: {"Amount (M)": £k}' in problem.hint
 
 
+async def test_a_column_whose_unit_the_configuration_says_is_described_once(tmp_path: Path) -> None:
+    write_xlsx(tmp_path / "a.xlsx", {"Budget": [["Month", "Project", "Amount"], ["2026-01", "PAY", 1]]})
+    async with SpreadsheetAdapter(options(tmp_path, units={"Amount": "k€"})) as opened:
+        (table,) = await opened.discover()
+    assert [field.path for field in table.fields].count('cells."amount"') == 1
+
+
 async def test_a_unit_of_a_column_that_no_table_has_is_told(tmp_path: Path) -> None:
     """Its amounts would be read as they stand, wrong by a thousand."""
     rows = [["Month", "Project", "Amount"], ["2026-01", "PAY", 1]]
