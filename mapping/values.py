@@ -114,8 +114,13 @@ def _looked_up(rule: FieldRule, table: Mapping[str, Any], name: str) -> Convert:
 def problem_of(rule: FieldRule, value: Any, error: Exception) -> FieldUnmapped:
     if isinstance(error, FieldUnmapped):
         return error
+    said = (
+        f": {value['error']}"  # a cell, whose error is all that there is to say
+        if isinstance(value, dict) and value.keys() == {"error"}
+        else f" from {shown(value)[:80]!r}: {error}"
+    )
     return FieldUnmapped(
-        f"{rule.name} cannot be read from {shown(value)[:80]!r}: {error}",
+        f"{rule.name} cannot be read{said}",
         detail=rule.where,
         hint="Mend the value in the tool, or change `as:` in the mapping.",
     )

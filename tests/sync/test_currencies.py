@@ -141,8 +141,8 @@ async def test_an_amount_of_which_unit_nobody_knows_is_a_finding_until_it_is_sai
     await sync_books(engine, one={"Budget (M)": 12})
     assert (await the_project(engine))["budget"] is None
     (finding,) = await engine.findings()
-    assert "Budget (M): of which unit?" in finding["message"]
-    assert 'units: {"Budget (M)": £k}' in finding["message"]
+    told = 'Budget (M): of which unit? Call it "Budget (£k)" or "Budget (£m)", or write `units: {"Budget (M)": £k}` at the '
+    assert finding["message"] == f"project one: budget cannot be read: {told}source in portbook.yaml"
     assert finding["detail"].startswith("one.xlsx, sheet Projects, row 2, cell D2; ")
 
     sheet = {"sheet": "Projects", "into": "project", "key": "No"}
