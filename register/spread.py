@@ -21,6 +21,8 @@ FILTER_TIMEOUT_MS = 5_000
 SLOW_ROUNDS = 5
 """So often, a minute apart, a filter may take too long for a few events: once may be the database's own trouble."""
 SLOW_REST_S = 60.0
+TURN_S = 10.0
+"""After so long it is the turn of other webhooks, and of what came meanwhile; the rest is for the next time."""
 
 
 _PERMITTED = (
@@ -44,17 +46,22 @@ class Spread:
         clock: str = "clock_timestamp()",
         filter_timeout_ms: int = FILTER_TIMEOUT_MS,
         slow_rest_s: float = SLOW_REST_S,
+        turn_s: float = TURN_S,
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._filter_timeout_ms = filter_timeout_ms
         self._slow_rest_s = slow_rest_s
+        self._turn_s = turn_s
         self._slow: dict[Any, tuple[int, float]] = {}
         """Webhooks whose filter took too long: how often in a row, and until when they are left alone."""
+        self._most: dict[Any, int] = {}
+        """Webhooks whose filter took too long for more: of how many events at a time they are told what waits."""
 
     async def __call__(self) -> int:
-        """Make deliveries of the events that came since the last time; returns how many. Webhooks whose key is no
-        longer in force are disabled, also where nothing came: something may be waiting for them."""
+        """Make deliveries of the events that came since the last time, for each webhook as many as its turn allows;
+        returns how many. Webhooks whose key is no longer in force are disabled, also where nothing came: something may
+        be waiting for them."""
         settled = await self._pool.fetchval("SELECT feed_settled()")
         behind = await self._pool.fetch(
             "SELECT id FROM webhook w WHERE enabled AND deleted_at IS NULL "
@@ -71,14 +78,14 @@ class Spread:
         return sum(await asyncio.gather(some(), some()))
 
     async def _spread_to(self, webhook_id: Any, settled: int) -> int:
-        made, most = 0, _FEW_EVENTS if webhook_id in self._slow else EVENTS_AT_ONCE
+        made, most, end = 0, self._most.get(webhook_id, EVENTS_AT_ONCE), time.monotonic() + self._turn_s
         while True:
             async with self._pool.acquire() as connection:
                 try:
                     done = await self._spread_some(connection, webhook_id, settled, most)
                 except FilterSlow:
                     if most > _FEW_EVENTS:
-                        most = max(most // 10, _FEW_EVENTS)
+                        most = self._most[webhook_id] = max(most // 10, _FEW_EVENTS)
                         continue
                     await self._take_rest(connection, webhook_id)
                     return made
@@ -94,6 +101,9 @@ class Spread:
             count, reached = done
             made += count
             if reached >= settled:
+                self._most.pop(webhook_id, None)
+                return made
+            if time.monotonic() >= end:
                 return made
 
     async def _take_rest(self, connection: Connection, webhook_id: Any) -> None:
@@ -103,6 +113,7 @@ class Spread:
             self._slow[webhook_id] = times, time.monotonic() + self._slow_rest_s
             return
         del self._slow[webhook_id]
+        self._most.pop(webhook_id, None)
         reason = (
             f"its filter takes the database longer than {self._filter_timeout_ms / 1000:g} s for "
             f"{_FEW_EVENTS} events, {times} times in a row"

@@ -60,6 +60,24 @@ async def test_a_filter_that_takes_too_long_each_time_disables_its_webhook_alone
         assert len(await told.delivered(plain)) == 1
 
 
+async def test_what_takes_many_steps_is_done_in_turns_so_that_others_are_told_meanwhile(told: Told) -> None:
+    """Five events at a time, each a second: of ten thousand, nobody would hear of anything new for half an hour."""
+    async with Receiver() as receiver:
+        await told.hook(receiver.url, "project.*", filter="budget >= 0", name="slow")
+        plain, _ = await told.hook(receiver.url, "risk.*", name="plain")
+        for at in range(12):
+            await told.write("project", f"P{at}", budget=50 * at)
+        spread = Spread(told.pool, clock=CLOCK, filter_timeout_ms=100, slow_rest_s=0, turn_s=0)
+        async with nobody_reads(told, "project"):
+            assert await spread() == 0
+        assert await spread() == 5
+        await told.write("risk", "R-1")
+        assert await spread() == 5 + 1
+        assert len(await told.delivered(plain)) == 1
+        assert await spread() == 2
+        assert await spread() == 0
+
+
 async def test_a_worker_that_finds_a_webhook_in_the_hands_of_another_forgets_nothing(told: Told) -> None:
     async with Receiver() as receiver:
         hook, _ = await told.hook(receiver.url, "project.*", filter="budget > 100")
