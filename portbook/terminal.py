@@ -29,7 +29,6 @@ from rich.text import Text
 
 from portbook.errors import Problem
 from portbook.tasks import stop
-from register.errors import QueryInvalid
 
 if TYPE_CHECKING:
     from register.db import Pool
@@ -73,8 +72,9 @@ RAG_STYLE = {
 def show_problem(problem: Problem) -> None:
     """One problem: what happened, where, what to do next."""
     err.print(f"[bold red]{problem.code}[/] {escape(problem.message)}")
-    if isinstance(problem, QueryInvalid) and problem.position is not None and problem.text:
-        _point(problem.text, problem.position)
+    position, text = getattr(problem, "position", None), getattr(problem, "text", "")
+    if position is not None and text:  # of a question; its class would bring the register along
+        _point(text, position)
     for line in filter(None, problem.detail.splitlines()):
         err.print(f"  [dim]{escape(line)}[/]", soft_wrap=True)
     if problem.hint:

@@ -217,6 +217,9 @@ def _checked(root: Any, name: str) -> Any:
 
 
 def _not_well_formed(path: Path, name: str, error: etree.XMLSyntaxError) -> Refused:
+    """Raises MemoryError where it was for want of memory, which libxml2 tells the same way."""
+    if error.code == etree.ErrorTypes.ERR_NO_MEMORY:
+        raise MemoryError from error
     said = str(error.msg or error)
     if any(sign in said for sign in ("Document is empty", "no element found", "Start tag expected")):
         return Refused(f"{name} is not Project XML", detail=said, hint="In Project: File, Save As, type XML.")
