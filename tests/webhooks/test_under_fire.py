@@ -13,7 +13,7 @@ import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from ipaddress import ip_network
@@ -284,14 +284,16 @@ async def kill(
             await make_older(pool)
 
 
-async def make_older(pool: Pool, span: timedelta = TAKEN_FOR) -> None:
-    """As if so much time had passed for what waits: that what a dead worker had in hand comes back, and what failed is
-    tried again."""
+async def make_older(pool: Pool, span: timedelta = TAKEN_FOR, but: Sequence[str] = ()) -> None:
+    """As if so much time had passed for what waits, but for these webhooks: that what a dead worker had in hand comes
+    back, and what failed is tried again."""
     # What a worker is writing down just now needs no help.
     await pool.execute(
         "UPDATE delivery SET due_at = due_at - $1::interval WHERE id IN "
-        "(SELECT id FROM delivery WHERE state = 'pending' FOR UPDATE SKIP LOCKED)",
+        "(SELECT id FROM delivery WHERE state = 'pending' AND NOT webhook_id = ANY($2::uuid[]) "
+        "FOR UPDATE SKIP LOCKED)",
         span,
+        but,
     )
     await pool.execute(
         "UPDATE webhook SET rests_until = rests_until - $1::interval WHERE rests_until IS NOT NULL", span
@@ -314,7 +316,7 @@ async def until_told(pool: Pool, fire: Fire, but: list[str]) -> None:
             but,
         )
         if left == before:
-            await make_older(pool)
+            await make_older(pool, but=but)
         before = left
         return not left
 
