@@ -25,7 +25,7 @@ from register.accounts import Blocked, plain_name
 from register.errors import RegisterError, RowNotFound
 from register.keys import Caller
 from register.query.errors import RowAmbiguous
-from register.query.scope import Reader, RowScope, find_named, only_named, resolve_scope
+from register.query.scope import Reader, RowScope, find_named, only_named, resolve_and_weigh
 from register.single_flight import SingleFlight
 
 LONGEST = 16_384
@@ -188,7 +188,7 @@ class Tokens:
                         self._warn(collection, reference, problem)
         if len(self._shown) >= _REMEMBERED:
             self._shown.clear()
-        scope = await resolve_scope(self.reader, orjson.dumps(kept).decode())
+        scope = await resolve_and_weigh(self.reader, orjson.dumps(kept).decode())
         self._shown[rows] = _Shown(scope, now + self.remember_s)
         return scope
 

@@ -16,7 +16,7 @@ import orjson
 from register.audit import UNNAMED, Actor, note
 from register.db import Pool
 from register.errors import RegisterError
-from register.query.scope import Reader, RowScope, name_scope, resolve_scope
+from register.query.scope import Reader, RowScope, name_scope, resolve_and_weigh
 from register.single_flight import SingleFlight
 
 SCOPES = ("read", "webhooks", "admin")
@@ -192,7 +192,7 @@ class Keyring:
             return Refused("key unknown") if row is None else Refused(row["refused"], row["name"])
         if len(self._known) >= _CACHE_SIZE:
             self._known.clear()
-        rows = None if row["rows"] is None else await resolve_scope(self._reader, row["rows"])
+        rows = None if row["rows"] is None else await resolve_and_weigh(self._reader, row["rows"])
         caller = Caller(row["id"], row["name"], frozenset(row["scopes"] or ()), rows)
         self._known[place] = (caller, time.monotonic() + self._remember_s)
         return caller

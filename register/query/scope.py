@@ -54,7 +54,7 @@ class RowScope:
     kept: str = field(default="", compare=False, repr=False)
     """The JSON text that it was resolved from."""
     wide: bool = field(default=False, compare=False)
-    """Whether most projects are in it. To look for their rows first is then no way to read less."""
+    """Whether most projects are known to be in it. To look for their rows first is then no way to read less."""
     digest: str = field(init=False, compare=False)
     """Equal where everything is that may be bound, in every process; worked out once, since answers are told apart by
     it."""
@@ -128,7 +128,16 @@ FROM scope
 async def resolve_scope(reader: Reader, kept: str) -> RowScope:
     """The scope of a JSON text as keys and subscriptions keep it: what was joined since, and what came to lie in a
     portfolio, counts."""
+    return _resolved(await reader.fetchrow(RESOLVED, kept), kept)
+
+
+async def resolve_and_weigh(reader: Reader, kept: str) -> RowScope:
+    """The same for who asks questions: it also knows whether it is `wide`, for which all projects are gone through."""
     row = await reader.fetchrow(_RESOLVED_AND_WIDE, kept)
+    return _resolved(row, kept, wide=row["wide"])
+
+
+def _resolved(row: Mapping[str, Any], kept: str, *, wide: bool = False) -> RowScope:
     return RowScope(
         tuple(row["projects"]),
         tuple(row["programmes"]),
@@ -136,7 +145,7 @@ async def resolve_scope(reader: Reader, kept: str) -> RowScope:
         tuple(row["own_programmes"]),
         tuple(row["named"]),
         kept,
-        row["wide"],
+        wide,
     )
 
 

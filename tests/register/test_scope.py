@@ -9,7 +9,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from register.query.scope import _RESOLVED_AND_WIDE, is_wide, resolve_scope
+from register.keys import Caller, Keyring, create_key
+from register.query.scope import _RESOLVED_AND_WIDE, is_wide, resolve_and_weigh
 
 _FILLED = """
 INSERT INTO portfolio (id, key) VALUES (md5('all')::uuid, 'ALL');
@@ -37,9 +38,9 @@ async def test_a_scope_is_wide_where_most_projects_are_in_it(
     connection = await asyncpg.connect(register_url)
     try:
         kept = json.dumps({name: [str(_id(key)) for key in keys] for name, keys in rows.items()})
-        assert not is_wide(await resolve_scope(connection, kept)), "where there are no projects"
+        assert not is_wide(await resolve_and_weigh(connection, kept)), "where there are no projects"
         await connection.execute(_FILLED)
-        assert is_wide(await resolve_scope(connection, kept)) is wide
+        assert is_wide(await resolve_and_weigh(connection, kept)) is wide
     finally:
         await connection.close()
     assert not is_wide(None)
@@ -59,3 +60,16 @@ async def test_no_list_of_a_scope_is_gone_through_for_each_project(register_url:
 
 def _id(key: str) -> UUID:
     return UUID(md5(key.encode(), usedforsecurity=False).hexdigest())
+
+
+async def test_who_comes_with_a_key_is_known_to_see_most_projects(register_url: str) -> None:
+    pool = await asyncpg.create_pool(register_url, min_size=1, max_size=1)
+    try:
+        await pool.execute(_FILLED)
+        keyring = Keyring(pool)
+        for rows, wide in (({"portfolios": ["ALL"]}, True), ({"programmes": ["ERP"]}, False)):
+            caller = await keyring.caller(await create_key(pool, "k", rows=rows))
+            assert isinstance(caller, Caller)
+            assert is_wide(caller.rows) is wide
+    finally:
+        await pool.close()
