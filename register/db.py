@@ -52,10 +52,17 @@ async def without_nested_loops(connection: Connection) -> AsyncIterator[None]:
     For a table that is filled and emptied again in each run. What PostgreSQL last counted there was another run's: of
     this one it expects a row, and would look a hundred thousand through for each of as many.
     """
-    async with connection.transaction():
-        await connection.execute("SET LOCAL enable_nestloop = off")
+    async with connection.transaction(), for_a_while(connection, "enable_nestloop", "off"):
         yield
-        await connection.execute("SET LOCAL enable_nestloop TO DEFAULT")
+
+
+@asynccontextmanager
+async def for_a_while(connection: Connection, setting: str, value: str | int) -> AsyncIterator[None]:
+    """A part of a transaction in which PostgreSQL's `setting` has this value. Where it ends in an error, so does the
+    transaction, and the setting with it."""
+    await connection.execute(f"SET LOCAL {setting} = {value}")
+    yield
+    await connection.execute(f"SET LOCAL {setting} TO DEFAULT")
 
 
 def is_away(error: BaseException) -> bool:

@@ -296,6 +296,14 @@ async def resume(pool: Pool, source: str) -> None:
     )
 
 
+MISSING = """
+SELECT id::text, stream, source_id FROM source_record r
+WHERE source = $1 AND presence = 'present' AND stream = ANY($3::text[]) AND run_id IS DISTINCT FROM $2
+  AND NOT EXISTS (SELECT FROM sweep_seen s WHERE s.run_id = $2 AND s.record_id = r.id)
+ORDER BY stream, source_id
+"""
+
+
 async def missing_records(
     connection: Connection, source: str, run_id: int, streams: Sequence[str]
 ) -> list[tuple[str, str, str]]:
@@ -303,14 +311,6 @@ async def missing_records(
     async with without_nested_loops(connection):
         rows = await connection.fetch(MISSING, source, run_id, list(streams))
     return [(row[0], row[1], row[2]) for row in rows]
-
-
-MISSING = """
-SELECT id::text, stream, source_id FROM source_record r
-WHERE source = $1 AND presence = 'present' AND stream = ANY($3::text[]) AND run_id IS DISTINCT FROM $2
-  AND NOT EXISTS (SELECT FROM sweep_seen s WHERE s.run_id = $2 AND s.record_id = r.id)
-ORDER BY stream, source_id
-"""
 
 
 async def stored_streams(pool: Pool, source: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import asyncpg
 
-from register.db import Connection, Pool
+from register.db import Connection, Pool, for_a_while
 from register.errors import QueryInvalid
 from register.query.scope import RowScope
 from register.query.told import NOTICES, Telling, matching
@@ -23,8 +23,6 @@ SLOW_ROUNDS = 5
 SLOW_REST_S = 60.0
 TURN_S = 10.0
 """After so long it is the turn of other webhooks, and of what came meanwhile; the rest is for the next time."""
-
-
 _PERMITTED = (
     "(w.key_id IS NULL OR EXISTS (SELECT FROM api_key k WHERE k.id = w.key_id AND k.revoked_at IS NULL "
     "AND (k.expires_at IS NULL OR k.expires_at > {clock})))"
@@ -182,15 +180,16 @@ class Spread:
             "SELECT array_agg(DISTINCT entity) FROM event WHERE seq > $1 AND seq <= $2", after, upto
         )
         wanted = {*told.entities, *(["webhook"] if scope is None and told.types & set(NOTICES) else [])}
-        seqs: list[int] = []
-        if told.filter:
-            await connection.execute(f"SET LOCAL statement_timeout = {self._filter_timeout_ms}")
+        entities = sorted(wanted & set(there or ()))
+
+        async def all_matching() -> list[int]:
+            each = [await matching(connection, told, entity, after, upto, scope) for entity in entities]
+            return [seq for seqs in each for seq in seqs]
+
+        if not told.filter:
+            return await all_matching()
         try:
-            for entity in sorted(wanted & set(there or ())):
-                seqs += await matching(connection, told, entity, after, upto, scope)
+            async with for_a_while(connection, "statement_timeout", self._filter_timeout_ms):
+                return await all_matching()
         except asyncpg.QueryCanceledError as error:
-            if told.filter:
-                raise FilterSlow from error
-            raise
-        await connection.execute("SET LOCAL statement_timeout TO DEFAULT")
-        return seqs
+            raise FilterSlow from error

@@ -70,7 +70,7 @@ async def disable(connection: Connection, webhook_id: str, reason: str, clock: s
     finding = FindingDraft(
         DISABLED, "error", f"The webhook {row['name']!r} was disabled: {reason}", entity="webhook",
         entity_id=webhook_id, field="enabled",
-        hint="Mend the receiver, then `portbook webhooks enable`: it goes on where it stopped.",
+        hint="Mend that, then `portbook webhooks enable`: it goes on where it stopped.",
     )  # fmt: skip
     await open_findings(connection, [finding], run_id=None)
     changed = {"enabled": [True, False], "disabled_reason": [None, reason]}
