@@ -22,7 +22,7 @@ from adapters.ms_project.mspdi import is_binary_plan
 from adapters.ms_project.options import MsProjectOptions
 from adapters.ms_project.survey import ALONE, Beside, stem_of
 from adapters.spreadsheet.files import Found, FoundFile, Snapshot, find_files, snapshot
-from adapters.spreadsheet.process import frames, problem
+from adapters.spreadsheet.process import ReadingProcesses, problem
 from portbook.text import normal_key
 
 _log = logging.getLogger(__name__)
@@ -84,6 +84,7 @@ class FilesReader:
     def __init__(self, options: MsProjectOptions) -> None:
         self._options = options
         self._limits = options.limits.model_dump()
+        self._processes = ReadingProcesses(_CHILD, _ADVICE)
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._folder: Folder | None = None
         self._lock = asyncio.Lock()
@@ -95,6 +96,7 @@ class FilesReader:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        await self._processes.close()
         if self._temporary is not None:
             await asyncio.to_thread(self._temporary.cleanup)
             self._temporary = None
@@ -292,7 +294,7 @@ class FilesReader:
             "plan": plan,
             "limits": self._limits,
         }
-        async with aclosing(frames(request, child=_CHILD, advice=_ADVICE)) as answers:
+        async with aclosing(self._processes.frames(request)) as answers:
             async for frame in answers:
                 if frame["kind"] == "error":
                     raise problem(frame)

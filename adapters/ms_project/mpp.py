@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from adapters.errors import FileRefused
-from adapters.spreadsheet.process import environment
+from adapters.spreadsheet.forks import environment
 
 _CONVERTER = "org.mpxj.sample.MpxjConvert"
 """mpxj's own command: reads whatever it knows and writes the format that the target's suffix names."""

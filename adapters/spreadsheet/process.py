@@ -1,4 +1,4 @@
-"""Asking the reading process: start it, take its frames one by one, and say plainly how it died."""
+"""Asking the reading processes: start one, take its frames one by one, and say plainly how it died."""
 
 from __future__ import annotations
 
@@ -6,61 +6,73 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import struct
-import sys
 from collections.abc import AsyncGenerator
-from pathlib import Path
 from typing import Any
 
 import orjson
 
 from adapters.errors import FileRefused, SourceMisbehaved
+from adapters.spreadsheet.forks import Forks
 
-_ROOT = Path(__file__).resolve().parents[2]
 _AHEAD = 32
 """Frames that are held for whoever comes next: of rows, six thousand."""
 _LARGEST_FRAME = 256 << 20
-_RAISE_LIMITS = "Split the workbook or clear unused cells; if it is honest, raise `limits:` of this source."
 
 
-async def frames(
-    request: dict[str, Any], *, child: str = "adapters.spreadsheet.child", advice: str = _RAISE_LIMITS
-) -> AsyncGenerator[dict[str, Any], None]:
-    """The answers to one request, as they come. The process waits while the reader is slow, and is killed
-    when the reader stops asking. Raises FileRefused naming the file when the process dies or falls
-    silent. `child` is the module whose `main` runs in the process; `advice` is the hint when a limit was hit."""
-    limits = request["limits"]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        f"from {child} import main; main()",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env=environment(),
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        process.stdin.write(orjson.dumps(request))
-        process.stdin.close()
-        while True:
-            try:
-                async with asyncio.timeout(limits["wall_s"]):
-                    frame = await _next(process.stdout)
-            except TimeoutError:
-                raise FileRefused(
-                    f"{request['name']} was not read within {limits['wall_s']} seconds", hint=advice
-                ) from None
-            except asyncio.IncompleteReadError:
-                raise _died(request["name"], await process.wait(), limits, advice) from None
-            if frame["kind"] == "end":
-                return
-            yield frame
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+class ReadingProcesses:
+    """One for each request. `child` is the module whose `main` runs in them; `advice` is the hint when a limit was
+    hit. To be closed when nothing more is asked."""
+
+    def __init__(self, child: str, advice: str) -> None:
+        self._forks = Forks(child)
+        self._advice = advice
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._forks.close)
+
+    async def frames(self, request: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        """The answers to one request, as they come. The process waits while the reader is slow, and is killed
+        when the reader stops asking. Raises FileRefused naming the file when the process dies or falls
+        silent."""
+        limits = request["limits"]
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                pid = await asyncio.to_thread(self._forks.start, theirs)
+        except OSError as error:
+            ours.close()
+            raise FileRefused(
+                f"{request['name']} cannot be read: no process could be started for it",
+                detail=str(error),
+                hint="The system may be short of memory or of processes.",
+            ) from None
+        reader, writer = await asyncio.open_connection(sock=ours)
+        code: int | None = None
+        try:
+            writer.write(orjson.dumps(request))
+            writer.write_eof()
+            while True:
+                try:
+                    async with asyncio.timeout(limits["wall_s"]):
+                        frame = await _next(reader)
+                except TimeoutError:
+                    raise FileRefused(
+                        f"{request['name']} was not read within {limits['wall_s']} seconds", hint=self._advice
+                    ) from None
+                except (asyncio.IncompleteReadError, ConnectionError):
+                    code = await asyncio.to_thread(self._forks.ended, pid)
+                    raise _died(request["name"], code, limits, self._advice) from None
+                if frame["kind"] == "end":
+                    return
+                yield frame
+        finally:
+            writer.close()
+            if code is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                await asyncio.to_thread(self._forks.ended, pid)
 
 
 class Ahead:
@@ -105,15 +117,6 @@ def problem(frame: dict[str, Any]) -> FileRefused | SourceMisbehaved:
     """An `error` frame as the SourceError it stands for."""
     kind = SourceMisbehaved if frame["class"] == "misbehaved" else FileRefused
     return kind(frame["message"], detail=frame["detail"], hint=frame["hint"])
-
-
-def environment() -> dict[str, str]:
-    """Next to nothing: no secret of ours is in the memory that parses a stranger's file."""
-    kept = {
-        name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH") if name in os.environ
-    }
-    path = os.pathsep.join([str(_ROOT), *([os.environ["PYTHONPATH"]] if "PYTHONPATH" in os.environ else [])])
-    return {**kept, "PYTHONPATH": path, "PYTHONUTF8": "1"}
 
 
 def _died(name: str, code: int, limits: dict[str, int], advice: str) -> FileRefused:

@@ -18,10 +18,12 @@ from adapters.spreadsheet.files import Found, FoundFile, Snapshot
 from adapters.spreadsheet.layout import entity_of
 from adapters.spreadsheet.options import SheetOptions, SpreadsheetOptions
 from adapters.spreadsheet.origin import Origin
-from adapters.spreadsheet.process import Ahead, frames, problem
+from adapters.spreadsheet.process import Ahead, ReadingProcesses, problem
 from portbook.text import normal_key
 
 _log = logging.getLogger(__name__)
+_CHILD = "adapters.spreadsheet.child"
+_RAISE_LIMITS = "Split the workbook or clear unused cells; if it is honest, raise `limits:` of this source."
 _SIDE_BY_SIDE = 2
 """Parsing processes at a time, each of which may take `limits.memory_mb`."""
 
@@ -37,13 +39,15 @@ class Workbooks:
         self._lists: dict[str, list[list[Any]] | SourceError] = {}
         self._keys: dict[tuple[str, str, str], set[str]] = {}
         self._lock = asyncio.Lock()
-        self._processes = asyncio.Semaphore(_SIDE_BY_SIDE)
+        self._processes = ReadingProcesses(_CHILD, _RAISE_LIMITS)
+        self._gate = asyncio.Semaphore(_SIDE_BY_SIDE)
 
     async def open(self) -> None:
         self._folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="portbook-sheets-")
         await self._origin.open(Path(self._folder.name))
 
     async def close(self) -> None:
+        await self._processes.close()
         if self._folder is not None:
             await self._origin.close()
             await asyncio.to_thread(self._folder.cleanup)
@@ -102,7 +106,8 @@ class Workbooks:
         self, op: str, copy: Snapshot, entries: list[SheetOptions]
     ) -> AsyncGenerator[dict[str, Any], None]:
         """The frames of one process; of these a few run at a time, whatever is read side by side."""
-        async with self._processes, aclosing(frames(self._request(op, copy, entries))) as answers:
+        request = self._request(op, copy, entries)
+        async with self._gate, aclosing(self._processes.frames(request)) as answers:
             async for frame in answers:
                 yield frame
 

@@ -144,6 +144,11 @@ async def test_xml_with_a_document_type_is_refused(tmp_path: Path) -> None:
         await rows(tmp_path)
 
 
+def reading_processes() -> list[psutil.Process]:
+    ours = psutil.Process().children(recursive=True)
+    return [child for child in ours if "spreadsheet" in " ".join(child.cmdline())]
+
+
 async def test_a_parser_that_wants_too_much_memory_dies_alone(tmp_path: Path) -> None:
     # One long text that 20,000 cells share: a small file, and a copy per cell once it is read.
     table = [[f"{n}", "x" * 32_000] for n in range(20_000)]
@@ -153,7 +158,7 @@ async def test_a_parser_that_wants_too_much_memory_dies_alone(tmp_path: Path) ->
     with pytest.raises(SourceRefused, match=r"b\.xlsx .*128 MiB"):
         await rows(tmp_path, limits=limits)
     assert psutil.Process().memory_info().rss - before < 60 << 20
-    assert not [child for child in psutil.Process().children() if "spreadsheet" in " ".join(child.cmdline())]
+    assert not reading_processes()
 
 
 async def test_no_reading_process_outlives_a_reader_who_stops(tmp_path: Path) -> None:
@@ -164,7 +169,27 @@ async def test_no_reading_process_outlives_a_reader_who_stops(tmp_path: Path) ->
         assert (await anext(reading)).records  # type: ignore[call-overload]
         await reading.aclose()  # type: ignore[attr-defined]
         await asyncio.sleep(0)
-    assert not [child for child in psutil.Process().children() if "spreadsheet" in " ".join(child.cmdline())]
+    assert not reading_processes()
+
+
+async def test_killed_reading_processes_cost_one_file(tmp_path: Path) -> None:
+    """Also the one that the others are forks of: files that are asked for later are read."""
+    for name in "ab":
+        write_xlsx(tmp_path / f"{name}.xlsx", {"Risks": [RISK_HEADER, *risk_rows(9_000)]})
+    async with SpreadsheetAdapter(options(tmp_path, ["a.xlsx"])) as adapter:
+        (partition,) = await adapter.partitions()
+        reading = adapter.read(partition, None, full=True)
+        await anext(reading)  # type: ignore[call-overload]
+        killed = reading_processes()
+        assert len(killed) == 2
+        for process in killed:
+            process.kill()
+        with pytest.raises(SourceRefused, match=r"a\.xlsx cannot be read"):
+            async for _ in reading:
+                pass
+        again = [row async for page in adapter.read(partition, None, full=True) for row in page.records]
+    assert len(again) == 9_000
+    assert not reading_processes()
 
 
 async def test_lock_files_and_empty_files_are_passed_over_with_a_warning(tmp_path: Path) -> None:
