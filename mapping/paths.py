@@ -74,6 +74,44 @@ def resolved(path: str, aliases: Mapping[str, str]) -> str:
     return _CUSTOM.sub(lambda found: _alias(found[1].strip('"'), aliases), path.strip())
 
 
+def ways_read(path: str, aliases: Mapping[str, str]) -> list[tuple[str, ...]]:
+    """The names, one below the other, of each member that `path` looks at: `[a."b.c", d[0].e]` looks at `("a", "b.c")`
+    and `("d", "e")`. `record.` in front is left in. Raises PathInvalid."""
+    try:
+        tree = jmespath.compile(resolved(path, aliases)).parsed
+    except JMESPathError as error:
+        raise PathInvalid(f"{path!r} is not a JMESPath: {str(error).splitlines()[0]}") from None
+    looked_at: list[tuple[str, ...]] = []
+    looked_at += _ways(tree, [()], looked_at)
+    return list(dict.fromkeys(filter(None, looked_at)))
+
+
+def _ways(tree: Mapping[str, Any], start: list[tuple[str, ...]], looked_at: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Where the values that this part of an expression gives come from. What else it looks at, to decide which, is
+    added to `looked_at`."""
+    children = tree["children"]
+    match tree["type"]:
+        case "field":
+            return [(*way, tree["value"]) for way in start]
+        case "subexpression" | "index_expression" | "projection" | "value_projection" | "pipe":
+            for child in children:
+                start = _ways(child, start, looked_at)
+            return start
+        case "filter_projection":
+            elements, then, condition = children
+            start = _ways(elements, start, looked_at)
+            looked_at += _ways(condition, start, looked_at)
+            return _ways(then, start, looked_at)
+        case "literal":
+            return []
+        case "slice":  # its children are numbers
+            return start
+        case _ if children:  # each part of it begins where it does: a || b, [a, b], length(a)
+            return [way for child in children for way in _ways(child, start, looked_at)]
+        case _:  # a place in a list, the value itself
+            return start
+
+
 def _search(path: str) -> Callable[[Any], Any]:
     if _FIRST_OF.fullmatch(path):
         return _first_of([_steps(dotted) for dotted in _DOTTED.findall(path)])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from rich.markup import escape
 
-from adapters.base import Stream
-from mapping.rules import FieldRule, MappingSet
+from adapters.base import SourceField, Stream
+from mapping.paths import PathInvalid, ways_read
+from mapping.rules import MappingSet
 from portbook.terminal import ago, coloured, out, table
 from register.db import Pool
 
@@ -129,7 +129,7 @@ def show_streams(streams: list[Stream], mapping: MappingSet, aliases: Mapping[st
         uses = field_uses(mapping, stream.name, aliases)
         rows = []
         for field in stream.fields:
-            used = uses.get(_unquoted(field.path))
+            used = _becomes(field, uses)
             does = f"[green]{escape(used)}[/]" if used else "[dim]kept as sent, not mapped[/]"
             samples = "; ".join(_short(sample) for sample in field.samples)
             rows.append(
@@ -157,40 +157,31 @@ def show_streams(streams: list[Stream], mapping: MappingSet, aliases: Mapping[st
         out.print()
 
 
-def field_uses(mapping: MappingSet, stream: str, aliases: Mapping[str, str]) -> dict[str, str]:
-    """Path in the record, without needless quotes → the register fields that are read from it or from below it."""
-    uses: dict[str, list[str]] = {}
+def field_uses(
+    mapping: MappingSet, stream: str, aliases: Mapping[str, str]
+) -> dict[tuple[str, ...], str]:
+    """The names that lead to a member of the record → the register fields that are read from it or from below it."""
+    uses: dict[tuple[str, ...], dict[str, None]] = {}
     for rule in mapping.rules:
         if rule.stream != stream:
             continue
+        elements = ways_read(rule.each, aliases) if rule.each else [()]
         for field in (*rule.fields.values(), *rule.custom.values()):
-            for path in _paths(field, aliases):
-                base = f"{rule.each}[]." if rule.each else ""
-                uses.setdefault(base + path, []).append(f"{rule.into}.{field.name}")
-    found: dict[str, str] = {}
-    for path, fields in uses.items():
-        steps = path.split(".")
-        for end in range(1, len(steps) + 1):
-            prefix = ".".join(steps[:end])
-            before = found.get(prefix, "")
-            found[prefix] = ", ".join(dict.fromkeys(filter(None, (*before.split(", "), *fields))))
-    return found
+            for way in ways_read(field.path, aliases) if field.path is not None else ():
+                whole = [way[1:]] if way[0] == "record" else [(*element, *way) for element in elements]
+                for steps in whole:
+                    for end in range(1, len(steps) + 1):
+                        uses.setdefault(steps[:end], {})[f"{rule.into}.{field.name}"] = None
+    return {way: ", ".join(fields) for way, fields in uses.items()}
 
 
-def _paths(field: FieldRule, aliases: Mapping[str, str]) -> list[str]:
-    if field.path is None:
-        return []
-    found = []
-    for part in field.path.split("||"):
-        path = part.strip().removeprefix("record.")
-        name = path.removeprefix("custom.").strip('"')
-        found.append(_unquoted(aliases.get(name, path) if path.startswith("custom.") else path))
-    return found
-
-
-def _unquoted(path: str) -> str:
-    """`cells."title"` and `cells.title` are one path to JMESPath."""
-    return re.sub(r'"([A-Za-z_]\w*)"', r"\1", path)
+def _becomes(field: SourceField, uses: Mapping[tuple[str, ...], str]) -> str:
+    """The register fields that a field of the tool is read into."""
+    try:
+        ways = ways_read(field.path, {})
+    except PathInvalid:  # a name, by which no mapping can read it
+        return ""
+    return ", ".join(dict.fromkeys(uses[way] for way in ways if way in uses))
 
 
 def _short(value: Any) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapping.paths import compile_path
+from mapping.paths import compile_path, ways_read
 
 NAMES = ("a", "b", "c d", "e || f")
 WORDS = ("", "risk", "a == b", "x || y")
@@ -46,3 +46,24 @@ def test_record_in_front_reaches_the_whole_record(path: str, data: Any) -> None:
 def test_what_is_not_compiled_is_left_to_jmespath(path: str) -> None:
     for data in ({"a": "x", "b": 0}, {"a": ["y"], "b": "x"}, {"a": "it's"}):
         assert compile_path(path, {})(data, data) == jmespath.search(path, data)
+
+
+@pytest.mark.parametrize(
+    ("path", "ways"),
+    [
+        ("fields.summary", {"fields.summary"}),
+        ('fields."System.Title"', {"fields.System.Title"}),
+        ("assignees[0].id", {"assignees.id"}),
+        ("[portbook.ended_as, portbook.status]", {"portbook.ended_as", "portbook.status"}),
+        ("a.b || c", {"a.b", "c"}),
+        ("rows[1:].who", {"rows.who"}),
+        ("rows[?kind.name == 'x'].value | [0]", {"rows.kind.name", "rows.value"}),
+        ("length(labels)", {"labels"}),
+        ("parts[].{one: a, two: b.c}", {"parts.a", "parts.b.c"}),
+        ("log == 'risk'", {"log"}),
+        ('custom."Business value".value', {"fields.cf_1.value"}),
+        ("@", set()),
+    ],
+)
+def test_what_a_path_looks_at_is_known(path: str, ways: set[str]) -> None:
+    assert {".".join(way) for way in ways_read(path, {"Business value": "fields.cf_1"})} == ways
