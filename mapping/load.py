@@ -7,6 +7,7 @@ built-in one rule by rule and field by field. The entities are handed in: this p
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -109,6 +110,7 @@ def parse_mapping(
                 line = line_of(document["lookups"], written)
                 mistakes.append(f"{name}:{line}: no rule uses a lookup {table!r}{meant(table, used)}")
     complete = tuple(_beside(rule, mistakes) for rule in rules.values())
+    mistakes = list(dict.fromkeys(mistakes))  # a lookup is read for each field that uses it
     if mistakes:
         raise MappingInvalid(
             "the mapping cannot be used"
@@ -142,6 +144,14 @@ def _beside(rule: Rule, mistakes: list[str]) -> Rule:
     )
 
 
+def _meant_by(problem: str) -> str:
+    if r"'\t'" in problem:
+        return "A tab stands there: YAML is indented with spaces."
+    if re.search(r"got '[\[{]'|'[@`]' that cannot start", problem):
+        return "A path with brackets or other signs stands in quotes: {from: 'assignees[0].id'}."
+    return ""
+
+
 @lru_cache(maxsize=32)  # with line numbers kept, YAML is slow to parse, and each run of a source asks again
 def _yaml(name: str, text: str) -> CommentedMap:
     yaml = YAML(typ="rt")
@@ -151,8 +161,9 @@ def _yaml(name: str, text: str) -> CommentedMap:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
-        tab = "A tab stands there: YAML is indented with spaces." if r"'\t'" in str(error.problem) else ""
-        raise MappingInvalid(f"not YAML: {error.problem}", detail=f"{name}{line}", hint=tab) from None
+        raise MappingInvalid(
+            f"not YAML: {error.problem}", detail=f"{name}{line}", hint=_meant_by(str(error.problem))
+        ) from None
     except Exception as error:  # noqa: BLE001 - the parser lets TypeError and others through on odd text
         raise MappingInvalid(f"not YAML: {error}", detail=name) from None
     if document is None:

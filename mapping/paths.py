@@ -26,6 +26,7 @@ _FIRST_OF = re.compile(rf"{_DOTTED.pattern}(?:\s*\|\|\s*{_DOTTED.pattern})+")
 _LIST_OF = re.compile(rf"\[\s*{_DOTTED.pattern}(?:\s*,\s*{_DOTTED.pattern})+\s*\]")
 _COMPARED = re.compile(rf"({_DOTTED.pattern})\s*(==|!=)\s*'([^'\\]*)'")
 _CUSTOM = re.compile(r'\bcustom\.("(?:[^"\\]|\\.)+"|[A-Za-z_][A-Za-z0-9_]*)')
+_PLAIN_NAMES = re.compile(r"[\w /%#:-]+(?:\.[\w /%#:-]+)*")
 _RECORD = "record."
 
 
@@ -80,7 +81,7 @@ def ways_read(path: str, aliases: Mapping[str, str]) -> list[tuple[str, ...]]:
     try:
         tree = jmespath.compile(resolved(path, aliases)).parsed
     except JMESPathError as error:
-        raise PathInvalid(f"{path!r} is not a JMESPath: {str(error).splitlines()[0]}") from None
+        raise _no_path(path, error) from None
     looked_at: list[tuple[str, ...]] = []
     looked_at += _ways(tree, [()], looked_at)
     return list(dict.fromkeys(filter(None, looked_at)))
@@ -122,7 +123,15 @@ def _search(path: str) -> Callable[[Any], Any]:
     try:
         return jmespath.compile(path).search  # type: ignore[no-any-return]
     except JMESPathError as error:
-        raise PathInvalid(f"{path!r} is not a JMESPath: {str(error).splitlines()[0]}") from None
+        raise _no_path(path, error) from None
+
+
+def _no_path(path: str, error: JMESPathError) -> PathInvalid:
+    quoted = ""
+    if _PLAIN_NAMES.fullmatch(path):
+        steps = [step if _STEP.fullmatch(step) else f'"{step}"' for step in path.split(".")]
+        quoted = f" A name with other signs than letters, digits and _ has quotes of its own: '{'.'.join(steps)}'"
+    return PathInvalid(f"{path!r} is not a JMESPath: {str(error).splitlines()[0]}{quoted}")
 
 
 def _alias(name: str, aliases: Mapping[str, str]) -> str:

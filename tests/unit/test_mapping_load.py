@@ -77,6 +77,10 @@ def test_every_builtin_mapping_loads_and_can_be_called(kind: str) -> None:
         (RULE + "      title: {}\n", "file0.yaml:5: title needs either `from` or `const`"),
         (RULE + "      title: {from: }\n", "file0.yaml:5: title needs either `from` or `const`"),
         (RULE + "      title: {from: a, const: b}\n", "file0.yaml:5: title needs either"),
+        (
+            RULE + "      title: {from: Due date.on-site}\n",
+            """has quotes of its own: '"Due date"."on-site"'""",
+        ),
         (RULE + "      title: {from: 'a..b'}\n", "file0.yaml:5: 'a..b' is not a JMESPath"),
         (RULE + "      status: {from: a, lookup: stat}\nlookups: {state: {}}\n", "there is no lookup 'stat'; did you mean 'state'?"),
         (RULE + "      status: {from: a, lookup: s}\nlookups: {s: {Done: finished}}\n", "turns 'done' into 'finished', not one of"),
@@ -118,6 +122,24 @@ def test_every_builtin_mapping_loads_and_can_be_called(kind: str) -> None:
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_line_and_the_word_that_was_meant(text: str, said: str) -> None:
     assert said in mistakes(text)
+
+
+@pytest.mark.parametrize("path", ["labels[0].name", "@.name"])
+def test_a_path_with_signs_of_yaml_is_answered_with_how_to_write_it(path: str) -> None:
+    with pytest.raises(MappingInvalid) as caught:
+        parse(RULE + f"      title: {{from: {path}, as: line}}\n")
+    assert caught.value.detail == "file0.yaml:5"
+    assert "stands in quotes: {from: '" in caught.value.hint
+
+
+def test_a_wrong_word_in_a_lookup_of_two_fields_is_one_mistake() -> None:
+    told = mistakes(
+        RULE
+        + "      status: {from: a, lookup: s}\n      custom: {}\n"
+        + "  - stream: sprint\n    into: work_item\n    fields:\n      status: {from: b, lookup: s}\n"
+        + "lookups: {s: {Done: finished}}\n"
+    )
+    assert told.count("turns 'done' into 'finished'") == 1
 
 
 def test_all_mistakes_are_told_at_once() -> None:
