@@ -87,7 +87,9 @@ def ways_read(path: str, aliases: Mapping[str, str]) -> list[tuple[str, ...]]:
     return list(dict.fromkeys(filter(None, looked_at)))
 
 
-def _ways(tree: Mapping[str, Any], start: list[tuple[str, ...]], looked_at: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+def _ways(
+    tree: Mapping[str, Any], start: list[tuple[str, ...]], looked_at: list[tuple[str, ...]]
+) -> list[tuple[str, ...]]:
     """Where the values that this part of an expression gives come from. What else it looks at, to decide which, is
     added to `looked_at`."""
     children = tree["children"]
@@ -130,7 +132,9 @@ def _no_path(path: str, error: JMESPathError) -> PathInvalid:
     quoted = ""
     if _PLAIN_NAMES.fullmatch(path):
         steps = [step if _STEP.fullmatch(step) else f'"{step}"' for step in path.split(".")]
-        quoted = f" A name with other signs than letters, digits and _ has quotes of its own: '{'.'.join(steps)}'"
+        quoted = (
+            f" A name with other signs than letters, digits and _ has quotes of its own: '{'.'.join(steps)}'"
+        )
     return PathInvalid(f"{path!r} is not a JMESPath: {str(error).splitlines()[0]}{quoted}")
 
 

@@ -157,9 +157,7 @@ def show_streams(streams: list[Stream], mapping: MappingSet, aliases: Mapping[st
         out.print()
 
 
-def field_uses(
-    mapping: MappingSet, stream: str, aliases: Mapping[str, str]
-) -> dict[tuple[str, ...], str]:
+def field_uses(mapping: MappingSet, stream: str, aliases: Mapping[str, str]) -> dict[tuple[str, ...], str]:
     """The names that lead to a member of the record → the register fields that are read from it or from below it."""
     uses: dict[tuple[str, ...], dict[str, None]] = {}
     for rule in mapping.rules:

@@ -24,6 +24,7 @@ from typing import Any, ClassVar, Self
 import jmespath
 import orjson
 import pytest
+from jmespath.exceptions import JMESPathError
 
 from adapters.base import Adapter, Cursor, Page, Partition, Presence, RawRecord
 from adapters.errors import SourceError, SourceMisbehaved, SourceRefused, SourceUnavailable
@@ -231,6 +232,14 @@ def refused(tool: Tool, *kinds: type[SourceError]) -> Iterator[list[SourceError]
     hide_nothing(tool, info.value)
 
 
+def is_path(text: str) -> bool:
+    try:
+        jmespath.compile(text)
+    except JMESPathError:
+        return False
+    return True
+
+
 def numbered(count: int, word: str = "Item") -> list[str]:
     return [f"{word} {number}" for number in range(count)]
 
@@ -267,6 +276,10 @@ class AdapterContract:
             streams = await adapter.discover()
         fields = [field for stream in streams if stream.name == tool.stream for field in stream.fields]
         assert all(field.path and field.kind for field in fields)
+        for stream in streams:
+            for field in stream.fields:
+                # As a mapping would have to write it: `"Due date"`, with its quotes.
+                assert is_path(field.path), f"discover shows {field.path!r} in {stream.name}: no JMESPath"
         sampled = [field for field in fields if field.samples]
         assert sampled, "no field has a sample"
         records = (await read_all(tool)).known().values()
@@ -474,6 +487,22 @@ class AdapterContract:
             found = await adapter.locate(tool.stream, sorted(hidden), known)
         assert set(found) == hidden
         assert set(found.values()) <= {Presence.LOST_ACCESS, Presence.OUT_OF_SCOPE}
+
+    async def test_locate_can_be_asked_about_every_stream_and_without_last_known_data(
+        self, tool: Tool
+    ) -> None:
+        tool.add(numbered(2))
+        async with tool.adapter() as adapter:
+            ids: dict[str, str] = {}
+            whole = await adapter.partitions()
+            for partition in whole:
+                async for page in adapter.read(partition, None, full=True):
+                    ids |= {record.stream: record.id for record in page.records}
+            for stream in {stream for partition in whole for stream in partition.streams} & set(ids):
+                own = ids[stream]
+                found = await adapter.locate(stream, [own], {own: None})
+                assert set(found) <= {own}, f"{stream}: answers for what was not asked"
+                assert all(isinstance(why, Presence) for why in found.values())
 
     # --- a bad day --------------------------------------------------------------------------------------------------
 
