@@ -69,8 +69,12 @@ class GitHubIssuesAdapter:
     async def check(self) -> Identity:
         user = await self._http.json("GET", "user", decode=_object)
         seen = await self._visible()
-        missing = tuple(f"{name} is not visible" for name in self._options.repos if name not in seen)
-        return Identity(str(user.get("login", "")), "GitHub", "UTC", missing)
+        missing = tuple(
+            SourceRefused(f"{name} of `repos` is not visible", hint=HINTS[404])
+            for name in self._options.repos
+            if name not in seen
+        )
+        return Identity(str(user.get("login", "")), "GitHub", "UTC", unmet=missing)
 
     async def discover(self) -> list[Stream]:
         found: dict[str, list[Any]] = {}

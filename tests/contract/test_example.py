@@ -81,6 +81,15 @@ class TestGitHubIssues(AdapterContract):
             yield made
 
 
+async def test_a_repository_that_is_selected_and_not_visible_is_told_by_check() -> None:
+    with GitHubIssues() as tool:
+        tool.hide()
+        async with tool.adapter() as adapter:
+            (missing,) = (await adapter.check()).unmet
+    assert "acme/web" in missing.message
+    assert "404" in missing.hint
+
+
 def test_the_example_stays_as_small_as_the_guide_says() -> None:
     code = Path("examples/github_issues/adapter.py").read_text(encoding="utf-8")
     assert len(code.splitlines()) < 200
