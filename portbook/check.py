@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
@@ -12,7 +13,7 @@ from rich.markup import escape
 from adapters.errors import SourceError
 from portbook.config import Config, LinkedRecord, NamedRow, Source
 from portbook.config.suggest import did_you_mean
-from portbook.errors import Problem
+from portbook.errors import Problem, defect
 from portbook.selection import refuse_doubles
 from portbook.session import configured_stores, embedded, read_config
 from portbook.terminal import err, out, show_problem, table
@@ -63,6 +64,10 @@ async def _all(config: Config, chosen: Sequence[Source], *, sign_in: bool) -> li
             line, found = await _source(item)
         except Problem as problem:
             line, found = _Line(item.name, NOT_FINE), [problem]
+        except Exception as error:  # a defect in one adapter hides nothing of the other sources
+            if os.environ.get("PORTBOOK_DEBUG"):
+                raise
+            line, found = _Line(item.name, NOT_FINE), [defect(error)]
         lines.append(line)
         if found:
             err.print(f"[bold]{item.name}[/] ({config.path.name}:{item.line})")

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
 from portbook import __version__
-from portbook.errors import Problem
+from portbook.errors import Problem, defect
 from portbook.logs import set_up_logs
 from portbook.terminal import err, out, show_problem
 
@@ -151,10 +150,7 @@ def main() -> None:
         if lost := store_problem(error):
             show_problem(lost)
             sys.exit(lost.exit_code)
-        err.print(f"[bold red]PRB001[/] unexpected {type(error).__name__}: {escape(str(error))}")
-        err.print(
-            "  [green]→[/] This is a defect. Run again with PORTBOOK_DEBUG=1 and report what it prints."
-        )
+        show_problem(defect(error))
         sys.exit(1)
 
 

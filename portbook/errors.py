@@ -33,6 +33,14 @@ class Problem(Exception):
         return " - ".join(parts)
 
 
+def defect(error: Exception) -> Problem:
+    """What nobody expected, as a Problem."""
+    return Problem(
+        f"unexpected {type(error).__name__}: {error}",
+        hint="This is a defect. Run again with PORTBOOK_DEBUG=1 and report what it prints.",
+    )
+
+
 class SettingsInvalid(Problem):
     """The configuration cannot be used as written."""
 

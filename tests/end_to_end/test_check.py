@@ -9,6 +9,8 @@ from uuid import UUID
 import pytest
 from orjson import dumps
 
+from adapters.base import Identity
+from adapters.spreadsheet import SpreadsheetAdapter
 from portbook.cli import app
 from register.audit import Actor
 from register.db import Pool
@@ -166,3 +168,27 @@ def test_a_register_that_is_not_there_is_not_made_for_it(
     code, _, err = check("projects: [PAY]")
     assert code == 1
     assert "register STO" in err
+
+
+def test_a_defect_in_one_adapter_hides_nothing_of_the_other_sources(
+    check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "one.csv").write_text("Risk ID,Title\nR-1,Slip\n")
+    (tmp_path / "two.csv").write_text("Risk ID,Title\nR-2,Cost\n")
+    looked = SpreadsheetAdapter.check
+
+    async def broken(self: SpreadsheetAdapter) -> Identity:
+        if self._options.files == ["one.csv"]:
+            raise KeyError("iid")
+        return await looked(self)
+
+    monkeypatch.setattr(SpreadsheetAdapter, "check", broken)
+    sources = "".join(
+        f"  - {{name: {name}, kind: spreadsheet, files: [{name}.csv], sheets: [{{into: risk, key: Risk ID}}]}}\n"
+        for name in ("one", "two")
+    )
+    code, out, err = check("scopes: [read]", more=f"sources:\n{sources}")
+    assert code == 1
+    assert "two fine" in out, (out, err)
+    assert "one (portbook.yaml:" in err
+    assert "PRB001 unexpected KeyError: 'iid'" in err
