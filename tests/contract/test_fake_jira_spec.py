@@ -122,7 +122,7 @@ def calls() -> list[Call]:
             await adapter.locate("issue", [str(some)], {str(some): known})
 
     with FakeJira(world) as fake:
-        fake.state.keep_answers = True
+        fake.state.wire.keep_answers = True
         asyncio.run(run(fake))
         return list(fake.log)
 

@@ -141,7 +141,7 @@ async def test_a_token_may_expire_before_any_request_and_changes_no_value(jira: 
 
     for count in range(1, 20):
         jira.state.secret = "fake-token"
-        jira.faults.token_expires_after = jira.state.requests + count
+        jira.faults.token_expires_after = jira.state.wire.requests + count
         async with jira_adapter(jira, refresh=refresh) as adapter:
             assert "sprints" in [partition.name for partition in await adapter.partitions()]
             (record,) = records_of(await read_pages(adapter, PAY)).values()

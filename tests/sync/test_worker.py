@@ -255,7 +255,7 @@ async def test_a_tool_is_not_asked_again_and_again_while_the_disk_is_full(
     await runs.request_run(engine.pool, "delivery", "full", requested_by="test")
     async with working(engine, AWAY):
         await asyncio.sleep(3)
-    assert 0 < cloud.state.requests <= 6
+    assert 0 < cloud.state.wire.requests <= 6
 
 
 async def test_a_write_that_fails_beside_its_run_is_not_left_behind(

@@ -36,7 +36,7 @@ class FakeJira(FakeTool):
 
     @property
     def log(self) -> list[Call]:
-        return self.state.log
+        return self.state.wire.log
 
     @property
     def secret(self) -> str:
@@ -45,7 +45,7 @@ class FakeJira(FakeTool):
 
     def heal(self) -> None:
         """No more faults."""
-        self.state.faults = Faults()
+        self.state.wire.faults = Faults()
 
     def auth(self) -> dict[str, Any]:
         """An `auth:` section that it accepts."""

@@ -6,13 +6,13 @@ from typing import Any
 
 from starlette.requests import Request
 
-from tests.fakes.jira.state import Refusal, State, home_of
+from tests.fakes.jira.state import State, home_of, refusal
 from tests.fakes.jira.world import SITE
 
 
 def boards(state: State, request: Request, body: Any) -> Any:
     if state.faults.no_boards:
-        raise Refusal(403, "scope does not match")
+        raise refusal(403, "scope does not match")
     query = request.query_params
     found = list(state.world.boards.values())
     if query.get("type"):
@@ -32,7 +32,7 @@ def _agile_page(query: Any, found: list[Any]) -> Any:
 def _board(state: State, request: Request) -> dict[str, Any]:
     board = state.world.boards.get(request.path_params["name"])
     if board is None:
-        raise Refusal(404, "The requested board cannot be viewed because it does not exist.")
+        raise refusal(404, "The requested board cannot be viewed because it does not exist.")
     return board
 
 
@@ -62,20 +62,20 @@ def board_sprints(state: State, request: Request, body: Any) -> Any:
     ]
     # A team-managed project's team decides whether its board has sprints.
     if board["type"] == "kanban" or (board["type"] == "simple" and not found):
-        raise Refusal(400, "The board does not support sprints")
+        raise refusal(400, "The board does not support sprints")
     return _agile_page(request.query_params, found)
 
 
 def sprint_one(state: State, request: Request, body: Any) -> Any:
     found = state.world.sprints.get(request.path_params["name"])
     if found is None:
-        raise Refusal(404, "Sprint does not exist")
+        raise refusal(404, "Sprint does not exist")
     return found
 
 
 def webhook_list(state: State, request: Request, body: Any) -> Any:
     if not state.administrator:
-        raise Refusal(403, "You do not have permission to administer webhooks.")
+        raise refusal(403, "You do not have permission to administer webhooks.")
     return [{key: value for key, value in hook.items() if key != "secret"} for hook in state.webhooks]
 
 
@@ -90,6 +90,6 @@ def webhook_remove(state: State, request: Request, body: Any) -> Any:
     webhook_list(state, request, body)
     gone = [hook for hook in state.webhooks if hook["self"].endswith(f"/{request.path_params['name']}")]
     if not gone:
-        raise Refusal(404, "No such webhook.")
+        raise refusal(404, "No such webhook.")
     state.webhooks.remove(gone[0])
     return b""

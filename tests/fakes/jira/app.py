@@ -7,7 +7,6 @@ import binascii
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -47,8 +46,8 @@ from tests.fakes.jira.platform import (
     version_one,
     versions,
 )
-from tests.fakes.jira.state import Handler, Refusal, State
-from tests.fakes.server import LOGIN_PAGE, Call, Cut
+from tests.fakes.jira.state import Handler, State, refusal
+from tests.fakes.server import Refusal
 
 
 def build(state: State) -> Callable[..., Awaitable[None]]:
@@ -76,91 +75,56 @@ def build(state: State) -> Callable[..., Awaitable[None]]:
 
 def _endpoint(state: State, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        sent = await request.body()
-        body = None
-        faults = state.faults
-        state.requests += 1
-        try:
-            if sent:
-                body = orjson.loads(sent)
-            _spoil_before(state, request)
+        def answer(body: Any) -> Any:
+            if isinstance(body, bytes):
+                raise refusal(400, "Invalid request payload")
             if request.path_params.get("v") == 3 and not state.world.cloud:
-                raise Refusal(404, "dead link")
-            with state.world.lock:
-                result = handler(state, request, body)
-            status = 200
-            content = result if isinstance(result, bytes) else orjson.dumps(result)
-        except Refusal as refusal:
-            status, content = refusal.status, refusal.body
-        except orjson.JSONDecodeError:
-            status, content = 400, orjson.dumps({"errorMessages": ["Invalid request payload"], "errors": {}})
-        response: Response = Response(content, status, media_type="application/json;charset=UTF-8")
-        if faults.near_limit:
+                raise refusal(404, "dead link")
+            return handler(state, request, body)
+
+        response = await state.wire.answer(
+            request,
+            answer,
+            signed_in=lambda signed: _signed_in(state, signed),
+            too_many="Rate limit exceeded",
+            media_type="application/json;charset=UTF-8",
+        )
+        if state.faults.near_limit:
             response.headers["X-RateLimit-NearLimit"] = "true"
-        if status == 429:
-            response.headers["Retry-After"] = faults.retry_after
-            response.headers["RateLimit-Reason"] = faults.limit_reason
-        if status == 401 and not state.world.cloud:
+        if response.status_code == 429:
+            response.headers["RateLimit-Reason"] = state.faults.limit_reason
+        if response.status_code == 401 and not state.world.cloud:
             response.headers["X-Seraph-LoginReason"] = "AUTHENTICATED_FAILED"
-        if status == 200:
-            response = _spoil_after(state, request, content, response)
-        query = {name: request.query_params.getlist(name) for name in request.query_params}
-        kept = content if state.keep_answers else b""
-        state.log.append(Call(request.method, request.url.path, query, body, response.status_code, kept))
-        state.counts[f"{request.method} {request.url.path}"] += 1
         return response
 
     return endpoint
 
 
-def _nth(state: State, every: int) -> bool:
-    return every > 0 and state.requests % every == 0
-
-
-def _spoil_before(state: State, request: Request) -> None:
-    faults = state.faults
-    path = request.url.path
+def _signed_in(state: State, request: Request) -> Refusal | None:
+    faults, path = state.faults, request.url.path
     if path.endswith("/serverInfo"):
-        return
-    if faults.token_expires_after and state.requests > faults.token_expires_after:
+        return None  # anybody may ask
+    if faults.token_expires_after and state.wire.requests > faults.token_expires_after:
         faults.token_expires_after = 0
         state.secret = "a-new-one"
-    if not _signed_in(state, request):
-        if not faults.anonymous_on_bad_login or path.endswith("/myself"):
-            raise Refusal(
-                401, "You are not authenticated. Authentication required to perform this operation."
-            )
+    if _secret_of(request) == state.secret:
+        return None
+    if faults.anonymous_on_bad_login and not path.endswith("/myself"):
         faults.empty_everything = True
-    if _nth(state, faults.too_many_every):
-        raise Refusal(429, "Rate limit exceeded")
-    if _nth(state, faults.unavailable_every):
-        raise Refusal(503, "The service is unavailable")
+        return None
+    return refusal(401, "You are not authenticated. Authentication required to perform this operation.")
 
 
-def _signed_in(state: State, request: Request) -> bool:
+def _secret_of(request: Request) -> str | None:
     kind, _, value = request.headers.get("authorization", "").partition(" ")
     if kind == "Bearer":
-        return value == state.secret
+        return value
     if kind == "Basic":
         try:
-            return base64.b64decode(value).decode().partition(":")[2] == state.secret
+            return base64.b64decode(value).decode().partition(":")[2]
         except (binascii.Error, UnicodeDecodeError):
-            return False
-    return False
-
-
-def _spoil_after(state: State, request: Request, content: bytes, response: Response) -> Response:
-    faults = state.faults
-    if faults.redirect_to:
-        return Response(b"", 302, headers={"Location": faults.redirect_to})
-    searching = "/search" in request.url.path and request.method == "POST"
-    if faults.html_login or _nth(state, faults.html_every):
-        return Response(LOGIN_PAGE, 200, media_type="text/html")
-    if searching and _nth(state, faults.truncate_every):
-        return Response(content[: len(content) * 2 // 3], 200, media_type="application/json")
-    if searching and _nth(state, faults.cut_every):
-        return Cut(content, 200, media_type="application/json")
-    return response
+            return None
+    return None
 
 
 HOOKS: tuple[tuple[str, str, Handler], ...] = (

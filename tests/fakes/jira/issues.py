@@ -11,7 +11,7 @@ import orjson
 from starlette.requests import Request
 
 from tests.fakes.jira.jql import BadJql, Query, parse
-from tests.fakes.jira.state import Refusal, State, visible_issue
+from tests.fakes.jira.state import State, refusal, visible_issue
 from tests.fakes.jira.world import SITE
 
 GONE = (
@@ -22,7 +22,7 @@ GONE = (
 
 def search_jql(state: State, request: Request, body: Any) -> bytes:
     if not state.world.cloud:
-        raise Refusal(404, "dead link")
+        raise refusal(404, "dead link")
     allowed = {
         "jql",
         "nextPageToken",
@@ -34,9 +34,9 @@ def search_jql(state: State, request: Request, body: Any) -> bytes:
         "reconcileIssues",
     }
     if unknown := set(body) - allowed:
-        raise Refusal(400, f"Invalid request payload: unknown {sorted(unknown)}")
+        raise refusal(400, f"Invalid request payload: unknown {sorted(unknown)}")
     if len(body.get("reconcileIssues") or ()) > 50:
-        raise Refusal(400, "reconcileIssues accepts at most 50 ids.")
+        raise refusal(400, "reconcileIssues accepts at most 50 ids.")
     _, rows = _searched(state, body, bounded=True)
     faults = state.faults
     # Jira serves thousands only when next to nothing is asked for.
@@ -52,9 +52,9 @@ def search_jql(state: State, request: Request, body: Any) -> bytes:
             place = {}
         if faults.page_tokens_expire_after and state.searches > faults.page_tokens_expire_after:
             faults.page_tokens_expire_after = 0
-            raise Refusal(400, "The provided next page token is invalid or expired.")
+            raise refusal(400, "The provided next page token is invalid or expired.")
         if place.get("q") != pinned:
-            raise Refusal(400, "The provided next page token does not belong to this search.")
+            raise refusal(400, "The provided next page token does not belong to this search.")
         last = (place["a"][0], place["a"][1]) if place.get("a") else None
     start = state.world.after(rows, last)
     if faults.endless_empty_pages or (
@@ -80,13 +80,13 @@ def _token_page(bodies: list[bytes], token: str) -> bytes:
 
 def search(state: State, request: Request, body: Any) -> bytes:
     if state.world.cloud:
-        raise Refusal(410, GONE)
+        raise refusal(410, GONE)
     _, rows = _searched(state, body, bounded=False)
     start, size = int(body.get("startAt", 0)), min(int(body.get("maxResults", 50)), 1000)
     if state.faults.page_limit:
         size = min(size, state.faults.page_limit)
     if state.faults.largest_window and start + size > state.faults.largest_window:
-        raise Refusal(400, f"startAt + maxResults must not exceed {state.faults.largest_window}.")
+        raise refusal(400, f"startAt + maxResults must not exceed {state.faults.largest_window}.")
     asked = tuple(body.get("fields") or ("*all",))
     bodies = [state.world.body(state.world.issues[number], asked) for _, number in rows[start : start + size]]
     return b'{"expand":"schema,names","startAt":%d,"maxResults":%d,"total":%d,"issues":[%b]}' % (
@@ -104,18 +104,18 @@ def _searched(state: State, body: Any, bounded: bool) -> tuple[Query, Any]:
     try:
         query = parse(body.get("jql") or "", state.world.zone, bounded)
     except BadJql as bad:
-        raise Refusal(400, str(bad)) from None
+        raise refusal(400, str(bad)) from None
     for name in query.projects or ():
         try:
             listed = state.world.project(name).listed
         except KeyError:
             listed = False
         if not listed:
-            raise Refusal(400, f"The value '{name}' does not exist for the field 'project'.")
+            raise refusal(400, f"The value '{name}' does not exist for the field 'project'.")
     if query.ids and body.get("validateQuery", True) and not bounded:
         for name in query.ids:
             if not name.isdigit() or int(name) not in state.world.issues:
-                raise Refusal(400, f"An issue with key '{name}' does not exist for field 'id'.")
+                raise refusal(400, f"An issue with key '{name}' does not exist for field 'id'.")
     if state.faults.empty_everything:
         return query, []
     return query, state.world.found(query)
@@ -125,14 +125,14 @@ def approximate_count(state: State, request: Request, body: Any) -> Any:
     try:
         query = parse(body["jql"], state.world.zone, bounded=True)
     except BadJql as bad:
-        raise Refusal(400, str(bad)) from None
+        raise refusal(400, str(bad)) from None
     return {"count": 0 if state.faults.empty_everything else len(state.world.found(query))}
 
 
 def bulkfetch(state: State, request: Request, body: Any) -> Any:
     names = body["issueIdsOrKeys"]
     if len(names) > 100:
-        raise Refusal(400, "A maximum of 100 issues can be fetched.")
+        raise refusal(400, "A maximum of 100 issues can be fetched.")
     issues, errors = {}, []
     asked = tuple(body.get("fields") or ("*all",))
     for name in names:
@@ -151,7 +151,7 @@ def bulkfetch(state: State, request: Request, body: Any) -> Any:
 def issue_one(state: State, request: Request, body: Any) -> Any:
     issue = visible_issue(state, request.path_params["name"])
     if issue is None:
-        raise Refusal(404, "Issue does not exist or you do not have permission to see it.")
+        raise refusal(404, "Issue does not exist or you do not have permission to see it.")
     asked = request.query_params.get("fields")
     return state.world.body(issue, tuple(asked.split(",")) if asked else None)
 
@@ -183,7 +183,7 @@ def worklogs_deleted(state: State, request: Request, body: Any) -> Any:
 
 def worklog_list(state: State, request: Request, body: Any) -> Any:
     if len(body["ids"]) > 1000:
-        raise Refusal(400, "Too many ids.")
+        raise refusal(400, "Too many ids.")
     world = state.world
     found = [world.worklogs[number] for number in body["ids"] if number in world.worklogs]
     return [w for w in found if (i := world.issues.get(int(w["issueId"]))) and world.visible(i)]

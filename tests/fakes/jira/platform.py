@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from tests.fakes.jira.state import Handler, Refusal, State, home_of
+from tests.fakes.jira.state import Handler, State, home_of, refusal
 from tests.fakes.jira.world import SITE, text_of
 
 
@@ -43,7 +43,7 @@ def myself(state: State, request: Request, body: Any) -> Any:
 def mypermissions(state: State, request: Request, body: Any) -> Any:
     asked = request.query_params.get("permissions", "")
     if state.world.cloud and not asked:
-        raise Refusal(400, "The 'permissions' query parameter is required.")
+        raise refusal(400, "The 'permissions' query parameter is required.")
     names = asked.split(",") if asked else ["BROWSE_PROJECTS", "USER_PICKER", "CREATE_ISSUES"]
     home = home_of(state, request.query_params["projectId"]) if "projectId" in request.query_params else None
     lacking = {"USER_PICKER"} if state.faults.no_user_browsing else set()
@@ -127,16 +127,16 @@ def project_list(state: State, request: Request, body: Any) -> Any:
 def project_one(state: State, request: Request, body: Any) -> Any:
     home = home_of(state, request.path_params["name"])
     if home.deleted:
-        raise Refusal(404, f"No project could be found with key '{home.key}'.")
+        raise refusal(404, f"No project could be found with key '{home.key}'.")
     return _shown(state, home, "description,lead," + request.query_params.get("expand", ""))
 
 
 def security_scheme(state: State, request: Request, body: Any) -> Any:
     home = home_of(state, request.path_params["name"])
     if state.faults.no_project_administration:
-        raise Refusal(403, "You do not have permission to administer this project.")
+        raise refusal(403, "You do not have permission to administer this project.")
     if not home.secured:
-        raise Refusal(404, "The project has no issue security scheme.")
+        raise refusal(404, "The project has no issue security scheme.")
     level = {
         "id": "10021",
         "self": f"{SITE}/rest/api/3/securitylevel/10021",
@@ -162,15 +162,15 @@ def version_one(state: State, request: Request, body: Any) -> Any:
         for version in home.versions:
             if version["id"] == request.path_params["name"] and home.listed:
                 return version
-    raise Refusal(404, "Could not find version for id.")
+    raise refusal(404, "Could not find version for id.")
 
 
 def users_search(state: State, request: Request, body: Any) -> Any:
     if state.faults.no_user_browsing:
-        raise Refusal(403, "You do not have the permission to browse users.")
+        raise refusal(403, "You do not have the permission to browse users.")
     query = request.query_params
     if not state.world.cloud and "username" not in query:
-        raise Refusal(400, "The username query parameter was not provided")
+        raise refusal(400, "The username query parameter was not provided")
     start, size = int(query.get("startAt", 0)), min(int(query.get("maxResults", 50)), 1000)
     return list(state.world.users.values())[start : start + size]
 
@@ -179,7 +179,7 @@ def user_one(state: State, request: Request, body: Any) -> Any:
     query = request.query_params
     found = state.world.users.get(query.get("accountId") or query.get("key") or "")
     if not found:
-        raise Refusal(404, "The user does not exist.")
+        raise refusal(404, "The user does not exist.")
     return found
 
 

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 from starlette.requests import Request
 
 from tests.fakes.jira.world import World
-from tests.fakes.server import Call
+from tests.fakes.server import Refusal, Wire, WireFaults
 
 
 @dataclass
-class Faults:
-    """What goes wrong. `every=n` means every nth request that it applies to."""
+class Faults(WireFaults):
+    """And what goes wrong at a Jira alone. `every=n` means every nth search."""
 
-    too_many_every: int = 0
-    retry_after: str = "0"
     limit_reason: str = "jira-burst-based"
-    unavailable_every: int = 0
-    truncate_every: int = 0
-    cut_every: int = 0
-    html_every: int = 0
-    html_login: bool = False
     near_limit: bool = False
     empty_everything: bool = False
     anonymous_on_bad_login: bool = False
@@ -46,7 +37,6 @@ class Faults:
     no_boards: bool = False
     no_project_administration: bool = False
     """The account browses projects and administers none, as one that only reads should."""
-    redirect_to: str = ""
     on_search: Callable[[int], None] | None = None
     """Called before the nth search is answered: edits made while somebody reads."""
 
@@ -54,24 +44,25 @@ class Faults:
 @dataclass
 class State:
     world: World
-    faults: Faults = field(default_factory=Faults)
     secret: str = "fake-token"
-    log: list[Call] = field(default_factory=list)
-    keep_answers: bool = False
-    counts: Counter[str] = field(default_factory=Counter)
-    requests: int = 0
+    wire: Wire[Faults] = field(default_factory=lambda: Wire(Faults()))
     searches: int = 0
     broken_tokens: bool = False
     administrator: bool = False
     """Whether the account may administer webhooks."""
     webhooks: list[dict[str, Any]] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.wire.lock = self.world.lock
 
-class Refusal(Exception):
-    def __init__(self, status: int, *messages: str) -> None:
-        super().__init__(*messages)
-        self.status = status
-        self.body = orjson.dumps({"errorMessages": list(messages), "errors": {}})
+    @property
+    def faults(self) -> Faults:
+        return self.wire.faults
+
+
+def refusal(status: int, *messages: str) -> Refusal:
+    """A refusal in Jira's words."""
+    return Refusal(status, {"errorMessages": list(messages), "errors": {}})
 
 
 Handler = Callable[[State, Request, Any], Any]
@@ -83,7 +74,7 @@ def home_of(state: State, name: str) -> Any:
     except KeyError:
         home = None
     if home is None or (home.hidden and not home.administered):
-        raise Refusal(404, f"No project could be found with key '{name}'.")
+        raise refusal(404, f"No project could be found with key '{name}'.")
     return home
 
 
