@@ -62,7 +62,7 @@ async def test_no_answer_is_older_than_its_question_nor_of_another_scope(
     async def ask(client: httpx.AsyncClient, key: str) -> None:
         nonlocal answers
         while changes < CHANGES:
-            await asyncio.sleep(when.uniform(0, 0.05))
+            await asyncio.sleep(when.uniform(0, 0.005))
             before = changes
             answer = await client.get(SUM, headers={"Authorization": f"Bearer {key}"})
             assert answer.status_code == 200, answer.text
