@@ -16,7 +16,7 @@ import httpx
 
 from adapters.entra_connection import Connection, Failed
 from adapters.entra_options import EntraAuth, EntraCertificate, EntraSecret, ManagedIdentity
-from adapters.errors import SourceError, SourceMisbehaved, SourceRefused, SourceUnavailable
+from adapters.errors import SignInRefused, SourceError, SourceMisbehaved, SourceUnavailable
 
 _MARGIN_S = 300.0
 
@@ -50,7 +50,7 @@ class EntraSignIn:
         self._transport = transport
         self._timeout_s = timeout_s
         self._token: _Token | None = None
-        self._refused: SourceRefused | None = None
+        self._refused: SignInRefused | None = None
         self._lock = asyncio.Lock()
         self._secrets: list[str] = []
         self.fetched = 0
@@ -63,7 +63,7 @@ class EntraSignIn:
         return self._secrets
 
     async def ready(self) -> None:
-        """Raises SourceRefused, SourceUnavailable or SourceMisbehaved when there is no token to be had."""
+        """Raises SignInRefused, SourceUnavailable or SourceMisbehaved when there is no token to be had."""
         if self._is_fresh():
             return
         async with self._lock:
@@ -89,7 +89,7 @@ class EntraSignIn:
             self._secrets.append(secret)
         try:
             answer = await asyncio.to_thread(self._ask, secret)
-        except SourceRefused as refused:
+        except SignInRefused as refused:
             self._refused = refused
             raise
         text, lives_s = answer
@@ -155,7 +155,7 @@ class EntraSignIn:
                 hint or "Assign the identity to this machine, and give `client_id` when it is user-assigned."
             )
         trace = answer.get("trace_id")
-        return SourceRefused(
+        return SignInRefused(
             "Microsoft Entra does not sign us in"
             + (f": {meaning}" if meaning else "")
             + (f" ({said})" if said else ""),
@@ -240,8 +240,8 @@ def _code_of(answer: Mapping[str, Any], said: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _again(refused: SourceRefused) -> SourceRefused:
-    return SourceRefused(refused.message, detail=refused.detail, hint=refused.hint)
+def _again(refused: SignInRefused) -> SignInRefused:
+    return SignInRefused(refused.message, detail=refused.detail, hint=refused.hint)
 
 
 _TRANSIENT_CODES = frozenset({50196, 90024, 90033, 90055})

@@ -4,6 +4,7 @@ Problem
 └─ SourceError(source, stream)
    ├─ SourceUnavailable(retry_after)   try the run again later
    ├─ SourceRefused                    pause the source, tell a person
+   │  ├─ SignInRefused                 the same; nothing else needs to be asked
    │  └─ FileRefused                   tell a person, try again when due
    ├─ SourceMisbehaved                 the answer cannot be trusted: the run is incomplete, its cursor stays
    ├─ HookRefused                      answer 401: a notification that the tool cannot have sent
@@ -46,6 +47,10 @@ class SourceRefused(SourceError):
     """Credentials or permissions do not suffice, or the address is wrong. Trying again will not help."""
 
     code = "SRC003"
+
+
+class SignInRefused(SourceRefused):
+    """The tool does not know us, or no longer: whatever else is asked for is refused, too."""
 
 
 class FileRefused(SourceRefused):

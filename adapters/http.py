@@ -29,7 +29,7 @@ from tenacity import (
 
 from adapters.address import is_loopback
 from adapters.answers import Answer, http_date, retry_after
-from adapters.errors import SourceError, SourceMisbehaved, SourceRefused, SourceUnavailable
+from adapters.errors import SignInRefused, SourceError, SourceMisbehaved, SourceRefused, SourceUnavailable
 
 T = TypeVar("T")
 
@@ -338,7 +338,7 @@ class Http:
             return
         if self._at_the_door(answer):
             raise self._problem(
-                SourceRefused,
+                SignInRefused,
                 f"the tool answered {status} with a page to sign in on: it does not know us",
                 method,
                 path,
@@ -386,7 +386,7 @@ class Http:
                 loop = asyncio.get_running_loop()
                 self._not_before = max(self._not_before, loop.time() + wait)
             raise _Again(problem, wait)
-        kind_of = SourceMisbehaved if status == 413 else SourceRefused
+        kind_of = {401: SignInRefused, 413: SourceMisbehaved}.get(status, SourceRefused)
         raise self._problem(kind_of, text, method, path, stream, hint=self._hints.get(status, ""))
 
     def _problem(

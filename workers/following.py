@@ -19,7 +19,7 @@ from adapters.base import (
     Subscribed,
     Subscribes,
 )
-from adapters.errors import SourceError, SourceUnavailable, our_own_trouble
+from adapters.errors import SignInRefused, SourceError, SourceUnavailable, our_own_trouble
 from register import hints
 from register.db import DATABASE_AWAY, Pool
 from register.errors import LeaseLost
@@ -76,10 +76,11 @@ async def _reread_what_can_be(
     pool: Pool, source: str, adapter: Adapter, waiting: Sequence[Waiting]
 ) -> list[Fetched]:
     """The hints that can be followed now; the others wait. Whatever goes wrong is no judgement on the source: hints are
-    only hints, and the next run asks the tool its own questions."""
+    only hints, and the next run asks the tool its own questions. Except that the tool no longer knows us: of the others
+    it would say the same, one by one."""
     try:
         return [await reread(pool, source, adapter, waiting)]
-    except (*DATABASE_AWAY, LeaseLost):
+    except (*DATABASE_AWAY, LeaseLost, SignInRefused):
         raise
     except Exception as problem:  # noqa: BLE001 - a tool can send anything, and nobody could clear a hint by hand
         log.warning("hints not followed", source=source, hints=len(waiting), error=str(problem)[:500])

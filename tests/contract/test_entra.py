@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from adapters.entra import EntraSignIn
 from adapters.entra_options import EntraAuth
-from adapters.errors import SourceMisbehaved, SourceRefused, SourceUnavailable
+from adapters.errors import SignInRefused, SourceMisbehaved, SourceRefused, SourceUnavailable
 from adapters.http import Http, Patience
 from tests.fakes.entra import DOMAIN, FakeEntra, make_certificate
 from tests.fakes.server import FakeTool, Refusal, Wire, WireFaults
@@ -182,7 +182,7 @@ async def test_a_revoked_application_is_refused_once_and_not_asked_again(
         entra.apps[client_id].disabled = True
         before = entra.wire.requests
         answers = await asyncio.gather(*(ask(connection) for _ in range(30)), return_exceptions=True)
-    assert {type(answer) for answer in answers} == {SourceRefused}
+    assert {type(answer) for answer in answers} == {SignInRefused}
     assert "disabled" in str(answers[0])
     assert entra.wire.requests - before == 2  # discovery and one token request
 

@@ -12,6 +12,7 @@ import pytest
 from adapters.jira import JiraAdapter
 from register import hints, runs
 from register.hints import Waiting
+from tests.fakes.azure_devops import FakeAzureDevOps
 from tests.fakes.jira import FakeJira
 from tests.fix_engine import Engine
 from tests.sync.test_accounts import fill
@@ -187,6 +188,28 @@ async def test_a_hint_that_cannot_be_followed_waits_longer_each_time_and_spoils_
     for _ in range(hints.MOST_ATTEMPTS):
         await hints.put_off(engine.pool, "delivery", [Waiting("issue", "666", 1)])
     assert await engine.count("hint") == 0
+
+
+async def test_a_credential_that_is_revoked_while_hints_are_followed_pauses_the_source_at_once(
+    engine: Engine, boards: FakeAzureDevOps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boards.world.add_project("Alpha")
+    items = [boards.add_item("Alpha", f"Item {n}") for n in range(150)]
+    await engine.add_azure_devops(boards)
+    await engine.sync("boards")
+    await hints.leave(engine.pool, {("boards", "work_item", str(item.id)): 1 for item in items})
+    reread = following.reread
+
+    async def revoked(*args: Any) -> Any:
+        boards.state.secret = "another"
+        return await reread(*args)
+
+    monkeypatch.setattr(following, "reread", revoked)
+    run = await engine.sync("boards", "hints")
+    assert (run["state"], "401" in run["error"]) == ("failed", True)
+    assert await engine.pool.fetchval("SELECT paused FROM source")
+    assert [call.status for call in boards.log].count(401) == 1
+    assert await engine.count("hint", "attempts = 0") == 150
 
 
 async def test_hints_cannot_take_away_much_of_a_source(engine: Engine, cloud: FakeJira) -> None:
