@@ -84,8 +84,9 @@ def test_an_update_names_the_item_and_the_other_ends_of_its_links() -> None:
         {ADDRESS_KEY: address_key(SECRET)}, {}, orjson.dumps(event(8, "workitem.created"))
     ).hints == [Hint("work_item", "8")]
     assert door.receive({}, headers, orjson.dumps({"eventType": "build.complete"})).hints == []
-    with pytest.raises(HookRefused):
-        door.receive({}, {"authorization": "Basic ?"}, b"{}")
+    for odd in ("Basic ?", "Basic é", "Basic YTr/", "Basic"):
+        with pytest.raises(HookRefused):
+            door.receive({}, {"authorization": odd}, b"{}")
 
 
 async def test_service_hooks_are_set_up_once_and_never_for_a_mere_reader() -> None:
