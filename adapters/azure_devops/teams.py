@@ -119,12 +119,12 @@ class Capacity:
         attributes = iteration["attributes"]
         start, finish = instant(attributes.get("startDate")), instant(attributes.get("finishDate"))
         working = {str(name).lower() for name in settings.get("workingDays") or _DAYS[:5]}
-        days = _days(start, finish, working) - _off(team_off.get("daysOff"))
+        days = _days(start, finish, working) - _off(team_off.get("daysOff"), start, finish)
         rows: dict[str, dict[str, Any]] = {}
         for member in members_of(data):
             if not isinstance(member, dict) or not (person := identity(member.get("teamMember"))):
                 continue
-            present = len(days - _off(member.get("daysOff")))
+            present = len(days - _off(member.get("daysOff"), start, finish))
             for activity in member.get("activities") or ():
                 hours = activity.get("capacityPerDay") if isinstance(activity, dict) else None
                 if not isinstance(hours, int | float) or not hours:
@@ -171,7 +171,8 @@ def _kept(into: list[bytes]) -> Any:
     return read
 
 
-_MOST_DAYS = 366
+_MOST_DAYS = 3_660
+"""Longer than any plan: the year 9999, and whatever else was mistyped."""
 
 
 def _days(start: datetime | None, finish: datetime | None, working: set[str]) -> set[str]:
@@ -186,9 +187,13 @@ def _days(start: datetime | None, finish: datetime | None, working: set[str]) ->
     return found
 
 
-def _off(ranges: Any) -> set[str]:
+def _off(ranges: Any, start: datetime | None, finish: datetime | None) -> set[str]:
+    """The days of these ranges between start and finish: somebody may be away for years."""
     found: set[str] = set()
     for span in ranges if isinstance(ranges, list) else ():
-        if isinstance(span, dict):
-            found |= _days(instant(span.get("start")), instant(span.get("end")), set(_DAYS))
+        if not isinstance(span, dict):
+            continue
+        begin, end = instant(span.get("start")), instant(span.get("end"))
+        if begin and end and start and finish:
+            found |= _days(max(begin, start), min(end, finish), set(_DAYS))
     return found

@@ -410,6 +410,25 @@ async def test_capacity_counts_working_days_without_days_off(boards: FakeAzureDe
         assert not [call for call in boards.log if "teamsettings" in call.path], "asked again within the hour"
 
 
+async def test_capacity_knows_sprints_and_absences_of_more_than_a_year(boards: FakeAzureDevOps) -> None:
+    world = boards.world
+    fill(world, {"Alpha": 1})
+    release = world.add_iteration("Alpha", "Release", "2026-01-01", "2027-06-30")
+    sprint = world.add_iteration("Alpha", "Sprint 1", "2026-11-16", "2026-11-29")
+    mia, ana, _ = world.people
+    team = world.add_team("Alpha", "Alpha team", [mia, ana], [release, sprint])
+    world.set_capacity(team, release, mia, {"": 8}, [("2026-01-01", "2026-12-31")])
+    world.set_capacity(team, sprint, ana, {"": 8}, [("2025-10-01", "2027-12-31")])
+    async with azure_devops_adapter(boards) as adapter:
+        found = records_of(await read_pages(adapter, "capacity"), "capacity").values()
+    hours = {
+        record.data["portbook"]["iteration"]: [row["hours"] for row in record.data["portbook"]["rows"]]
+        for record in found
+    }
+    # The first half of 2027 has 129 days from Monday to Friday.
+    assert hours == {release.identifier: [129 * 8], sprint.identifier: [0]}
+
+
 async def test_discover_shows_every_field_with_samples_and_the_words_of_the_processes() -> None:
     with FakeAzureDevOps(believable()) as fake:
         async with azure_devops_adapter(fake) as adapter:
