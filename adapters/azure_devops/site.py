@@ -289,8 +289,8 @@ class Site:
 
     async def _process(self, project: str) -> Process:
         types, categories, (answer, backlogs) = await asyncio.gather(
-            self.get(f"{project}/_apis/wit/workitemtypes", as_list, stream="work_item"),
-            self.get(f"{project}/_apis/wit/workitemtypecategories", as_list, stream="work_item"),
+            self._of_project(project, "wit/workitemtypes", stream="work_item"),
+            self._of_project(project, "wit/workitemtypecategories", stream="work_item"),
             self.send(
                 "GET",
                 f"{project}/_apis/work/processconfiguration",
@@ -311,23 +311,25 @@ class Site:
         self._trees.pop(project, None)
 
     async def _load_trees(self, project: str) -> Trees:
-        answer, roots = await self.send(
-            "GET",
-            f"{project}/_apis/wit/classificationnodes",
-            as_list,
-            params={"$depth": DEEPEST},
-            also=(404,),
-            stream="iteration",
+        roots = await self._of_project(
+            project, "wit/classificationnodes", stream="iteration", **{"$depth": DEEPEST}
+        )
+        return read_trees(roots, project)
+
+    async def _of_project(self, project: str, path: str, *, stream: str, **params: Any) -> list[Any]:
+        """A list that every project has. Where it is not found, the project went while we were reading: read as none,
+        it would take types or iterations away from all its work items, and nobody has anything to correct."""
+        answer, found = await self.send(
+            "GET", f"{project}/_apis/{path}", as_list, params=params, also=(404,), stream=stream
         )
         if answer.status == 404:
-            # Read as a project without iterations, it would take those of all its work items away.
             raise SourceMisbehaved(
-                f"the areas and iterations of project {project} are not there",
-                stream="iteration",
+                f"{_CALLED[path]} of project {project} are not there",
+                stream=stream,
                 detail=self.options.url,
                 hint="It may have been deleted or hidden just now; the next run notices by itself.",
             )
-        return read_trees(roots, project)
+        return found
 
     async def _fields(self) -> list[dict[str, Any]]:
         _, found = await self._scoped(
@@ -361,6 +363,12 @@ class Site:
                 names[name] = name != reference
         return names
 
+
+_CALLED = {
+    "wit/workitemtypes": "the work item types",
+    "wit/workitemtypecategories": "the categories of work item types",
+    "wit/classificationnodes": "the areas and iterations",
+}
 
 _UNWANTED_LINKS = (
     "System.LinkTypes.Hierarchy",

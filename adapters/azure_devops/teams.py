@@ -101,10 +101,22 @@ class Capacity:
             if answer.status != 200 or not members_of(found):
                 continue
             if settings is None:
-                settings = await self._site.get(base, as_object, stream="capacity")
-            days = await self._site.get(f"{place}/teamdaysoff", as_object, stream="capacity")
+                settings = await self._asked(base)
+            days = await self._asked(f"{place}/teamdaysoff")
             records.append(self._record(team, iteration, payload[-1], found, settings, days))
         return records
+
+    async def _asked(self, path: str) -> dict[str, Any]:
+        """What a team says that had hours a moment ago. Without it these could not be counted."""
+        answer, found = await self._site.send("GET", path, as_object, also=(403, 404), stream="capacity")
+        if answer.status != 200:
+            raise SourceMisbehaved(
+                f"a team whose capacity was just read answers {answer.status}",
+                stream="capacity",
+                detail=f"GET {self._site.http.base_url}/{path}",
+                hint="It may have been deleted or hidden just now; the next run notices by itself.",
+            )
+        return found
 
     def _record(
         self,

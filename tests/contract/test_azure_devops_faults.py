@@ -234,6 +234,22 @@ async def test_a_project_hidden_in_mid_run_fails_its_own_partition_only(boards: 
         assert len(items_of(await read_pages(adapter, f"work_items:{numbers['Beta']}"))) == 10
 
 
+async def test_what_goes_while_it_is_read_is_nothing_that_a_person_has_to_correct(
+    boards: FakeAzureDevOps,
+) -> None:
+    """A refusal would pause the source until somebody resumes it."""
+    world = boards.world
+    fill(world, {"Alpha": 3})
+    sprint = world.add_iteration("Alpha", "Sprint 1", "2026-11-16", "2026-11-29")
+    team = world.add_team("Alpha", "Alpha team", [world.people[0]], [sprint])
+    world.set_capacity(team, sprint, world.people[0], {"": 8})
+    boards.faults.no_types = boards.faults.teams_vanish = True
+    for name, says in (("work_items", "types of project .* are not there"), ("capacity", "just read")):
+        async with azure_devops_adapter(boards) as adapter:
+            with pytest.raises(SourceMisbehaved, match=says):
+                await read_pages(adapter, name)
+
+
 async def test_a_tree_that_is_cut_off_misbehaves(boards: FakeAzureDevOps) -> None:
     fill(boards.world, {"Alpha": 1})
     boards.world.add_iteration("Alpha", "Deep", parent=boards.world.add_iteration("Alpha", "Release"))

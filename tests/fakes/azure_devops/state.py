@@ -23,6 +23,10 @@ class Faults(WireFaults):
     """Whoever is not known gets this status (203, 302 or 401) and, but for 401, a page to sign in on."""
     no_trees: bool = False
     """Areas and iterations are not found, as those of a project are that was hidden just now."""
+    no_types: bool = False
+    """Nor are its work item types."""
+    teams_vanish: bool = False
+    """A team is not found any more as soon as it has told its capacity."""
     token_expires_after: int = 0
     """Requests until the secret is refused."""
     retry_after_200: str = ""

@@ -24,6 +24,8 @@ def relation_types(state: State, request: Request, body: Any) -> Any:
 
 def types(state: State, request: Request, body: Any) -> Any:
     project = home(state, request)
+    if state.wire.faults.no_types:
+        raise trouble(404, f"TF200016: The following project does not exist: {project.name}.", "NotFound")
     return listed(
         {
             "name": kind.name,

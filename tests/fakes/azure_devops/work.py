@@ -49,6 +49,8 @@ def team_iterations(state: State, request: Request, body: Any) -> Any:
 
 def capacities(state: State, request: Request, body: Any) -> Any:
     team = _team_at_work(state, request)
+    if state.wire.faults.teams_vanish:
+        team.refuses = 404
     held = team.capacity.get(request.path_params["iteration"], [])
     if VERSIONS.index(state.newest) <= VERSIONS.index("6.0"):
         return listed(held)
@@ -62,7 +64,7 @@ def capacities(state: State, request: Request, body: Any) -> Any:
 
 
 def days_off(state: State, request: Request, body: Any) -> Any:
-    team = team_of(state, request)
+    team = _team_at_work(state, request)
     return {
         "daysOff": [
             {"start": f"{start}T00:00:00Z", "end": f"{end}T00:00:00Z"}
