@@ -76,6 +76,10 @@ class Hint(NamedTuple):
     """The tool's immutable id, as `RawRecord.id`."""
 
 
+HOOK = "hook"
+"""The stream of a hint without an id by which the tool tells that its notifications stop unless the hook is renewed."""
+
+
 class Notice(NamedTuple):
     """A notification that was found to be genuine."""
 

@@ -1,7 +1,8 @@
 """Change notifications of Microsoft Graph for a drive: is one genuine, and how is it set up and kept alive.
 
 Microsoft Graph v1.0, "Change notifications" and `subscription`: drives tell that something changed in them, not what;
-a subscription lives 42,300 minutes at most; `clientState` comes back with every notification.
+a subscription lives 42,300 minutes at most; `clientState` comes back with every notification. "Reduce missing
+subscriptions and change notifications": lifecycle notifications.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from adapters.base import Hint, Notice, Subscribed
+from adapters.base import HOOK, Hint, Notice, Subscribed
 from adapters.errors import HookRefused
 from adapters.graph import Drive
 from adapters.http import Http
@@ -23,6 +24,8 @@ _log = logging.getLogger(__name__)
 
 LIFE = timedelta(minutes=42_300)
 _LONGEST_TOKEN = 2048
+_ENDING = ("reauthorizationRequired", "subscriptionRemoved")
+"""Lifecycle events after which nothing is told until the subscription is renewed, or made anew. (`missed` is not.)"""
 
 
 class GraphDoor:
@@ -48,7 +51,9 @@ class GraphDoor:
             _log.warning(
                 "a notification of Graph without our clientState; `portbook hooks install` sets it up anew"
             )
-        return Notice([Hint()] if genuine else [])
+        # A lifecycle notification, too, may stand for changes that nobody told us of.
+        doubtful = [Hint(HOOK)] if any(entry.get("lifecycleEvent") in _ENDING for entry in genuine) else []
+        return Notice([Hint(), *doubtful] if genuine else [])
 
     def instructions(self, address: str) -> str:
         return (

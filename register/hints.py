@@ -136,6 +136,11 @@ async def note_subscription(
     )
 
 
+async def doubt_subscriptions(pool: Pool, source: str) -> None:
+    """The tool says that they end, whatever was known of when: the next incremental run renews them."""
+    await pool.execute("UPDATE subscription SET expires_at = clock_timestamp() WHERE source = $1", source)
+
+
 async def forget_subscription(pool: Pool, source: str, subscription_id: str) -> None:
     """The tool no longer has it."""
     await pool.execute("DELETE FROM subscription WHERE source = $1 AND id = $2", source, subscription_id)

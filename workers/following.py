@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from adapters.base import (
+    HOOK,
     Adapter,
     Hint,
     Page,
@@ -97,7 +98,9 @@ async def _reread_what_can_be(
 
 async def reread(pool: Pool, source: str, adapter: Adapter, waiting: Sequence[Waiting]) -> Fetched:
     """What these hints name, as it stands now. One that names nothing, or what this adapter cannot read alone, waits
-    for the next incremental run, which is then due."""
+    for the next incremental run, which is then due; that run also renews hooks which the tool says to end."""
+    if any(hint.stream == HOOK for hint in waiting):
+        await hints.doubt_subscriptions(pool, source)
     named = [Hint(hint.stream, hint.item) for hint in waiting if hint.item]
     soon = len(named) < len(waiting)
     if not named or not isinstance(adapter, Rereads):

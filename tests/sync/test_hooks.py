@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,34 @@ async def test_a_drive_tells_of_changes_until_its_subscription_is_renewed(
     assert await engine.pool.fetchval(
         "SELECT next_run_at <= clock_timestamp() FROM source WHERE key = 'raid'"
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "renewed"), [("reauthorizationRequired", True), ("subscriptionRemoved", True), ("missed", False)]
+)
+async def test_a_subscription_that_graph_says_to_end_is_renewed_by_the_next_run(
+    engine: Engine, site: str, graph: FakeGraph, said: str, renewed: bool
+) -> None:
+    """Though it was made or renewed a moment ago: Graph tells no more until then."""
+    address = f"{site}/hooks/raid"
+
+    async def again(one: Subscribes) -> list[Subscribed]:
+        return await one.subscribe(address, SECRET)
+
+    await engine.add("raid", "spreadsheet", lambda: drive_adapter(graph), {})
+    engine.specs["raid"] = replace(engine.specs["raid"], subscribe=again)
+    await engine.sync("raid")
+    async with drive_adapter(graph) as adapter:
+        (made,) = await adapter.subscribe(address, SECRET)
+    await hints.note_subscription(engine.pool, "raid", made.id, made.expires_at)
+    assert httpx.post(address, json=graph.state.subscriptions.lifecycle(made.id, said)).status_code == 202
+    for mode in ("hints", "incremental"):
+        assert (await engine.sync("raid", mode))["state"] == "succeeded"
+    assert any(call.method == "PATCH" for call in graph.log) == renewed
+    (name,) = graph.state.subscriptions.by_id
+    known = await hints.subscriptions(engine.pool, "raid")
+    assert list(known) == [name]
+    assert known[name] > datetime.now(UTC) + timedelta(days=29)
 
 
 async def test_a_gateway_that_fails_the_handshake_gets_no_subscription(graph: FakeGraph, site: str) -> None:

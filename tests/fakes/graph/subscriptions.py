@@ -41,6 +41,21 @@ class Subscriptions:
         found |= body
         return _shown(found)
 
+    def lifecycle(self, name: str, event: str) -> dict[str, Any]:
+        """What is sent to `lifecycleNotificationUrl`; a subscription that was removed is gone then."""
+        found = self.by_id.pop(name) if event == "subscriptionRemoved" else self.by_id[name]
+        return {
+            "value": [
+                {
+                    "subscriptionId": name,
+                    "subscriptionExpirationDateTime": found["expirationDateTime"],
+                    "tenantId": "84bd0000-0000-4000-8000-000000000001",
+                    "clientState": found["clientState"],
+                    "lifecycleEvent": event,
+                }
+            ]
+        }
+
     @staticmethod
     def _until(body: dict[str, Any]) -> None:
         ends = datetime.fromisoformat(body["expirationDateTime"])
