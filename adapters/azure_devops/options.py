@@ -62,7 +62,7 @@ class AzureDevOpsOptions(_Strict):
     timezone: str | None = Field(
         default=None,
         description="Time zone in which people enter dates, e.g. `Europe/Berlin`. Azure DevOps keeps a date as "
-        "midnight there; without it the zone is guessed from the hour, which fails beyond 12 hours from Greenwich.",
+        "midnight there; without it the zone is guessed from the hour, which is right from UTC-11 to UTC+12.",
     )
     page_size: int = Field(
         default=1000, ge=2, le=1000, description="Work items asked for at once; Azure DevOps may send fewer."

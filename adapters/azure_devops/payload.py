@@ -41,13 +41,13 @@ def instant(text: object) -> datetime | None:
 def day(text: object, zone: tzinfo | None) -> str | None:
     """The day that was meant. Azure DevOps keeps a date as midnight where it was entered, in UTC: 31 July in Berlin
     is `2025-07-30T22:00:00Z`. Midnight in UTC is a day as it stands. Without a zone, the nearest midnight counts,
-    which is right up to 12 hours from Greenwich."""
+    which is right up to 12 hours from Greenwich; noon in UTC is New Zealand's midnight, for at UTC-12 nobody lives."""
     moment = instant(text)
     if moment is None:
         return None
     try:
         if (moment.hour, moment.minute, moment.second) != (0, 0, 0):
-            moment = moment.astimezone(zone) if zone else moment + timedelta(hours=11, minutes=59, seconds=59)
+            moment = moment.astimezone(zone) if zone else moment + timedelta(hours=12)
     except OverflowError:
         pass
     return moment.date().isoformat()
