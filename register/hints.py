@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from register.db import Connection, Pool
 
@@ -54,6 +54,11 @@ async def waiting(pool: Pool, source: str, limit: int) -> list[Waiting]:
 async def count(pool: Pool, source: str) -> int:
     """How many records of a source wait to be read again."""
     return int(await pool.fetchval("SELECT count(*) FROM hint WHERE source = $1", source))
+
+
+async def clock(pool: Pool) -> datetime:
+    """Now, on the database's clock, which also says when a record was stored."""
+    return cast(datetime, await pool.fetchval("SELECT clock_timestamp()"))
 
 
 async def settle(connection: Connection, source: str, done: Sequence[Waiting]) -> None:

@@ -341,6 +341,26 @@ async def known_records(pool: Pool, ids: Sequence[str]) -> dict[str, Known]:
     return {row_id: Known(content_hash, presence) for row_id, content_hash, presence in rows}
 
 
+async def overtaken(
+    pool: Pool, run_id: int, records: Mapping[str, datetime | None], asked_at: datetime
+) -> set[str]:
+    """Those of these records (id → how new) that were asked for at that time, and of which the run has found something
+    newer since: it stored a later state, or found them gone. Where the tool tells no state's time, ours decides."""
+    rows = await pool.fetch(
+        """
+        SELECT r.id::text FROM source_record r
+        JOIN unnest($2::uuid[], $3::timestamptz[]) n (id, updated_at) USING (id)
+        WHERE r.run_id = $1 AND (r.presence <> 'present'
+            OR coalesce(r.updated_at > n.updated_at, r.stored_at >= $4))
+        """,
+        run_id,
+        list(records),
+        list(records.values()),
+        asked_at,
+    )
+    return {row[0] for row in rows}
+
+
 async def stored_payloads(pool: Pool, ids: Sequence[str]) -> dict[str, bytes]:
     """The payloads of these records, as last stored."""
     return dict(

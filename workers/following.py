@@ -106,7 +106,7 @@ async def reread(pool: Pool, source: str, adapter: Adapter, waiting: Sequence[Wa
     if not named or not isinstance(adapter, Rereads):
         return Fetched(FOLLOWED, Page((), None), waiting, soon=True)
     records: list[RawRecord] = []
-    asked_at = datetime.now(UTC)
+    asked_at = await hints.clock(pool)
     with our_own_trouble():
         async for page in adapter.reread(named):
             records += page.records

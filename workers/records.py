@@ -81,12 +81,12 @@ class Sorter:
                 found.rejected.append(_rejected(row_id, raw, raw.error))
                 continue
             stored = known.get(row_id)
-            if raw.deleted:
-                self._deleted(row_id, stored, found)
-                continue
             if row_id in self.newest and _older(raw, self.newest[row_id]):
                 found.counts.unchanged += 1
                 found.met.append(row_id)
+                continue
+            if raw.deleted:
+                self._deleted(row_id, stored, found)
                 continue
             digest = hashlib.blake2b(raw.payload, digest_size=16).digest()
             if stored is None:

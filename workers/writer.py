@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -24,7 +24,7 @@ from register.policy import Policy
 from register.rejections import accept, open_rejections, reject
 from register.runs import PartitionState, RunJob
 from register.settled import Memory
-from register.write import Counts, PageWrite, Place, page
+from register.write import Counts, PageWrite, Place, overtaken, page
 from workers.handover import Handover
 from workers.records import Sorted, Sorter
 
@@ -69,8 +69,8 @@ class Fetched(NamedTuple):
     """Notifications that this page follows."""
     gone: Mapping[str, str] = {}
     """Records by their id that are no longer there: why."""
-    asked_at: datetime = datetime.min.replace(tzinfo=UTC)
-    """When the tool was asked for what the hints name."""
+    asked_at: datetime | None = None
+    """When the tool was asked for what the hints name, on the database's clock."""
     soon: bool = False
     """The tool told of something that only an incremental run finds."""
 
@@ -135,6 +135,12 @@ class Writer:
         busy: frozenset[str] = frozenset()
         try:
             while fetched := await _batch(queue):
+                ahead = {row_id for item in fetched if item.asked_at for row_id in self._told_of(item)}
+                if writing is not None and not busy.isdisjoint(ahead):
+                    await writing  # what it writes may be newer
+                    writing = None
+                if ahead:
+                    fetched = [await self._in_order(item) for item in fetched]
                 records = [record for item in fetched if item.page for record in item.page.records]
                 latest = self._sorter.keyed(records)
                 gone = {row_id: why for item in fetched for row_id, why in item.gone.items()}
@@ -142,8 +148,7 @@ class Writer:
                     await writing  # the batch under way holds some of the same records
                     writing = None
                 told = [hint for item in fetched for hint in item.hints]
-                if told:
-                    self._remember(fetched)
+                self._remember(fetched)
                 prepared = _Batch(
                     self._places(fetched), await self._sorter.sort(latest, len(records)), told, gone,
                     any(item.soon for item in fetched),
@@ -164,12 +169,32 @@ class Writer:
                 await asyncio.gather(writing, return_exceptions=True)
         self._check_rejections(ended=not self.cut_short)
 
+    def _told_of(self, item: Fetched) -> dict[str, datetime | None]:
+        """The records that a page for hints brings or finds gone, and how new they are."""
+        records = self._sorter.keyed(item.page.records if item.page else ())
+        return {**dict.fromkeys(item.gone), **{row_id: raw.updated_at for row_id, raw in records.items()}}
+
+    async def _in_order(self, item: Fetched) -> Fetched:
+        """A page for hints without what this run has read anew since the tool was asked for it: its cursors are past
+        that, and would not come back. The hints then stay, and are followed when the run has ended."""
+        if item.asked_at is None or item.page is None:
+            return item
+        older = await overtaken(self._pool, self._job.id, self._told_of(item), item.asked_at)
+        if not older:
+            return item
+        records = [
+            raw for row_id, raw in self._sorter.keyed(item.page.records).items() if row_id not in older
+        ]
+        gone = {row_id: why for row_id, why in item.gone.items() if row_id not in older}
+        return item._replace(page=item.page._replace(records=records), gone=gone, hints=())
+
     def _remember(self, fetched: Sequence[Fetched]) -> None:
         for item in fetched:
-            if item.hints:
-                ahead = self._sorter.keyed(item.page.records if item.page else ())
-                self._sorter.newest.update({i: raw.updated_at for i, raw in ahead.items() if raw.updated_at})
-                self._sorter.newest.update(dict.fromkeys(item.gone, item.asked_at))
+            if item.asked_at is not None:
+                for row_id, updated_at in self._told_of(item).items():
+                    newest = item.asked_at if row_id in item.gone else updated_at
+                    if newest is not None:
+                        self._sorter.newest[row_id] = newest
 
     def _places(self, fetched: Sequence[Fetched]) -> list[Place]:
         self.whole = self.whole or any(

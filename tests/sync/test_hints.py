@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from adapters.azure_devops.feed import Feed
 from adapters.jira import JiraAdapter
 from register import hints, runs
 from register.hints import Waiting
@@ -142,6 +143,59 @@ async def test_a_run_under_way_follows_what_comes_meanwhile(
 class _NoLock:
     def __enter__(self) -> None: ...
     def __exit__(self, *exc: object) -> None: ...
+
+
+@pytest.mark.parametrize("change", ["edited", "restored", "deleted"])
+async def test_what_was_asked_for_before_the_run_came_to_it_takes_nothing_back(
+    engine: Engine, boards: FakeAzureDevOps, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """The cursor is past the change by then: the next run would not find it."""
+    boards.world.add_project("Alpha")
+    item = boards.add_item("Alpha", "Item")
+    for number in range(30):
+        boards.add_item("Alpha", f"Other {number}")
+    await engine.add_azure_devops(boards)
+    await engine.sync("boards")
+    if change == "restored":
+        boards.delete(item)
+    else:
+        boards.edit(item, **{"System.Title": "First"})
+    await tell(engine, item, stream="work_item", source="boards")
+    changed, written = asyncio.Event(), asyncio.Event()
+    reread, batch = following.reread, Feed.batch
+
+    async def slow(*args: Any) -> Any:
+        found = await reread(*args)
+        if change == "deleted":
+            boards.delete(item)
+        else:
+            if change == "restored":
+                boards.world.restore(item)
+            boards.edit(item, **{"System.Title": "Second"})
+        changed.set()
+        there = "presence <> 'present'" if change == "deleted" else "title = 'Second'"
+        await until(engine, f"SELECT count(*) = 1 FROM work_item WHERE {there}")
+        written.set()
+        return found
+
+    async def waiting(feed: Feed, token: str | None) -> Any:
+        if feed._stream == "work_item":
+            await changed.wait()
+        else:
+            await written.wait()
+            await asyncio.sleep(0.2)  # until the hint is through
+        return await batch(feed, token)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(following, "reread", slow)
+        patched.setattr(Feed, "batch", waiting)
+        assert (await engine.sync("boards"))["state"] == "succeeded"
+    expected = ("Item", "deleted") if change == "deleted" else ("Second", "present")
+    for mode in ("incremental", "hints"):
+        row = (await engine.rows("work_item"))[str(item.id)]
+        assert (row["title"], row["presence"]) == expected, f"before {mode}"
+        assert (await engine.sync("boards", mode))["state"] == "succeeded"
+    assert await engine.count("hint") == 0
 
 
 async def test_a_hint_said_again_while_it_is_followed_stays(engine: Engine) -> None:
