@@ -23,7 +23,9 @@ _CODES = (
 _CURRENCY = re.compile(
     rf"(?:US|AU|CA|NZ|HK|[ACS])?\$|[€£¥₹₩₺₪]|(?<![A-Z])(?:{_CODES})(?![A-Z])|(?<=[TMK])(?:{_CODES})\b"
 )
-_FILLERS = re.compile(r"\b(?:in|of)\b|[()\[\].,:/'’–-]")
+_FILLERS = re.compile(
+    r"\b(?:excl?|incl?|ohne|inkl|zzgl)\b\W*\b(?:vat|tax|gst|mwst|ust)\b|\b(?:in|of)\b|[()\[\].,:/'’–-]"
+)
 _SCALES: Mapping[str, int] = {
     "": 1,
     **dict.fromkeys(("k", "000", "000s", "thousand", "thousands", "tsd"), THOUSAND),
@@ -103,7 +105,7 @@ def amounts(columns: Sequence[Column], entity: str, units: Mapping[str, str]) ->
 
 def _split(title: str, known: Sequence[str], *, anything: bool) -> tuple[str, Unit | Unclear] | None:
     """The plain name and the unit behind it, of a header that has both: `Budget [k€]` is `budget`."""
-    words = re.sub(r"[()\[\]]", " ", title.rstrip("*: ")).split()
+    words = re.sub(r"[()\[\]/]", " ", title.rstrip("*: ")).split()
     for count in range(min(_MOST_WORDS, len(words) - 1), 0, -1):
         name = header_text(" ".join(words[:-count]).rstrip(",:/–- "))
         unit = unit_of(" ".join(words[-count:])) if anything or name in known else None
@@ -114,7 +116,7 @@ def _split(title: str, known: Sequence[str], *, anything: bool) -> tuple[str, Un
 
 def _begun(title: str, known: Sequence[str]) -> str | None:
     """The known name that a header begins with, whatever stands behind it: `Budget (tkr)` is `budget`."""
-    words = re.sub(r"[()\[\]]", " ", title).split()
+    words = re.sub(r"[()\[\]/]", " ", title).split()
     names = (header_text(" ".join(words[:count]).rstrip(",:/–- ")) for count in range(len(words), 0, -1))
     return next((name for name in names if name in known), None)
 

@@ -30,13 +30,14 @@ def column(title: str, **units: str) -> Any:
         ("Amount in Mio. EUR", "EUR", 10**6), ("Cost ($MM)", "$", 10**6), ("Cost (US$m) *", "US$", 10**6), ("Cost (millions)", "", 10**6),
         ("Cost (£bn)", "£", 10**9), ("Cost in Mrd. €", "€", 10**9), ("Budget (₹ crore)", "₹", 10**7), ("Budget (EUR)", "EUR", 1),
         ("Budget £", "£", 1), ("Amount - CHF", "CHF", 1), ("Budget (in 1000 EUR)", "EUR", 1_000), ("Cost in 1.000 €", "€", 1_000),
-        ("Cost (£1,000s)", "£", 1_000),
+        ("Cost (£1,000s)", "£", 1_000), ("Budget/£k", "£", 1_000), ("Budget / k€", "€", 1_000),
+        ("Budget (excl. VAT, £k)", "£", 1_000), ("Cost incl. tax (EUR)", "EUR", 1), ("Budget T€ (ohne MwSt.)", "€", 1_000),
     ],
 )  # fmt: skip
 def test_a_header_says_in_what_its_amounts_are(title: str, currency: str, factor: int) -> None:
     found = column(title)
     assert found.unit == Unit(currency, factor)
-    assert found.name == title.split()[0].casefold().rstrip(",")
+    assert found.name == title.replace("/", " ").split()[0].casefold().rstrip(",")
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_what_may_be_several_units_is_never_an_amount(title: str) -> None:
 
 @pytest.mark.parametrize(
     "title",
-    ["Budget", "Budget (approved)", "Cost (2026)", "Distance (km)", "Headcount (k)", "Duration (m)", "Impact (£k)", "Cost (£ per day)", "£k", "Total", "Cost 1000"],
+    ["Budget", "Budget (approved)", "Cost (2026)", "Distance (km)", "Headcount (k)", "Duration (m)", "Impact (£k)", "Cost (£ per day)", "Cost (£/day)", "Cost (k/day)", "Budget (excl. VAT)", "£k", "Total", "Cost 1000"],
 )  # fmt: skip
 def test_other_headers_stay_what_they_are(title: str) -> None:
     assert column(title) is None
