@@ -65,6 +65,9 @@ class Partition(NamedTuple):
     """For people: `issues of PAY`."""
     first: bool = False
     """Read to its end before the others start: what others refer to (projects, people)."""
+    whole: bool = False
+    """Read from first to last or not at all, as files are: its cursor says what was read, not how far. What a run that
+    fails has stored of it, the cursor before it does not tell of."""
 
 
 class Hint(NamedTuple):

@@ -201,6 +201,16 @@ class PageWrite:
         self.counts.vanished += len(presences)
         return len(marked)
 
+    async def outdate(self, partitions: Sequence[str]) -> None:
+        """The source's cursors of these no longer say what is stored of them. Where the run ends well, its own take
+        their place."""
+        if partitions:
+            await self.connection.execute(
+                "DELETE FROM partition_cursor WHERE source = $1 AND name = ANY($2::text[])",
+                self.source,
+                list(partitions),
+            )
+
     async def advance(self, places: Sequence[Place]) -> None:
         """Write the cursors and add the page's counts to the run's."""
         await self.connection.executemany(

@@ -39,6 +39,8 @@ class Sorted:
     """Records that are there and need no writing: what a complete run must remember having seen."""
     deleted: list[str] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
+    altered: bool = False
+    """Whether any of them is new, or another than it was."""
     counts: Counts = field(default_factory=Counts)
     """`seen`, and `unchanged` as far as nothing is written; the rest is counted where it is written."""
 
@@ -89,6 +91,7 @@ class Sorter:
                 self._deleted(row_id, stored, found)
                 continue
             digest = hashlib.blake2b(raw.payload, digest_size=16).digest()
+            found.altered |= stored is None or (stored.presence, stored.content_hash) != ("present", digest)
             if stored is None:
                 found.new.append(self._incoming(row_id, raw, digest))
             elif stored.presence != "present" or self.remap:

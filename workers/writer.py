@@ -55,6 +55,8 @@ class RejectedTooMany(SourceMisbehaved):
 
 class _Batch(NamedTuple):
     places: list[Place]
+    wholes: list[str]
+    """Those of the partitions that are read as a whole."""
     sorted: Sorted
     hints: list[Waiting]
     gone: dict[str, str]
@@ -149,8 +151,9 @@ class Writer:
                     writing = None
                 told = [hint for item in fetched for hint in item.hints]
                 self._remember(fetched)
+                wholes = [item.partition.name for item in fetched if item.partition.whole]
                 prepared = _Batch(
-                    self._places(fetched), await self._sorter.sort(latest, len(records)), told, gone,
+                    self._places(fetched), wholes, await self._sorter.sort(latest, len(records)), told, gone,
                     any(item.soon for item in fetched),
                 )  # fmt: skip
                 # Decoded records take six times the room of their payloads, and nobody needs them any more.
@@ -243,6 +246,8 @@ class Writer:
         await accept(write, sorted((self._set_aside & found.ids) - {record.id for record in found.rejected}))
         if self._job.mode == "full":
             await write.met([*found.met, *(r.id for r in found.rejected)])
+        if found.altered:
+            await write.outdate(batch.wholes)
         await write.advance(batch.places)
         await hints.settle(write.connection, self._job.source, batch.hints)
         if batch.soon:

@@ -120,7 +120,9 @@ class FilesReader:
         # What is read first is also stored before the rest begins, and so before a broken file ends the run.
         early = bool(folder.problems)
         found = [
-            Partition(f"plan:{plan.id}", STREAMS, f"{plan.title} ({plan.taken.file.name})", first=early)
+            Partition(
+                f"plan:{plan.id}", STREAMS, f"{plan.title} ({plan.taken.file.name})", first=early, whole=True
+            )
             for plan in folder.plans.values()
         ]
         if folder.problems:

@@ -146,7 +146,9 @@ class SpreadsheetAdapter:
         # What other rows refer to comes first, in the order in which these refer to one another.
         early = [name for name in REFERRED_TO if name in streams]
         return [
-            Partition(name, (name,), f"{name.replace('_', ' ')} rows of {names}", first=name in early)
+            Partition(
+                name, (name,), f"{name.replace('_', ' ')} rows of {names}", first=name in early, whole=True
+            )
             for name in [*early, *(name for name in streams if name not in early)]
         ]
 

@@ -155,6 +155,77 @@ async def test_an_inserted_project_counts_while_its_file_cannot_be_read_yet(engi
     assert (await totals(engine))["work_hours"] == 10
 
 
+async def test_an_inserted_project_counts_once_again_when_its_file_comes_back_after_a_hold(
+    engine: Engine,
+) -> None:
+    inner = Plan("Quay")
+    for n in range(5):
+        inner.add_task(f"Pile {n}", hours=2)
+    _save_master(engine, inner)
+    inner.save(engine.folder / "Quay.xml")
+    await add_plans(engine)
+    await engine.sync("plans", "full")
+    assert (await totals(engine))["work_hours"] == 12
+    (engine.folder / "Quay.xml").rename(engine.folder / "Quay.away")
+    for _ in range(2):
+        assert (await engine.sync("plans", "full"))["state"] == "held"
+        assert (await engine.sync("plans"))["state"] == "succeeded"
+        waiting = await engine.count("run", "state = 'queued'")
+        assert waiting == 0
+    (engine.folder / "Quay.away").rename(engine.folder / "Quay.xml")
+    assert (await engine.run_once("plans"))["state"] == "succeeded"
+    assert (await totals(engine))["work_hours"] == 12
+
+
+def _save_master(engine: Engine, inner: Plan | None) -> None:
+    master = Plan("Harbour")
+    for n in range(2):
+        master.add_task(f"Dig {n}", hours=1)
+    master.add_task(
+        "Quay", summary=True, hours=10, more={"IsSubproject": True, "SubprojectName": "C:\\Plans\\Quay.mpp"}
+    )  # fmt: skip
+    text = master.xml()
+    if inner is not None:
+        text = text.replace("</SubprojectName>", "</SubprojectName>" + inner.xml().partition("?>")[2])
+    (engine.folder / "master.xml").write_text(text)
+
+
+@pytest.mark.parametrize("mode", ["incremental", "full"])
+async def test_a_file_that_is_put_back_after_a_run_that_failed_is_read_again(
+    engine: Engine, mode: str
+) -> None:
+    """What the run had stored of it stayed, for the file was the one that the last good run knew."""
+    plan, other = Plan("Harbour"), Plan("Quay")
+    dig = plan.add_task("Dig")
+    plan.save(engine.folder / "a.xml")
+    other.save(engine.folder / "b.xml")
+    await add_plans(engine)
+    await engine.sync("plans", "full")
+    before = {path: path.read_bytes() for path in engine.folder.iterdir()}
+    dig.name = "Dig elsewhere"
+    plan.save(engine.folder / "a.xml")
+    (engine.folder / "b.xml").write_bytes(before[engine.folder / "b.xml"][:200])
+    assert (await engine.sync("plans", mode))["state"] == "failed"
+    for path, content in before.items():
+        path.write_bytes(content)
+    assert (await engine.sync("plans"))["state"] == "succeeded"
+    assert [row["title"] for row in await present(engine, "work_item")] == ["Dig"]
+
+
+async def test_a_workbook_that_is_put_back_after_a_run_that_failed_is_read_again(engine: Engine) -> None:
+    for name in "ab":
+        (engine.folder / f"{name}.csv").write_text(f"ID,Title\n{name}1,Silt\n")
+    await engine.add_files("*.csv", sheets=[{"sheet": "*", "into": "risk", "key": "ID"}])
+    await engine.sync("pmo", "full")
+    (engine.folder / "a.csv").write_text("ID,Title\na1,Sand\n")
+    (engine.folder / "b.csv").write_text("Other\nb1\n")
+    assert (await engine.sync("pmo"))["state"] == "failed"
+    for name in "ab":
+        (engine.folder / f"{name}.csv").write_text(f"ID,Title\n{name}1,Silt\n")
+    assert (await engine.sync("pmo"))["state"] == "succeeded"
+    assert {row["title"] for row in await present(engine, "risk")} == {"Silt"}
+
+
 async def test_a_task_that_becomes_a_milestone_changes_places(engine: Engine) -> None:
     plan = Plan("Harbour")
     task = plan.add_task("Handover")
