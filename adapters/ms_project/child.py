@@ -29,7 +29,7 @@ def _answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"kind": "head", "guid": plan_guid(head), "head": head, "fields": fields}
         return
     found = survey(path, name, request["plan"], request["limits"]["records"], Beside(*request["beside"]))
-    inserted = [[other.plan, other.file, other.apart] for other in found.inserted]
+    inserted = [[other.plan, other.file, other.state] for other in found.inserted]
     yield {"kind": "survey", "records": found.records, "inserted": inserted}
     batch: list[Any] = []
     for made in records(path, name, request["plan"], found):

@@ -39,7 +39,7 @@ STREAMS = (
 _CHILD = "adapters.ms_project.child"
 _ADVICE = "If the file is honest, raise `limits:` of this source; else ask who made it."
 _PAGE = 600
-_READER_VERSION = 5
+_READER_VERSION = 6
 """Raised when records come out differently from the same file: unchanged files are then read again."""
 _REFUSED = "refused"
 
@@ -323,10 +323,12 @@ class FilesReader:
 
 def _unchanged(cursor: Cursor, plan: Plan, beside: Beside) -> bool:
     """Whether what the plan says is right as it was read. A project inserted in it that is read itself from now on
-    would count twice, though the plan's own file is the same. One whose file is gone still has its rows, until a
-    complete run, which reads everything, has found that."""
-    return (cursor.get("sha256"), cursor.get("how")) == (plan.taken.sha256, _READER_VERSION) and not any(
-        beside.reads(other, file) for other, file, apart in cursor["inserted"] if not apart
+    would count twice, and one whose file went before it could be read not at all, though the plan's own file is the
+    same. One that was read and whose file is gone still has its rows, until a complete run, which reads everything, has
+    found that."""
+    return (cursor.get("sha256"), cursor.get("how")) == (plan.taken.sha256, _READER_VERSION) and all(
+        before == "read" or beside.state(other, file) in (before, "unread")
+        for other, file, before in cursor["inserted"]
     )
 
 

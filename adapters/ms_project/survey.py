@@ -54,6 +54,11 @@ class Beside(NamedTuple):
         by itself."""
         return plan in self.plans or (plan is None and file in self.files)
 
+    def state(self, plan: str | None, file: str) -> str:
+        """What is known of an inserted project: it is `read` by itself, its file is there and cannot be read just now
+        (`unread`), or neither."""
+        return "read" if self.reads(plan, file) else "unread" if file in self.unread else ""
+
 
 class Inserted(NamedTuple):
     """A project of its own that stands in this plan as one task. Project adds it to everything the plan comes to."""
@@ -64,10 +69,15 @@ class Inserted(NamedTuple):
     plan: str | None
     """Its plan's id, where the program wrote it."""
     file: str
-    apart: bool
-    """Whether it is also read by itself, so that what it comes to would count twice."""
+    state: str
+    """See `Beside.state`."""
     sizes: dict[str, float]
     """Hours, and money on each basis."""
+
+    @property
+    def apart(self) -> bool:
+        """Whether it is, or will be, read by itself too, so that what it comes to would count twice."""
+        return bool(self.state)
 
 
 ALONE = Beside()
@@ -227,7 +237,7 @@ def _inserted(uid: str, data: dict[str, str], element: Any, beside: Beside) -> I
         uid,
         other,
         file,
-        beside.reads(other, file) or file in beside.unread,
+        beside.state(other, file),
         {name: size for name, size in sizes.items() if isinstance(size, int | float)},
     )
 

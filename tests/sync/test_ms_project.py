@@ -155,6 +155,21 @@ async def test_an_inserted_project_counts_while_its_file_cannot_be_read_yet(engi
     assert (await totals(engine))["work_hours"] == 10
 
 
+@pytest.mark.parametrize("known", [True, False])
+async def test_an_inserted_project_counts_in_its_master_again_when_its_file_goes_unread(
+    engine: Engine, known: bool
+) -> None:
+    """Its file was there, half copied, when the master was read, and so it was left to itself."""
+    _save_master(engine, Plan("Quay") if known else None)
+    (engine.folder / "Quay.xml").write_text("")
+    await add_plans(engine)
+    await engine.sync("plans", "full")
+    assert (await totals(engine))["work_hours"] == 2
+    (engine.folder / "Quay.xml").unlink()
+    assert (await engine.run_once("plans"))["state"] == "succeeded"
+    assert (await totals(engine))["work_hours"] == 12
+
+
 async def test_an_inserted_project_counts_once_again_when_its_file_comes_back_after_a_hold(
     engine: Engine,
 ) -> None:
