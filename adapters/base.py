@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 from pydantic import BaseModel
 
-from adapters.errors import RecordRejected, SourceError
+from adapters.errors import FileDoubled, RecordRejected, SourceError
 
 Cursor = Mapping[str, Any]
 """JSON that the adapter writes and only the adapter reads: where to go on reading a partition."""
@@ -37,6 +37,9 @@ class RawRecord(NamedTuple):
     """The tool itself reported the deletion; payload may then be b"null" and data None."""
     error: RecordRejected | None = None
     """The record could not be read. It is kept aside with its payload; its neighbours go on."""
+    doubt: FileDoubled | None = None
+    """It was read, and there is something about it that a person should look at. The data tell of it too: only a record
+    that changed opens or closes a finding."""
 
 
 class Page(NamedTuple):

@@ -9,6 +9,7 @@ Problem
    ├─ SourceMisbehaved                 the answer cannot be trusted: the run is incomplete, its cursor stays
    ├─ HookRefused                      answer 401: a notification that the tool cannot have sent
    ├─ CursorExpired                    drop the cursor, read in full
+   ├─ FileDoubled                      never raised: the record was read, and a person is told
    └─ RecordRejected(record_id)        keep the record aside, go on
 """
 
@@ -58,6 +59,12 @@ class FileRefused(SourceRefused):
     tried again when it is next due."""
 
     code = "SRC008"
+
+
+class FileDoubled(SourceError):
+    """Several files hold one and the same plan. The one that was saved last is read."""
+
+    code = "SRC010"
 
 
 class HookRefused(SourceError):

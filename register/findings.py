@@ -13,6 +13,8 @@ from register.ids import derive_id
 PER_VALUE = ("MAP102", "REF001")
 """Codes that tell of a value, not of one record: ten thousand items with the same unknown status are one finding."""
 
+DOUBLED = "SRC010"
+"""A plan that is in several files."""
 _SHORT = 300
 _OWNERS = (
     "assignee_id",

@@ -19,9 +19,11 @@ from register.claims import Claimed, copy_claims
 from register.copy import NULL, big_integer, blob, copy_in, moment, one_row, text, uuid, uuids
 from register.db import Connection, Pool
 from register.findings import (
+    DOUBLED,
     PER_VALUE,
     FindingDraft,
     close_findings,
+    close_findings_of,
     close_mapping_findings,
     close_settled_values,
     open_findings,
@@ -185,6 +187,7 @@ class PageWrite:
             self.run_id,
         )
         await close_mapping_findings(self.connection, list(presences), keep=())
+        await close_findings_of(self.connection, [(record_id, DOUBLED) for record_id in presences])
         if any(had_unmapped for (had_unmapped,) in marked):
             await close_settled_values(self.connection, self.source)
         rows = await self.connection.fetch(

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from adapters.base import RawRecord
-from adapters.errors import RecordRejected
+from adapters.errors import FileDoubled, RecordRejected
 from mapping.apply import Mapped, Mapper
 from mapping.errors import FieldUnmapped, ValueUnknown
 from portbook.text import shown
@@ -124,7 +124,9 @@ class Sorter:
 
     def _incoming(self, row_id: str, raw: RawRecord, digest: bytes) -> Incoming:
         mapped = self._mapper(raw.stream, raw.id, raw.data)
-        findings = findings_of(self._source, row_id, raw, mapped) if mapped.problems else ()
+        findings = findings_of(self._source, row_id, raw, mapped) if mapped.problems else []
+        if raw.doubt is not None:
+            findings.append(_doubt(self._source, row_id, raw, raw.doubt, mapped))
         return Incoming(
             row_id, raw.stream, raw.id, raw.payload, digest, raw.updated_at, mapped.rows, findings
         )
@@ -155,6 +157,14 @@ def findings_of(source: str, row_id: str, raw: RawRecord, mapped: Mapped) -> lis
         )
         for problem, rule, value, row in mapped.problems
     ]
+
+
+def _doubt(source: str, row_id: str, raw: RawRecord, doubt: FileDoubled, mapped: Mapped) -> FindingDraft:
+    row = mapped.rows[0] if mapped.rows else None
+    return FindingDraft(
+        doubt.code, "warning", doubt.message, source=source, stream=raw.stream, record_id=row_id,
+        entity=row and row.entity, entity_id=row and row.id, detail=doubt.detail, hint=doubt.hint,
+    )  # fmt: skip
 
 
 def _called(raw: RawRecord) -> str:

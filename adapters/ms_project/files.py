@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from adapters.base import Cursor, Identity, Page, Partition, Presence, RawRecord, SourceField, Stream
-from adapters.errors import FileRefused, RecordRejected, SourceError, SourceMisbehaved
+from adapters.errors import FileDoubled, FileRefused, RecordRejected, SourceError, SourceMisbehaved
 from adapters.ms_project.mpp import as_xml
 from adapters.ms_project.mspdi import is_binary_plan
 from adapters.ms_project.options import MsProjectOptions
@@ -55,6 +55,22 @@ class Plan(NamedTuple):
     fields: Mapping[str, str]
     """Custom fields: name → kind."""
     program: str
+    others: tuple[str, ...] = ()
+    """Other files with a plan of this id."""
+
+    @property
+    def doubt(self) -> FileDoubled | None:
+        if not self.others:
+            return None
+        return FileDoubled(
+            f"{self.title} is in {self.taken.file.name}, which was saved last and is read, and in "
+            f"{', '.join(self.others[:5])}{' …' if len(self.others) > 5 else ''}",
+            stream="mspdi_project",
+            detail=f"saved {self.saved}",
+            hint="Keep older versions out of `files:`. Of two plans, copy the tasks of one into a new, blank plan: a "
+            "file that was copied or saved under another name keeps its plan's id, and the one saved last takes the "
+            "other's place.",
+        )
 
 
 class Folder(NamedTuple):
@@ -253,7 +269,8 @@ class FilesReader:
                 skipped.append(
                     f"{older.taken.file.name}: an older version of {newer.title} in {newer.taken.file.name}"
                 )
-            plans[plan.id] = newer
+            others = {name for one in (older, newer) for name in (*one.others, one.taken.file.name)}
+            plans[plan.id] = newer._replace(others=tuple(sorted(others - {newer.taken.file.name})))
         if not plans:
             raise _together(problems)
         return Folder(plans, tuple(skipped), problems, found.empty + found.closed, files, frozenset(unread))
@@ -317,8 +334,12 @@ class FilesReader:
                 if len(batch) >= _PAGE:
                     yield Page(batch, None, expected)
                     batch = []
-        following = {"sha256": plan.taken.sha256, "how": _READER_VERSION, "inserted": inserted}
+        following = {**_read_from(plan), "inserted": inserted}
         yield Page(batch, following, expected, complete=True)
+
+
+def _read_from(plan: Plan) -> dict[str, Any]:
+    return {"sha256": plan.taken.sha256, "how": _READER_VERSION, "others": list(plan.others)}
 
 
 def _unchanged(cursor: Cursor, plan: Plan, beside: Beside) -> bool:
@@ -326,16 +347,19 @@ def _unchanged(cursor: Cursor, plan: Plan, beside: Beside) -> bool:
     would count twice, and one whose file went before it could be read not at all, though the plan's own file is the
     same. One that was read and whose file is gone still has its rows, until a complete run, which reads everything, has
     found that."""
-    return (cursor.get("sha256"), cursor.get("how")) == (plan.taken.sha256, _READER_VERSION) and all(
+    return {name: cursor.get(name) for name in _read_from(plan)} == _read_from(plan) and all(
         before == "read" or beside.state(other, file) in (before, "unread")
         for other, file, before in cursor["inserted"]
     )
 
 
 def _record(plan: Plan, stream: str, own: str, data: dict[str, Any], trouble: str) -> RawRecord:
+    doubt = plan.doubt if stream == "mspdi_project" else None
+    if doubt is not None:
+        data["portbook"]["other_files"] = list(plan.others)
     payload = orjson.dumps(data)
     if not trouble:
-        return RawRecord(stream, own, payload, data)
+        return RawRecord(stream, own, payload, data, doubt=doubt)
     error = RecordRejected(
         f"{plan.title}: {trouble}",
         record_id=own,

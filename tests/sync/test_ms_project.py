@@ -205,6 +205,52 @@ def _save_master(engine: Engine, inner: Plan | None) -> None:
     (engine.folder / "master.xml").write_text(text)
 
 
+async def test_two_files_with_one_plan_are_told(engine: Engine) -> None:
+    """A copied file keeps its plan's id, and so does one that was saved under another name."""
+    plan = Plan("Harbour")
+    dig = plan.add_task("Dig")
+    plan.save(engine.folder / "harbour.xml")
+    await add_plans(engine)
+    await engine.sync("plans", "full")
+    assert await engine.findings() == []
+    dig.name = "Pile"
+    plan.save(engine.folder / "quay.xml", saved=datetime(2026, 6, 1))
+
+    async def told() -> str:
+        (found,) = await engine.findings()
+        assert (found["code"], found["severity"], found["entity"]) == ("SRC010", "warning", "project")
+        return str(found["message"])
+
+    await engine.run_once("plans")
+    assert await told() == "Harbour is in quay.xml, which was saved last and is read, and in harbour.xml"
+    assert [row["title"] for row in await present(engine, "work_item")] == ["Pile"]
+    dig.name = "Dig"
+    plan.save(engine.folder / "harbour.xml", saved=datetime(2026, 6, 2))
+    await engine.run_once("plans")
+    assert await told() == "Harbour is in harbour.xml, which was saved last and is read, and in quay.xml"
+    await engine.sync("plans", "full")
+    (project,) = await present(engine, "project")
+    assert project["custom"]["Other files"] == ["quay.xml"]
+    assert await told()
+    (engine.folder / "quay.xml").unlink()
+    await engine.run_once("plans")
+    assert await engine.findings() == []
+
+
+async def test_a_plan_that_is_gone_is_in_no_files_any_more(engine: Engine) -> None:
+    plan, other = Plan("Harbour"), large(30)
+    for name in ("a", "b"):
+        plan.save(engine.folder / f"{name}.xml")
+    other.save(engine.folder / "c.xml")
+    await add_plans(engine)
+    await engine.sync("plans", "full")
+    assert len(await engine.findings()) == 1
+    for name in ("a", "b"):
+        (engine.folder / f"{name}.xml").unlink()
+    await engine.sync("plans", "full")
+    assert await engine.findings() == []
+
+
 @pytest.mark.parametrize("mode", ["incremental", "full"])
 async def test_a_file_that_is_put_back_after_a_run_that_failed_is_read_again(
     engine: Engine, mode: str
