@@ -55,11 +55,7 @@ def entity(stream: str, payload: bytes, *ids: str) -> tuple[Data, str] | RawReco
         data = loads(payload)
     except ValueError as wrong:
         return rejected(stream, payload, str(wrong))
-    keys = (
-        [guid(data.get(name)) if isinstance(data.get(name), str) else None for name in ids]
-        if isinstance(data, dict)
-        else []
-    )
+    keys = [guid(data.get(name)) for name in ids] if isinstance(data, dict) else []
     if not keys or not all(keys):
         return rejected(stream, payload, f"it has no {' and '.join(ids)}")
     return data, ":".join(str(key) for key in keys)

@@ -121,7 +121,7 @@ class Survey:
     def hold(self, tag: str, uid: str, written: object) -> str:
         """Note who has a GUID and return it. Some programs copy it along with the task: then the one with the lowest
         UID, which was there first, keeps it, wherever their rows stand, and the others are known by their UIDs."""
-        own = guid(written if isinstance(written, str) else None)
+        own = guid(written)
         if own:
             held = self.holders.setdefault((tag, own), uid)
             if _age(uid) < _age(held):

@@ -21,6 +21,8 @@ _ESTIMATED = 32
 _SUFFIXES = {
     3: "m", 4: "em", 5: "h", 6: "eh", 7: "d", 8: "ed", 9: "w", 10: "ew", 11: "mo", 12: "emo", 19: "%", 20: "e%",
 }  # fmt: skip
+_WHOLE = 2**53
+"""Beyond this a number is no longer exact, and one beyond 2**64 cannot be written as an integer."""
 ELAPSED = frozenset({4, 6, 8, 10, 12})
 PERCENTS = frozenset({19, 20})
 
@@ -28,7 +30,7 @@ PERCENTS = frozenset({19, 20})
 def neat(number: float) -> int | float:
     """At most four places: what minutes and tenths of minutes make of hours and days."""
     rounded = round(number, 4)
-    return int(rounded) if rounded == int(rounded) else rounded
+    return int(rounded) if abs(rounded) < _WHOLE and rounded == int(rounded) else rounded
 
 
 @lru_cache(maxsize=10_000)
@@ -55,7 +57,7 @@ def decimal(text: str | None) -> int | float | str | None:
         return text
     if number != number or number in (float("inf"), float("-inf")):
         return text
-    return int(number) if number.is_integer() and abs(number) < 2**53 else number
+    return int(number) if number.is_integer() and abs(number) < _WHOLE else number
 
 
 def scaled(text: str | None, divisor: float) -> int | float | str | None:
@@ -95,9 +97,9 @@ def last_day(start: str | None, finish: str | None) -> str | None:
     return max(before.isoformat(), start[:10])
 
 
-def guid(text: str | None) -> str | None:
-    """In one spelling; None for none and for all zeros."""
-    written = (text or "").strip().strip("{}").lower()
+def guid(text: Any) -> str | None:
+    """In one spelling; None for none, for all zeros and for what is no text."""
+    written = (text if isinstance(text, str) else "").strip().strip("{}").lower()
     return written if written and written != NO_GUID else None
 
 

@@ -194,6 +194,14 @@ def test_a_plan_keeps_all_of_its_baselines_however_many_values_they_have(tmp_pat
     assert {len(item.data["portbook"]["items"]) for item in made} == {300}
 
 
+@pytest.mark.parametrize("digits", [20, 400])
+def test_a_duration_beyond_all_numbers_does_not_end_the_plan(tmp_path: Path, digits: int) -> None:
+    plan = Plan("Harbour")
+    plan.add_task("Dig")
+    wild = f"<Duration>PT{'9' * digits}H0M0S</Duration>"
+    assert list(parsed(tmp_path, plan.xml().replace("<Duration>PT8H0M0S</Duration>", wild, 1))) == ["Dig"]
+
+
 def test_what_is_assigned_to_a_summary_itself_is_in_no_task_below_it(tmp_path: Path) -> None:
     """A manager put on a whole phase, an overhead booked on it: Project adds both to what the tasks below come to."""
     plan = Plan("Harbour")

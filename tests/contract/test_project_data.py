@@ -582,3 +582,15 @@ def test_an_entity_without_its_key_is_set_aside_with_its_payload() -> None:
         assert record.error is not None
         assert (record.payload, task_id, kind.kind) == (payload, "", "")
     assert pwa_records.number(str(Decimal("8.000000"))) == 8
+
+
+@pytest.mark.parametrize(
+    "value", [5, True, 1e300, "1e300", [1], {"a": 1}, "abc", "NaN", "0001-01-01T00:00:00"]
+)
+def test_no_value_of_a_task_ends_the_run(value: Any) -> None:
+    own = "8c2a1f0e-6b1d-ee11-8f6d-00155d0a1b2c"
+    for name in ("ParentTaskId", "TaskDuration", "TaskTotalSlack", "TaskStartDate", "TaskWork"):
+        payload = orjson.dumps({"ProjectId": own, "TaskId": own, name: value})
+        record, _, _ = pwa_records.task(payload, day_hours=8, baseline={}, assignees={}, sums={})
+        assert record.id == f"{own}:{own}"
+        assert orjson.loads(record.payload)["portbook"]["project"] == own
