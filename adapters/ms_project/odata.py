@@ -13,6 +13,7 @@ import orjson
 from adapters.errors import SourceMisbehaved
 from adapters.http import Http
 from adapters.json_body import loads, page_decoder
+from adapters.ms_project.units import day
 
 _MOST_EMPTY = 5
 _MILLISECONDS = re.compile(r"^/Date\((-?\d+)([+-]\d{4})?\)/$")
@@ -139,6 +140,12 @@ def moment(value: Any) -> str | None:
     except OverflowError:
         return value
     return when.replace(tzinfo=None).isoformat()
+
+
+def stamp(value: Any) -> str | None:
+    """A moment in the site's time, as text; None for what stands for "never"."""
+    text = moment(value)
+    return text if text and day(text) else None
 
 
 def literal(text: str) -> str:

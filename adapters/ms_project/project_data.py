@@ -320,7 +320,7 @@ class ProjectDataReader:
                         continue
                     owner = data[0].get("AssignedToResource") or data[0].get("Owner")
                     people = {str(owner): await self._site.person_named(owner)}
-                    high = max(high, odata.moment(data[0].get("ModifiedDate")) or "")
+                    high = max(high, odata.stamp(data[0].get("ModifiedDate")) or "")
                 records.append(pwa_records.logged(log.stream, raw, log.key, people, chosen))
             yield Page(records, None, page.total)
         yield Page([], {"since": high})

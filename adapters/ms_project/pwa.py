@@ -133,7 +133,7 @@ class Site:
                 data = loads(raw)
                 if isinstance(data, dict) and (own := guid(data.get("ProjectId"))) and self.wanted(data):
                     stamps = (data.get("ProjectModifiedDate"), data.get("ProjectLastPublishedDate"))
-                    modified = max((odata.moment(stamp) or "" for stamp in stamps), default="")
+                    modified = max((odata.stamp(stamp) or "" for stamp in stamps), default="")
                     found[own] = Project(own, str(data.get("ProjectName") or own), modified)
         return list(found.values())
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from adapters.base import RawRecord
 from adapters.json_body import kept_aside, loads
-from adapters.ms_project.odata import moment, with_portbook
+from adapters.ms_project.odata import moment, stamp, with_portbook
 from adapters.ms_project.pwa import UNASSIGNED, Resource
 from adapters.ms_project.units import (
     LINK_KINDS,
@@ -361,12 +361,6 @@ def baseline_values(data: Mapping[str, Any]) -> Data:
 def number(value: Any) -> Any:
     """A number, which the feed writes as text where it is a decimal."""
     return decimal(value) if isinstance(value, str) else value
-
-
-def stamp(value: Any) -> str | None:
-    """A moment in the site's time, as text; None for what stands for "never"."""
-    text = moment(value)
-    return text if text and day(text) else None
 
 
 def _number_of(text: str) -> str | None:

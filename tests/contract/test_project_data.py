@@ -223,6 +223,19 @@ async def test_logs_are_read_by_their_own_dates_with_an_overlap() -> None:
     assert {r.data["Title"] for page in later for r in page.records} == {"Just before", "Last", "New"}
 
 
+async def test_a_date_that_stands_for_none_is_no_place_to_go_on_from() -> None:
+    world = generated(1, 5)
+    (project,) = world.sets["Projects"].values()
+    project["ProjectModifiedDate"] = project["ProjectLastPublishedDate"] = datetime(1, 1, 1)
+    world.log("Risks", project, "Old")["ModifiedDate"] = datetime(1, 1, 1)
+    with FakeProjectServer(world) as fake:
+        async with server_adapter(fake) as adapter:
+            for name in ("risks", "projects"):
+                full = await pages_of(adapter, name)
+                later = await pages_of(adapter, name, full[-1].cursor, full=False)
+                assert [len(page.records) for page in later] == [1, 0]
+
+
 async def test_plan_dates_never_shift_and_instants_are_left_to_the_sites_zone() -> None:
     world = World()
     project = world.add_project("Harbour")
