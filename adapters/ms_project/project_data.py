@@ -281,7 +281,9 @@ class ProjectDataReader:
         return found
 
     async def _resource_pages(self) -> AsyncGenerator[Page, None]:
-        async for page in self._site.entities("Resources", {"$orderby": "ResourceId"}, "pwa_resource"):
+        async for page in self._site.steady("Resources", {"$orderby": "ResourceId"}, "ResourceId"):
+            if page is None:
+                continue
             records = []
             for raw in page.raws:
                 data = pwa_records.entity("pwa_resource", raw, "ResourceId")
@@ -297,7 +299,9 @@ class ProjectDataReader:
         if since:
             moment = odata.date_literal(since)
             params["$filter"] = f"ProjectModifiedDate ge {moment} or ProjectLastPublishedDate ge {moment}"
-        async for page in self._site.entities("Projects", params, "pwa_project"):
+        async for page in self._site.steady("Projects", params, "ProjectId"):
+            if page is None:
+                continue
             baselines = await self._site.baselines()
             records = [pwa_records.project(raw, self._http.base_url, baselines) for raw in page.raws]
             yield Page([r for r in records if r.id in chosen or r.error is not None], None, page.total)
@@ -310,7 +314,9 @@ class ProjectDataReader:
         params = {"$orderby": log.key}
         if since := _before(high):
             params["$filter"] = f"ModifiedDate ge {odata.date_literal(since)}"
-        async for page in self._site.entities(log.entity_set, params, log.stream):
+        async for page in self._site.steady(log.entity_set, params, "ProjectId", log.key):
+            if page is None:
+                continue
             records = []
             for raw in page.raws:
                 data = pwa_records.entity(log.stream, raw, "ProjectId", log.key)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from adapters.errors import SourceRefused
+from adapters.errors import SourceMisbehaved, SourceRefused
 from adapters.http import Http
 from adapters.json_body import loads
 from adapters.ms_project import odata
@@ -22,6 +23,19 @@ SERVER = "_api/ProjectServer"
 OVERLAP = timedelta(hours=2)
 """The feed is filled by a queue after publishing, and dates of the hour that a clock change repeats are ambiguous."""
 _INTERNAL = "Timesheet Administrative Work Items"
+_MOST_SHIFTS = 4
+_SETS = {
+    "Projects": ("projects", "pwa_project"),
+    "ProjectBaselines": ("baselines of projects", "pwa_project"),
+    "Resources": ("resources", "pwa_resource"),
+    "Tasks": ("tasks", "pwa_task"),
+    "Assignments": ("assignments", "pwa_assignment"),
+    "TaskBaselines": ("rows of baselines", "pwa_baseline"),
+    "Risks": ("risks", "pwa_risk"),
+    "Issues": ("issues", "pwa_issue"),
+    "Deliverables": ("deliverables", "pwa_deliverable"),
+}
+"""Entity set → what its rows are called, and the stream they belong to."""
 _ONLINE = ".sharepoint.com"
 UNASSIGNED = "b067ce64-9588-4b18-bf54-3491f76419c9"
 """The resource that work belongs to for as long as nobody is assigned to it; the same on every server."""
@@ -98,6 +112,34 @@ class Site:
             async for page in pages:
                 yield page
 
+    async def steady(
+        self, name: str, params: Mapping[str, str], *key: str, of: str = ""
+    ) -> AsyncGenerator[odata.Set | None, None]:
+        """The pages of a set, behind a None. When rows came or went meanwhile, all of them again behind another None,
+        for a server that counts its pages in rows then leaves others out. `key` tells the rows apart."""
+        called, stream = _SETS[name]
+        totals: set[int] = set()
+        seen: set[tuple[bytes, ...]] = set()
+        # Found in the text: decoding each row for its key alone would be felt.
+        members = [re.compile(rb'"%b"\s*:\s*"?([^",}\s]+)' % member.encode()) for member in key]
+        for _ in range(_MOST_SHIFTS):
+            totals, seen = set(), set()
+            yield None
+            async for page in self.entities(name, {**params, "$inlinecount": "allpages"}, stream):
+                totals |= {page.total} if page.total is not None else set()
+                for raw in page.raws:
+                    found = [member.search(raw) for member in members]
+                    seen.add(tuple(match[1] for match in found if match) if all(found) else (raw,))
+                yield page
+            if len(totals) < 2 and len(seen) >= max(totals, default=0):
+                return
+        raise SourceMisbehaved(
+            f"the feed counts {max(totals)} {called}{of and f' in {of}'} and lists {len(seen)}",
+            stream=stream,
+            detail=self.http.base_url,
+            hint="They are being changed just now. Nothing was deleted; the next run tries again.",
+        )
+
     async def projects(self) -> list[Project]:
         """The projects to read."""
         wanted = self.options.select.projects
@@ -122,14 +164,12 @@ class Site:
     async def _listed(self) -> list[Project]:
         """Every published project of the wanted types, selected or not."""
         fields = "ProjectId,ProjectName,ProjectType,ProjectModifiedDate,ProjectLastPublishedDate"
-        found = {}
-        async for page in odata.pages(
-            self.http,
-            f"{DATA}/Projects",
-            {"$select": fields, "$orderby": "ProjectId"},
-            stream="pwa_project",
-        ):
-            for raw in page.raws:
+        found: dict[str, Project] = {}
+        params = {"$select": fields, "$orderby": "ProjectId"}
+        async for page in self.steady("Projects", params, "ProjectId"):
+            if page is None:
+                found = {}
+            for raw in page.raws if page is not None else ():
                 data = loads(raw)
                 if isinstance(data, dict) and (own := guid(data.get("ProjectId"))) and self.wanted(data):
                     stamps = (data.get("ProjectModifiedDate"), data.get("ProjectLastPublishedDate"))
@@ -142,14 +182,12 @@ class Site:
             "ResourceId,ResourceName,ResourceIsGeneric,ResourceIsTeam,ResourceMaterialLabel,"
             "ResourceEmailAddress,ResourceNTAccount,TypeName"
         )
-        found = {}
-        async for page in odata.pages(
-            self.http,
-            f"{DATA}/Resources",
-            {"$select": fields, "$orderby": "ResourceId"},
-            stream="pwa_resource",
-        ):
-            for raw in page.raws:
+        found: dict[str, Resource] = {}
+        params = {"$select": fields, "$orderby": "ResourceId"}
+        async for page in self.steady("Resources", params, "ResourceId"):
+            if page is None:
+                found = {}
+            for raw in page.raws if page is not None else ():
                 data = loads(raw)
                 if isinstance(data, dict) and (own := guid(data.get("ResourceId"))):
                     found[own] = Resource(str(data.get("ResourceName") or ""), resource_kind(data))
@@ -157,15 +195,13 @@ class Site:
 
     async def _baselines(self) -> dict[str, tuple[str | None, str | None]]:
         """Start and finish of each project in its baseline, which is the one numbered 0."""
-        found = {}
+        found: dict[str, tuple[str | None, str | None]] = {}
         fields = "ProjectId,BaselineNumber,ProjectBaselineStartDate,ProjectBaselineFinishDate"
-        async for page in odata.pages(
-            self.http,
-            f"{DATA}/ProjectBaselines",
-            {"$filter": "BaselineNumber eq 0", "$select": fields},
-            stream="pwa_project",
-        ):
-            for raw in page.raws:
+        params = {"$filter": "BaselineNumber eq 0", "$select": fields, "$orderby": "ProjectId"}
+        async for page in self.steady("ProjectBaselines", params, "ProjectId"):
+            if page is None:
+                found = {}
+            for raw in page.raws if page is not None else ():
                 data = loads(raw)
                 if isinstance(data, dict) and (own := guid(data.get("ProjectId"))):
                     start = odata.moment(data.get("ProjectBaselineStartDate"))

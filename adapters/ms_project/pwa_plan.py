@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, NamedTuple
@@ -11,7 +10,6 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from adapters.base import Cursor, Page, RawRecord
-from adapters.errors import SourceMisbehaved
 from adapters.json_body import loads
 from adapters.ms_project import odata, pwa_records
 from adapters.ms_project.pwa import OVERLAP, Project, Site, site_time
@@ -25,12 +23,6 @@ _NUMBER_OF_BASELINES = range(11)
 _ASSIGNED = (
     "AssignmentId", "TaskId", "ResourceId", "ResourceName", "AssignmentMaterialWork", *pwa_records.SUMMED.values(),
 )  # fmt: skip
-_MOST_SHIFTS = 4
-_SETS = {
-    "Tasks": ("tasks", "pwa_task"),
-    "Assignments": ("assignments", "pwa_assignment"),
-    "TaskBaselines": ("rows of baselines", "pwa_baseline"),
-}
 
 
 async def plan_pages(
@@ -53,7 +45,7 @@ async def plan_pages(
         async for task_page in found:
             yield task_page
     params = {"$filter": mine, "$orderby": "AssignmentId"}
-    async with aclosing(_steady(site, project, "Assignments", params, "AssignmentId")) as read:
+    async with aclosing(site.steady("Assignments", params, "AssignmentId", of=project.name)) as read:
         async for page in read:
             if page is not None:
                 yield Page([pwa_records.assignment(raw, tasks, kinds) for raw in page.raws], None)
@@ -80,7 +72,7 @@ async def _task_pages(
 ) -> AsyncGenerator[Page, None]:
     """The tasks of a project, which are also put into `tasks`."""
     params = {"$filter": mine, "$orderby": "TaskId"}
-    async with aclosing(_steady(site, project, "Tasks", params, "TaskId")) as pages:
+    async with aclosing(site.steady("Tasks", params, "TaskId", of=project.name)) as pages:
         async for page in pages:
             records = []
             for raw in page.raws if page is not None else ():
@@ -98,35 +90,6 @@ async def _task_pages(
                 yield Page(records, None, page.total)
 
 
-async def _steady(
-    site: Site, project: Project, name: str, params: Mapping[str, str], *key: str
-) -> AsyncGenerator[odata.Set | None, None]:
-    """The pages of a set, behind a None. When rows came or went meanwhile, all of them again behind another None, for a
-    server that counts its pages in rows then leaves others out. `key` tells the rows of one project apart."""
-    called, stream = _SETS[name]
-    totals: set[int] = set()
-    seen: set[tuple[bytes, ...]] = set()
-    # Found in the text: decoding each row for its key alone would be felt.
-    members = [re.compile(rb'"%b"\s*:\s*"?([^",}\s]+)' % member.encode()) for member in key]
-    for _ in range(_MOST_SHIFTS):
-        totals, seen = set(), set()
-        yield None
-        async for page in site.entities(name, {**params, "$inlinecount": "allpages"}, stream):
-            totals |= {page.total} if page.total is not None else set()
-            for raw in page.raws:
-                found = [member.search(raw) for member in members]
-                seen.add(tuple(match[1] for match in found if match) if all(found) else (raw,))
-            yield page
-        if len(totals) < 2 and len(seen) >= max(totals, default=0):
-            return
-    raise SourceMisbehaved(
-        f"the feed counts {max(totals)} {called} in {project.name} and lists {len(seen)}",
-        stream=stream,
-        detail=site.http.base_url,
-        hint="The project is being published just now. Nothing was deleted; the next run tries again.",
-    )
-
-
 class _Assigned(NamedTuple):
     """What assignments say of the tasks they are on, by task."""
 
@@ -140,7 +103,7 @@ async def _assigned(site: Site, project: Project, mine: str) -> _Assigned:
     kinds = await site.resources()
     found = _Assigned({}, {})
     params = {"$filter": mine, "$select": ",".join(_ASSIGNED), "$orderby": "AssignmentId"}
-    async for page in _steady(site, project, "Assignments", params, "AssignmentId"):
+    async for page in site.steady("Assignments", params, "AssignmentId", of=project.name):
         if page is None:
             found = _Assigned({}, {})
         for raw in page.raws if page is not None else ():
@@ -163,7 +126,7 @@ async def _baselines(
     taken: dict[int, dict[str, Any]] = {}
     key = ("TaskId", "BaselineNumber")
     params = {"$filter": mine, "$orderby": ",".join(key)}
-    async for page in _steady(site, project, "TaskBaselines", params, *key):
+    async for page in site.steady("TaskBaselines", params, *key, of=project.name):
         if page is None:
             first, taken = {}, {}
         for raw in page.raws if page is not None else ():

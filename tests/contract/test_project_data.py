@@ -146,6 +146,40 @@ async def test_no_assignment_and_no_baseline_is_left_out_when_others_are_deleted
         assert baseline.keys() >= {f"{key[0]}:{key[1]}" for key in world.sets[kind]}
 
 
+@pytest.mark.parametrize("name", ["Projects", "ProjectBaselines", "Resources", "Risks"])
+async def test_nothing_of_a_site_is_left_out_when_others_are_deleted_meanwhile(name: str) -> None:
+    world = generated(5, 10)
+    for project in list(world.sets["Projects"].values()):
+        world.project_baseline(project, NOW, NOW)
+        for n in range(2):
+            world.log("Risks", project, f"Risk {n}")
+    with FakeProjectServer(world, page_size=2) as fake:
+        fake.faults.skip_links = True
+        first, asked = min(world.sets[name], key=lambda key: key[::-1]), [0]
+
+        def delete(other: str, number: int) -> None:
+            """Before the second page of the first list of them."""
+            asked[0] += other == name
+            # Of projects there is one before: does the site answer?
+            if other == name and asked[0] == (3 if name == "Projects" else 2):
+                world.remove(name, first)
+
+        fake.faults.on_page = delete
+        found = await everything(fake, links=False)
+    assert asked[0] > 2
+    projects = {own for (own,) in world.sets["Projects"]}
+    assert projects <= set(found["pwa_project"])
+    assert projects <= {own.partition(":")[0] for own in found["pwa_task"]}
+    dated = {r.id for r in found["pwa_project"].values() if r.data["portbook"].get("start_baseline_on")}
+    assert {key[0] for key in world.sets["ProjectBaselines"]} & projects <= dated
+    assert {own for (own,) in world.sets["Resources"]} <= set(found["pwa_resource"])
+    people = {
+        r.data["ResourceId"] for r in found["pwa_assignment"].values() if r.data["portbook"].get("person")
+    }
+    assert people == {row["ResourceId"] for row in world.sets["Assignments"].values()}
+    assert {":".join(key) for key in world.sets["Risks"] if key[0] in projects} <= set(found["pwa_risk"])
+
+
 def test_a_relative_link_to_a_next_page_keeps_the_language_that_was_asked_for() -> None:
     """It is relative to the service, and the language is a part of its address: `Cost` is `Kosten` in another."""
     path = "_api/ProjectData/[en-US]/Resources?$orderby=ResourceId"
