@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from adapters.ms_project.mspdi import Data, as_data, elements
-from adapters.ms_project.survey import Survey, Task, level_of
+from adapters.ms_project.survey import Survey, Task, level_of, stands_for_plan
 from adapters.ms_project.units import (
     LINK_KINDS,
     day,
@@ -56,7 +56,7 @@ def records(path: Path, name: str, plan: str, found: Survey) -> Iterator[Made]:
         if tag == "Project":
             break
         data = as_data(element)
-        if yes(data.get("IsNull")) or (tag == "Task" and _is_summary_row(data)):
+        if yes(data.get("IsNull")) or (tag == "Task" and stands_for_plan(data)):
             continue
         stream = f"mspdi_{tag.lower()}"
         uid = str(data.get("UID") or "")
@@ -97,10 +97,6 @@ def records(path: Path, name: str, plan: str, found: Survey) -> Iterator[Made]:
         yield Made(stream, own, data)
     for number, items in sorted(baselines.items()):
         yield Made("mspdi_baseline", f"{plan}:baseline{number}", _baseline(plan, number, items, found))
-
-
-def _is_summary_row(data: Data) -> bool:
-    return data.get("UID") == "0" or data.get("OutlineLevel") == "0"
 
 
 def _project(plan: str, found: Survey) -> Data:

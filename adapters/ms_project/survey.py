@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import Any, NamedTuple
@@ -190,7 +190,7 @@ def _survey_task(
     if not uid or yes(data.get("IsNull")):
         return
     level = level_of(data.get("OutlineLevel") or "", data.get("OutlineNumber") or "")
-    if uid == "0" or level == 0:
+    if stands_for_plan(data):
         found.summary = found.summary or as_data(element)
         return
     while outline and outline[-1][0] >= level:
@@ -286,6 +286,15 @@ def _age(uid: str) -> tuple[int, str]:
     return len(uid), uid
 
 
+def stands_for_plan(data: Mapping[str, Any]) -> bool:
+    """Whether a task is the row above all others. Project gives it the UID 0 and the level 0; there are programs that
+    count their tasks from 0."""
+    level = str(data.get("OutlineLevel") or "").strip()
+    if level.isdigit():
+        return int(level) == 0
+    return data.get("UID") == "0" and data.get("OutlineNumber") in (None, "", "0")
+
+
 def level_of(level: str, number: str) -> int:
     if level.strip().isdigit():
         return int(level)
@@ -303,6 +312,7 @@ def _task_kind(data: dict[str, str], length: Any) -> str:
 
 def _resource_kind(data: dict[str, str], uid: str) -> str:
     kind = (data.get("Type") or "1").strip()
-    if uid == "0" or yes(data.get("IsNull")) or kind != "1" or yes(data.get("IsCostResource")):
+    nobody = uid == "0" and (data.get("ID") or "0") == "0"
+    if nobody or yes(data.get("IsNull")) or kind != "1" or yes(data.get("IsCostResource")):
         return ""
     return "role" if yes(data.get("IsGeneric")) or yes(data.get("IsBudget")) else "person"

@@ -202,6 +202,26 @@ def test_a_duration_beyond_all_numbers_does_not_end_the_plan(tmp_path: Path, dig
     assert list(parsed(tmp_path, plan.xml().replace("<Duration>PT8H0M0S</Duration>", wild, 1))) == ["Dig"]
 
 
+async def test_a_task_is_a_task_where_a_program_counts_from_0(tmp_path: Path) -> None:
+    plan = Plan("Harbour", guid="")
+    tasks = [plan.add_task(f"Task {n}", hours=8, cost=10, percent=100 - n) for n in range(3)]
+    plan.assign(tasks[0], plan.add_person("Ana"), 8)
+    whole, _, rest = plan.xml().partition("<Task><UID>0</UID>")
+    text = whole + rest.partition("</Task>")[2]
+    for name in ("<Task><UID>", "<Resource><UID>", "<TaskUID>", "<ResourceUID>"):
+        text = re.sub(f"{name}(\\d+)", lambda found: f"{found[0][: -len(found[1])]}{int(found[1]) - 1}", text)
+    (tmp_path / "a.xml").write_text(text)
+    found = await read(tmp_path)
+    tasks_found = by_name(found["mspdi_task"])
+    assert {name: one["percent"] for name, one in tasks_found.items()} == {
+        f"Task {n}": 100 - n for n in range(3)
+    }
+    (project,) = found["mspdi_project"].values()
+    assert (project.data["portbook"]["forecast_cost"], project.data["portbook"].get("percent")) == (30, None)
+    (put,) = found["mspdi_assignment"].values()
+    assert put.data["portbook"]["person"] == tasks_found["Task 0"]["assignee"]
+
+
 def test_what_is_assigned_to_a_summary_itself_is_in_no_task_below_it(tmp_path: Path) -> None:
     """A manager put on a whole phase, an overhead booked on it: Project adds both to what the tasks below come to."""
     plan = Plan("Harbour")
