@@ -153,7 +153,7 @@ def plan_guid(data: Data) -> str | None:
 def survey(path: Path, name: str, plan: str, most: int, beside: Beside = ALONE) -> Survey:
     """First reading: who is whose parent, and who is who. Raises Refused beyond `most` records."""
     found = Survey({}, {}, beside)
-    outline: list[tuple[int, str]] = []
+    outline: list[tuple[int, str, dict[str, str]]] = []
     for tag, element in elements(path, name):
         if tag == "Project":
             found.header = header(element)
@@ -185,7 +185,11 @@ def survey(path: Path, name: str, plan: str, most: int, beside: Beside = ALONE) 
 
 
 def _survey_task(
-    found: Survey, uid: str, data: dict[str, str], element: Any, outline: list[tuple[int, str]]
+    found: Survey,
+    uid: str,
+    data: dict[str, str],
+    element: Any,
+    outline: list[tuple[int, str, dict[str, str]]],
 ) -> None:
     if not uid or yes(data.get("IsNull")):
         return
@@ -198,7 +202,9 @@ def _survey_task(
     length = hours(data.get("Duration"))
     kind = _task_kind(data, length)
     parent = outline[-1][1] if outline else None
-    outline.append((level, uid))
+    if outline and found.tasks[outline[-1][1]].kind in ("task", "milestone"):
+        _make_summary(found, *outline[-1][1:])
+    outline.append((level, uid, data))
     if uid in found.tasks:
         return
     if yes(data.get("IsSubproject")):
@@ -213,9 +219,22 @@ def _survey_task(
     if kind == "summary" and active:
         _add(found, uid, cost=scaled(data.get("FixedCost"), 100))
     elif kind and active:
-        cost, actual = scaled(data.get("Cost"), 100), scaled(data.get("ActualCost"), 100)
-        found.cost += cost if isinstance(cost, int | float) else 0
-        found.actual_cost += actual if isinstance(actual, int | float) else 0
+        found.cost += _money(data, "Cost")
+        found.actual_cost += _money(data, "ActualCost")
+
+
+def _make_summary(found: Survey, uid: str, data: dict[str, str]) -> None:
+    """What has tasks below it comes to what these come to, also where its program does not say that it is a summary."""
+    found.tasks[uid] = found.tasks[uid]._replace(kind="summary", works=False)
+    if found.tasks[uid].active:
+        found.cost -= _money(data, "Cost")
+        found.actual_cost -= _money(data, "ActualCost")
+        _add(found, uid, cost=scaled(data.get("FixedCost"), 100))
+
+
+def _money(data: dict[str, str], name: str) -> float:
+    amount = scaled(data.get(name), 100)
+    return amount if isinstance(amount, int | float) else 0
 
 
 def _inserted(uid: str, data: dict[str, str], element: Any, beside: Beside) -> Inserted:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +221,31 @@ async def test_a_task_is_a_task_where_a_program_counts_from_0(tmp_path: Path) ->
     assert (project.data["portbook"]["forecast_cost"], project.data["portbook"].get("percent")) == (30, None)
     (put,) = found["mspdi_assignment"].values()
     assert put.data["portbook"]["person"] == tasks_found["Task 0"]["assignee"]
+
+
+@pytest.mark.parametrize("milestone", [False, True])
+def test_what_has_tasks_below_it_is_a_summary_also_where_its_program_does_not_say_so(
+    tmp_path: Path, milestone: bool
+) -> None:
+    plan = Plan("Harbour")
+    phase = plan.add_task(
+        "Phase", hours=16, cost=20, actual_cost=2, milestone=milestone, more={"FixedCost": 300}
+    )
+    inner = plan.add_task("Inner", level=2, hours=16, cost=17, actual_cost=2)
+    tasks = [plan.add_task(name, level=3, hours=8, cost=8.5, actual_cost=1) for name in ("a", "b")]
+    for task, size in ((phase, 16), (inner, 16), *((task, 8) for task in tasks)):
+        task.baselines[0] = baseline(START, START, size, size)
+    found = parsed(tmp_path, re.sub("<Summary>.</Summary>", "", plan.xml()))
+    assert [found[name]["type"] for name in ("Phase", "Inner", "a", "b")] == [
+        "summary",
+        "summary",
+        "task",
+        "task",
+    ]
+    assert [found[name].get("work_hours") for name in ("Phase", "Inner", "a", "b")] == [None, None, 8, 8]
+    assert [found[name].get("cost") for name in ("Phase", "Inner", "a", "b")] == [3, None, 8.5, 8.5]
+    again = survey(tmp_path / "plan.xml", "plan.xml", "P", 100)
+    assert (again.cost, again.actual_cost) == (20, 2)
 
 
 def test_what_is_assigned_to_a_summary_itself_is_in_no_task_below_it(tmp_path: Path) -> None:
@@ -570,6 +596,8 @@ def test_any_plan_agrees_with_its_own_totals(tmp_path: Path, data: st.DataObject
             plan.link(
                 tasks[n - 1], tasks[n], data.draw(st.sampled_from(["FS", "SS", "FF", "SF"])), lag_days=lag
             )
+    for task, below in pairwise(tasks):
+        task.summary = task.summary or below.level > task.level
     items = parsed(tmp_path, plan.xml())
     totals = plan.totals()
     assert {name: item["status"] for name, item in items.items()} == {
