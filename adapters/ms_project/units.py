@@ -82,11 +82,11 @@ def day(text: str | None) -> str | None:
 
 def last_day(start: str | None, finish: str | None) -> str | None:
     """The day a finish falls on that Project worked out. Midnight is the end of the day before, unless nothing lies
-    before it. A day that somebody types (a deadline, say) is that `day` also at midnight."""
+    before it. What has no time, and a day that somebody types (a deadline, say), is that `day`, also at midnight."""
     if not finish:
         return None
     found = _DATE.match(finish.strip())
-    if found is None or (found[4] or "00:00")[:5] != "00:00" or not start or start[:19] >= finish[:19]:
+    if found is None or (found[4] or "")[:5] != "00:00" or not start or start[:19] >= finish[:19]:
         return day(finish)
     if day(finish) is None:
         return None

@@ -97,6 +97,11 @@ def test_a_milestone_at_midnight_stays_on_its_day() -> None:
     assert last_day("2026-03-01T22:00:00", "2026-03-02T00:00:00") == "2026-03-01"
 
 
+@pytest.mark.parametrize("start", ["2026-03-02", "2026-03-02T08:00:00"])
+def test_a_finish_without_a_time_is_the_day_that_it_names(start: str) -> None:
+    assert last_day(start, "2026-03-05") == "2026-03-05"
+
+
 @pytest.mark.parametrize(
     "text", ["1984-01-01T00:00:00", "2149-12-31T00:00:00", "0001-01-01T00:00:00", "", None]
 )
