@@ -331,7 +331,8 @@ def _fields(data: Data, found: Survey) -> Data | None:
                 value = hours(value)
             case "Date" | "Start" | "Finish":
                 value = day(value)
-        fields[known.name] = value
+        # What has several values of a list comes once for each.
+        fields[known.name] = f"{fields[known.name]}, {value}" if known.name in fields else value
     return fields or None
 
 

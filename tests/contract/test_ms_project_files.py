@@ -443,6 +443,15 @@ async def test_custom_fields_are_called_by_their_aliases_and_keep_their_types(tm
     assert shown["Name"] == ("text", ("Dig",))
 
 
+def test_a_custom_field_with_several_values_keeps_them(tmp_path: Path) -> None:
+    plan = Plan("Harbour")
+    plan.define(188743731, "Text1", "Berths")
+    plan.add_task("Dig", fields={188743731: "North"})
+    once = "<ExtendedAttribute><FieldID>188743731</FieldID><Value>North</Value></ExtendedAttribute>"
+    text = plan.xml().replace(once, once + once.replace("North", "Inner, south"))
+    assert parsed(tmp_path, text)["Dig"]["fields"] == {"Berths": "North, Inner, south"}
+
+
 async def test_a_plan_without_ids_is_known_by_its_file_and_its_tasks_by_number(tmp_path: Path) -> None:
     plan = Plan("Harbour", guid="")
     plan.add_task("Dig")
