@@ -246,13 +246,19 @@ def _ends_properly(path: Path) -> bool:
         return re.search(rb"</(?:\w+:)?Project\s*>", file.read().replace(b"\x00", b"")) is not None
 
 
+_TYPES = {
+    "0": "Cost", "1": "Date", "2": "Duration", "3": "Finish", "4": "Flag", "5": "Number", "6": "Start", "7": "Text",
+}  # fmt: skip
+"""Types of custom fields, by Project's numbers (Microsoft, "PjCustomFieldType")."""
+
+
 class Definition(NamedTuple):
     """A custom field as the plan defines it."""
 
     name: str
     """What people call it: its alias, else the field's own name."""
     kind: str
-    """`Text`, `Flag`, `Number`, `Cost`, `Date`, `Duration`: the field's name without its number."""
+    """`Text`, `Flag`, `Number`, `Cost`, `Date`, `Duration`: the field's name without its number, else its type."""
 
 
 def definitions(data: Data) -> dict[str, Definition]:
@@ -268,5 +274,7 @@ def definitions(data: Data) -> dict[str, Definition]:
             name = f"{name} ({own or field})"
         taken.add(name.casefold())
         kind = re.sub(r"\d+$", "", own.rpartition(" ")[2])
+        if kind not in _TYPES.values():  # in another language
+            kind = _TYPES.get(item.get("CFType") or "", kind)
         found[field] = Definition(name, kind)
     return found

@@ -443,6 +443,19 @@ async def test_custom_fields_are_called_by_their_aliases_and_keep_their_types(tm
     assert shown["Name"] == ("text", ("Dig",))
 
 
+def test_a_custom_field_in_another_language_keeps_its_type(tmp_path: Path) -> None:
+    plan = Plan("Harbour")
+    for field_id, name in ((1, "Kosten1"), (2, "Attribut1"), (3, "Dauer1"), (4, "Etwas")):
+        plan.define(field_id, name, "")
+    plan.add_task("Dig", fields={"1": 12345, "2": 1, "3": "PT16H0M0S", "4": "12345"})
+    text = plan.xml()
+    for name, number in (("Kosten1", 0), ("Attribut1", 4), ("Dauer1", 2)):
+        text = text.replace(f"{name}</FieldName>", f"{name}</FieldName><CFType>{number}</CFType>")
+    assert parsed(tmp_path, text)["Dig"]["fields"] == {
+        "Kosten1": 123.45, "Attribut1": True, "Dauer1": 16, "Etwas": "12345",
+    }  # fmt: skip
+
+
 def test_a_custom_field_with_several_values_keeps_them(tmp_path: Path) -> None:
     plan = Plan("Harbour")
     plan.define(188743731, "Text1", "Berths")
