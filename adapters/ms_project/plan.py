@@ -239,7 +239,7 @@ def _links(data: Data, own: Task, found: Survey) -> list[Data]:
             {
                 "id": f"{before.id}>{own.id}",
                 "kind": kind,
-                "word": link_word(kind, size, form, found.minutes_per_day),
+                "word": link_word(kind, size, form, found.minutes_per_day, found.days_in),
                 "lag_days": lag_days(size, form, found.minutes_per_day, before.hours),
                 f"from_{_end(before)}": before.id,
                 f"to_{_end(own)}": own.id,

@@ -118,6 +118,15 @@ class Survey:
         found = decimal(self.header.get("MinutesPerDay"))
         return found if isinstance(found, int | float) and found > 0 else 480
 
+    @property
+    def days_in(self) -> tuple[float, float]:
+        """Of a week, and of a month, as this plan counts them."""
+        week, month = (decimal(self.header.get(name)) for name in ("MinutesPerWeek", "DaysPerMonth"))
+        return (
+            week / self.minutes_per_day if isinstance(week, int | float) and week > 0 else 5,
+            month if isinstance(month, int | float) and month > 0 else 20,
+        )
+
     def hold(self, tag: str, uid: str, written: object) -> str:
         """Note who has a GUID and return it. Some programs copy it along with the task: then the one with the lowest
         UID, which was there first, keeps it, wherever their rows stand, and the others are known by their UIDs."""

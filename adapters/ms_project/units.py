@@ -117,8 +117,10 @@ def lag_days(
     return neat(lag / 10 / (1440 if form in ELAPSED else minutes_per_day))
 
 
-def link_word(kind: str, lag: int | float, lag_format: int, minutes_per_day: float) -> str:
-    """A link as Project's own tables show it: `FS+2d`, `SS-50%`, `FF+3ed`."""
+def link_word(
+    kind: str, lag: int | float, lag_format: int, minutes_per_day: float, days: tuple[float, float] = (5, 20)
+) -> str:
+    """A link as Project's own tables show it: `FS+2d`, `SS-50%`, `FF+3ed`. `days` are those of a week and a month."""
     if not lag:
         return kind
     form = _plain_format(lag_format)
@@ -126,11 +128,9 @@ def link_word(kind: str, lag: int | float, lag_format: int, minutes_per_day: flo
     if form in PERCENTS:
         size: float = lag
     else:
-        minutes = lag / 10
-        day_minutes = 1440 if form in ELAPSED else minutes_per_day
-        week = 7 * 1440 if form in ELAPSED else minutes_per_day * 5
-        month = 30 * 1440 if form in ELAPSED else minutes_per_day * 20
-        size = minutes / {"m": 1, "h": 60, "d": day_minutes, "w": week, "mo": month}[suffix.removeprefix("e")]
+        a_day, (week, month) = (1440.0, (7, 30)) if form in ELAPSED else (minutes_per_day, days)
+        units = {"m": 1, "h": 60, "d": a_day, "w": a_day * week, "mo": a_day * month}
+        size = lag / 10 / units[suffix.removeprefix("e")]
     return f"{kind}{size:+.10g}{suffix}"
 
 

@@ -146,6 +146,15 @@ def test_links_keep_their_kind_and_lag_whatever_ends_they_have(tmp_path: Path) -
     assert {"from_milestone", "to_work_item"} <= set(to_dig)
 
 
+def test_a_lag_of_weeks_and_months_is_told_by_the_plans_own(tmp_path: Path) -> None:
+    plan = Plan("Harbour", MinutesPerWeek=1920, DaysPerMonth=16)
+    first, second = plan.add_task("First"), plan.add_task("Second")
+    plan.link(first, second, lag_days=4, lag_format=9)
+    plan.link(first, second, "SS", lag_days=16, lag_format=11)
+    links = parsed(tmp_path, plan.xml())["Second"]["links"]
+    assert [(link["word"], link["lag_days"]) for link in links] == [("FS+1w", 4), ("SS+1mo", 16)]
+
+
 def test_a_link_without_a_type_is_finish_to_start_and_one_into_another_file_is_left_out(
     tmp_path: Path,
 ) -> None:
