@@ -59,7 +59,8 @@ def records(path: Path, name: str, plan: str, found: Survey) -> Iterator[Made]:
         if yes(data.get("IsNull")) or (tag == "Task" and stands_for_plan(data)):
             continue
         stream = f"mspdi_{tag.lower()}"
-        uid = str(data.get("UID") or "")
+        uid = data.get("UID") or ""
+        uid = uid if isinstance(uid, str) else ""
         problem = ""
         if not uid:
             blank += 1
@@ -73,30 +74,42 @@ def records(path: Path, name: str, plan: str, found: Survey) -> Iterator[Made]:
         if problem:
             yield Made(stream, f"{plan}:{uid}", data, problem)
             continue
-        own = found.own_id(plan, tag, uid, guid(data.get("GUID")) or "")
-        match tag:
-            case "Task":
-                task = found.tasks[uid]
-                own = task.id
-                data["portbook"] = _task(plan, uid, data, found)
-                for number, values in _baseline_values(data):
-                    kind = "task" if uid in found.whole else task.kind
-                    for row, item in baseline_items(own, kind, values, works=task.works):
-                        baselines.setdefault(number, {})[row] = item
-            case "Resource":
-                own = found.resources[uid].id
-                kind = found.resources[uid].kind
-                data["portbook"] = {"project": plan, "person": kind == "person", "role": kind == "role"}
-                data["portbook"]["active"] = not yes(data.get("IsInactive"))
-                _custom(data, found)
-            case "Assignment":
-                data["portbook"] = _assignment(plan, data, found)
-                _custom(data, found)
-            case _:
-                data["portbook"] = {"project": plan}
+        try:
+            own = _complete(plan, tag, uid, data, found, baselines)
+        except (TypeError, AttributeError, ValueError) as wrong:
+            problem = f"{tag} {uid} has an unexpected shape ({wrong})"
+            yield Made(stream, found.own_id(plan, tag, uid, guid(data.get("GUID")) or ""), data, problem)
+            continue
         yield Made(stream, own, data)
     for number, items in sorted(baselines.items()):
         yield Made("mspdi_baseline", f"{plan}:baseline{number}", _baseline(plan, number, items, found))
+
+
+def _complete(
+    plan: str, tag: str, uid: str, data: Data, found: Survey, baselines: dict[str, dict[str, Data]]
+) -> str:
+    """Put into an element what a mapping cannot work out, and what it had in baselines into these; returns its id."""
+    match tag:
+        case "Task":
+            task = found.tasks[uid]
+            data["portbook"] = _task(plan, uid, data, found)
+            for number, values in _baseline_values(data):
+                kind = "task" if uid in found.whole else task.kind
+                for row, item in baseline_items(task.id, kind, values, works=task.works):
+                    baselines.setdefault(number, {})[row] = item
+            return task.id
+        case "Resource":
+            kind = found.resources[uid].kind
+            data["portbook"] = {"project": plan, "person": kind == "person", "role": kind == "role"}
+            data["portbook"]["active"] = not yes(data.get("IsInactive"))
+            _custom(data, found)
+            return found.resources[uid].id
+        case "Assignment":
+            data["portbook"] = _assignment(plan, data, found)
+            _custom(data, found)
+        case _:
+            data["portbook"] = {"project": plan}
+    return found.own_id(plan, tag, uid, guid(data.get("GUID")) or "")
 
 
 def _project(plan: str, found: Survey) -> Data:
@@ -196,7 +209,7 @@ def _task(plan: str, uid: str, data: Data, found: Survey) -> Data:
         )
         extra["duration_days"] = neat(own.hours / (24 if elapsed else day_hours))
     kind = data.get("ConstraintType") or ""
-    if kind.isdigit() and 0 < int(kind) < len(_CONSTRAINTS):
+    if kind.isdecimal() and 0 < int(kind) < len(_CONSTRAINTS):
         extra["constraint"] = _CONSTRAINTS[int(kind)]
     summed = own.kind == "summary" and uid not in found.whole
     if not summed:

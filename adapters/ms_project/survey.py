@@ -81,6 +81,8 @@ class Inserted(NamedTuple):
 
 
 ALONE = Beside()
+_DEEPEST = 65_535
+"""Project's own limit to the levels of an outline."""
 
 
 def stem_of(name: str) -> str:
@@ -318,14 +320,14 @@ def stands_for_plan(data: Mapping[str, Any]) -> bool:
     """Whether a task is the row above all others. Project gives it the UID 0 and the level 0; there are programs that
     count their tasks from 0."""
     level = str(data.get("OutlineLevel") or "").strip()
-    if level.isdigit():
+    if level.isdecimal():
         return int(level) == 0
     return data.get("UID") == "0" and data.get("OutlineNumber") in (None, "", "0")
 
 
 def level_of(level: str, number: str) -> int:
-    if level.strip().isdigit():
-        return int(level)
+    if level.strip().isdecimal():
+        return min(int(level), _DEEPEST)
     return number.count(".") + 1 if number else 1
 
 

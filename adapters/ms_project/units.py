@@ -66,8 +66,8 @@ def scaled(text: str | None, divisor: float) -> int | float | str | None:
     return neat(number / divisor) if isinstance(number, int | float) else number
 
 
-def yes(text: str | None) -> bool:
-    return text is not None and text.strip().lower() in ("1", "true", "-1", "yes")
+def yes(text: Any) -> bool:
+    return isinstance(text, str) and text.strip().lower() in ("1", "true", "-1", "yes")
 
 
 def day(text: str | None) -> str | None:

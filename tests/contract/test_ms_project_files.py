@@ -534,6 +534,34 @@ async def test_a_copied_guid_stays_with_whoever_had_it_first_wherever_the_rows_s
     assert assignments[f"{home}:2"]["person"] == ids["Ola"]
 
 
+@pytest.mark.parametrize(
+    "name", ["Cost", "Work", "Start", "UID", "IsNull", "OutlineLevel", "GUID", "PercentComplete"]
+)
+async def test_an_element_that_comes_twice_costs_its_task_alone(tmp_path: Path, name: str) -> None:
+    plan = Plan("Harbour")
+    for n in range(3):
+        plan.add_task(f"Task {n}")
+    head, mark, rest = plan.xml().partition("<Name>Task 1</Name>")
+    before, task = head.rpartition("<Task>")[::2]
+    own, end, after = f"{task}{mark}{rest}".partition("</Task>")
+    own = re.sub(f"<{name}>[^<]*</{name}>", lambda found: found[0] * 2, own, count=1)
+    (tmp_path / "a.xml").write_text(f"{before}<Task>{own}{end}{after}")
+    found = (await read(tmp_path))["mspdi_task"]
+    good = {record.data["Name"] for record in found.values() if record.error is None}
+    assert good | {"Task 1"} == {f"Task {n}" for n in range(3)}
+    assert all(record.data["Name"] == "Task 1" for record in found.values() if record.error)
+
+
+@pytest.mark.parametrize("level", ["²", "00", "18446744073709551616", "9" * 400])
+async def test_no_level_keeps_a_plan_from_being_read(tmp_path: Path, level: str) -> None:
+    plan = Plan("Harbour")
+    plan.add_task("Dig")
+    plan.add_task("Pour")
+    text = plan.xml().replace("<OutlineLevel>1</OutlineLevel>", f"<OutlineLevel>{level}</OutlineLevel>", 1)
+    (tmp_path / "a.xml").write_text(text)
+    assert "Pour" in by_name((await read(tmp_path))["mspdi_task"])
+
+
 async def test_a_record_that_cannot_be_told_apart_is_set_aside_and_its_neighbours_go_on(
     tmp_path: Path,
 ) -> None:
