@@ -20,6 +20,10 @@ from adapters.errors import CursorExpired, SourceMisbehaved
 OVERLAP = timedelta(minutes=5)
 """By query, changes are looked for from so long before the last: the clock of the tool and its index."""
 
+_WHOLE = "All"
+"""What to expand for all that the feed tells, and relations: with `Relations` alone, ids of areas and iterations are
+left out (Microsoft's samples of "Work Items - Get Work Item")."""
+
 _TURN = 32
 """Work items handled between two turns of the event loop."""
 
@@ -28,7 +32,8 @@ class Items:
     def __init__(self, site: Site, people: People) -> None:
         self._site = site
         self._people = people
-        self._iterations: dict[int, str] = {}
+        self._iterations: dict[int | str, str] = {}
+        """GUIDs by number, and by path in small letters; empty for the backlogs."""
         self._asked_again: set[str] = set()
         """Names and ids of projects that were asked about a second time."""
         self._feed_has_parents: bool | None = None
@@ -175,7 +180,7 @@ class Items:
                 raise SourceMisbehaved("a query by id answers out of order", stream="work_item")
             size = self._site.options.page_size
             for start in range(0, len(ids), size):
-                raws = await read_items(self._site, ids[start : start + size], expand="Relations")
+                raws = await read_items(self._site, ids[start : start + size], expand=_WHOLE)
                 records = await self._build(reader, raws, project)
                 for record in records:
                     if record.stream == "work_item" and record.updated_at is not None:
@@ -225,7 +230,7 @@ class Items:
     async def again(self, ids: Sequence[int]) -> list[RawRecord]:
         """These work items as they are now, with their links. What is not visible, or lies outside the projects we
         read, is left out."""
-        raws = await read_items(self._site, ids, expand="Relations")
+        raws = await read_items(self._site, ids, expand=_WHOLE)
         return await self._build(await self._reader(), raws, None)
 
     async def _reader(self) -> ItemReader:
@@ -299,7 +304,7 @@ class Items:
             data,
             project=home,
             process=process,
-            iteration=await self._iteration(fields.get("System.IterationId"), home),
+            iteration=await self._iteration(fields, home),
             parent=parents.get(int(data["id"])),
             who=who,
             elsewhere=elsewhere.get(int(data["id"]), ()),
@@ -314,9 +319,11 @@ class Items:
             self._asked_again.add(name)
         return found
 
-    async def _iteration(self, node: Any, home: str | None) -> str | None:
-        """The GUID of an iteration, by the number that work items carry: paths are renamed."""
-        if not isinstance(node, int) or home is None:
+    async def _iteration(self, fields: Mapping[str, Any], home: str | None) -> str | None:
+        """The GUID of an iteration: by the number that work items carry, since paths are renamed, else by its path."""
+        number, path = fields.get("System.IterationId"), fields.get("System.IterationPath")
+        node = number if isinstance(number, int) else str(path or "").casefold()
+        if not node or home is None:
             return None
         known = self._iterations
         if node not in known and home not in self._asked_again:
@@ -326,9 +333,10 @@ class Items:
                     self._asked_again.add(home)
                     self._site.forget_trees(home)
                 trees = await self._site.trees(home)
-                known |= {found.id: found.identifier for found in trees.iterations}
+                for found in trees.iterations:
+                    known[found.id] = known[found.path.casefold()] = found.identifier
                 if trees.backlog is not None:
-                    known[trees.backlog] = ""
+                    known[trees.backlog] = known[trees.title.casefold()] = ""
                 if node in known:
                     break
         return known.get(node) or None

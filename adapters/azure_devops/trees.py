@@ -26,13 +26,15 @@ class Trees(NamedTuple):
     areas: tuple[Node, ...]
     backlog: int | None
     """The root of the iterations: what is not planned yet, and no iteration itself."""
+    title: str
+    """The root's path, as work items write it: the project's name."""
 
 
 def read_trees(roots: Iterable[Mapping[str, Any]], project: str) -> Trees:
     """The nodes of a project's trees, from their roots with all that is below them. Raises SourceMisbehaved where
     something was left out."""
     found: dict[str, list[Node]] = {"iteration": [], "area": []}
-    backlog = None
+    backlog, title = None, ""
     for root in roots:
         kind = str(root.get("structureType"))
         nodes = found.get(kind)
@@ -40,9 +42,9 @@ def read_trees(roots: Iterable[Mapping[str, Any]], project: str) -> Trees:
             if kind == "area":
                 nodes.append(_node(root, project))
             else:
-                backlog = int(root["id"])
+                backlog, title = int(root["id"]), field_path(str(root.get("path") or ""))
             nodes.extend(_below(root, project))
-    return Trees(tuple(found["iteration"]), tuple(found["area"]), backlog)
+    return Trees(tuple(found["iteration"]), tuple(found["area"]), backlog, title)
 
 
 def _below(node: Mapping[str, Any], project: str) -> list[Node]:

@@ -352,6 +352,30 @@ async def test_iterations_are_known_by_their_guid_through_renames(boards: FakeAz
     assert again[str(item.id)].data["portbook"]["iteration"] == sprint.identifier
 
 
+@pytest.mark.parametrize("way", ["feed", "query", "told"])
+@pytest.mark.parametrize("told", ["by number", "by path"])
+async def test_an_iteration_is_known_however_its_work_items_are_read(
+    boards: FakeAzureDevOps, way: str, told: str
+) -> None:
+    boards.faults.no_node_ids_in_feed = told == "by path"
+    boards.faults.no_feed = 404 if way == "query" else 0
+    boards.world.add_project("Alpha")
+    sprint = boards.world.add_iteration("Alpha", "Sprint 9")
+    planned, unplanned = (
+        boards.add_item("Alpha", "Planned", iteration=sprint),
+        boards.add_item("Alpha", "Later"),
+    )
+    async with azure_devops_adapter(boards) as adapter:
+        if way == "told":
+            hints = [Hint("work_item", str(item.id)) for item in (planned, unplanned)]
+            found = items_of([page async for page in adapter.reread(hints)])
+        else:
+            found = items_of(await read_pages(adapter, "work_items"))
+    assert found[str(planned.id)].data["portbook"]["iteration"] == sprint.identifier
+    assert "iteration" not in found[str(unplanned.id)].data["portbook"]
+    assert sum("classificationnodes" in call.path for call in boards.log) == 1
+
+
 async def test_an_iteration_and_a_project_made_during_the_run_are_known(boards: FakeAzureDevOps) -> None:
     fill(boards.world, {"Alpha": 4})
     async with azure_devops_adapter(boards) as adapter:

@@ -83,6 +83,9 @@ def _revision(
     }
     if faults.no_parents_in_feed:
         values.pop("System.Parent", None)
+    if faults.no_node_ids_in_feed:
+        values.pop("System.AreaId", None)
+        values.pop("System.IterationId", None)
     if given.get("$expand", "").casefold() != "fields":
         for name in LONG:
             values.pop(name, None)

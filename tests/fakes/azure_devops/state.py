@@ -37,6 +37,8 @@ class Faults(WireFaults):
     no_links_feed: int = 0
     no_recycle_bin: bool = False
     no_parents_in_feed: bool = False
+    no_node_ids_in_feed: bool = False
+    """Areas and iterations are told by their paths alone."""
     names_in_feed: bool = False
     """Identities are `Name <mail>` also when references are asked for."""
     descriptive_names: bool = False

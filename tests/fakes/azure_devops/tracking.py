@@ -229,6 +229,11 @@ def _relations(state: State, item: Item) -> list[dict[str, Any]]:
     return shown
 
 
+_EXPANDED = {f"System.{name}" for name in ("Id", "AreaId", "IterationId", "Rev", "Watermark")}
+"""Fields that are sent where they are asked for by name or all are expanded (Microsoft's samples of `$expand=relations`
+and `$expand=all` of "Work Items - Get Work Item")."""
+
+
 def _work_item(state: State, item: Item, wanted: list[str] | None, expand: str) -> bytes:
     expand = expand.casefold()
     if item.raw is not None:
@@ -237,6 +242,8 @@ def _work_item(state: State, item: Item, wanted: list[str] | None, expand: str) 
     values = state.world.whole(item)
     if wanted:
         values = {name: values[name] for name in wanted if name in values}
+    elif expand not in ("fields", "all"):
+        values = {name: value for name, value in values.items() if name not in _EXPANDED}
     shown: dict[str, Any] = {"id": item.id, "rev": item.rev, "fields": values}
     if expand in ("relations", "all") and (relations := _relations(state, item)):
         shown["relations"] = relations
