@@ -85,6 +85,10 @@ def set_up_logs(default: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+    # httpx tells the whole address of each request, httpcore the headers of each answer: the address of a file in a
+    # drive lets anybody in who has it.
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     pools = logging.getLogger("asyncpg.pool")
     pools.filters = [DatabaseAway()]
     logging.basicConfig(
