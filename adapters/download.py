@@ -101,7 +101,7 @@ class Downloads:
         if status == 200:
             return
         host = response.url.host
-        if status in (429, 500, 502, 503, 504) or status in (401, 403, 404, 410):
+        if status >= 500 or status in (401, 403, 404, 408, 410, 429):
             raise SourceUnavailable(
                 f"{name} cannot be fetched now: {host} answered {status}",
                 retry_after=retry_after(response.headers),

@@ -33,7 +33,9 @@ from adapters.errors import SignInRefused, SourceError, SourceMisbehaved, Source
 
 T = TypeVar("T")
 
-_TRANSIENT = frozenset({429, 500, 502, 503, 504})
+_LASTING = frozenset({501, 505})
+"""Errors of a server, or of a proxy in front of it, that do not pass by themselves. All others may: 509 of Graph's
+limits, 52x of Cloudflare."""
 _CLOCK_OFF = timedelta(days=366)
 """A clock that is further off is no clock but a header gone wrong: cursors would lie beyond every change."""
 _SPENT = httpx.ByteStream(b"")
@@ -373,7 +375,7 @@ class Http:
             )
         said = self._clean(answer.said())
         text = f"the tool answered {status}" + (f": {said}" if said else "")
-        if status in _TRANSIENT:
+        if status in (408, 425, 429) or (status >= 500 and status not in _LASTING):
             wait = retry_after(answer.headers)
             problem = self._problem(
                 SourceUnavailable, text, method, path, stream, hint=self._hints.get(status, "")

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from adapters.address import usable_base_url
 from adapters.answers import error_text, retry_after
+from adapters.errors import SourceRefused, SourceUnavailable
 from adapters.http import Http, Patience
 from adapters.json_body import list_decoder, loads, page_decoder, split_array
 from adapters.sign_in import SignIn
@@ -174,3 +175,28 @@ async def test_a_secret_that_changes_after_a_right_was_missing_is_read_anew() ->
             before = tool.requests
             assert await ask("teams") == 401
             assert tool.requests == before + 1
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 507, 509, 520, 522, 599])
+async def test_what_ails_a_server_or_a_proxy_pauses_nobodys_source(status: int) -> None:
+    async with Http(
+        "https://tool.example",
+        SignIn(SecretStr("T1")),
+        patience=Patience(attempts=3, base=0, cap=0),
+        transport=httpx.MockTransport(lambda request: httpx.Response(status, json={})),
+    ) as tool:
+        with pytest.raises(SourceUnavailable, match=str(status)):
+            await tool.json("GET", "projects", decode=loads)
+        assert tool.requests == 3
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 501, 505])
+async def test_what_stays_as_it_is_is_not_asked_for_again(status: int) -> None:
+    async with Http(
+        "https://tool.example",
+        SignIn(SecretStr("T1")),
+        transport=httpx.MockTransport(lambda request: httpx.Response(status, json={})),
+    ) as tool:
+        with pytest.raises(SourceRefused, match=str(status)):
+            await tool.json("GET", "projects", decode=loads)
+        assert tool.requests == 1
