@@ -8,9 +8,9 @@ subscriptions and change notifications": lifecycle notifications.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from adapters.base import HOOK, Hint, Notice, Subscribed
@@ -19,6 +19,8 @@ from adapters.graph import Drive
 from adapters.http import Http
 from adapters.json_body import loads
 from adapters.proof import address_key, body_object, not_subscribed, same
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ class GraphDoor:
 
 async def subscribe(http: Http, drive: Drive, address: str, secret: str) -> list[Subscribed]:
     """One subscription for the drive, with lifecycle notifications to the same address."""
-    listed = await _ask(http, "GET", "subscriptions", secret)
+    listed = await _ask(http, "GET", "subscriptions", secret, _object)
     for known in listed.get("value") or ():
         if isinstance(known, dict) and known.get("notificationUrl") == address:
             # Made anew: it may bring an old secret, which Graph does not show, or be another drive's.
@@ -74,6 +76,7 @@ async def subscribe(http: Http, drive: Drive, address: str, secret: str) -> list
         "POST",
         "subscriptions",
         secret,
+        _subscribed,
         {
             "changeType": "updated",
             "notificationUrl": address,
@@ -83,7 +86,7 @@ async def subscribe(http: Http, drive: Drive, address: str, secret: str) -> list
             "clientState": address_key(secret),
         },
     )
-    return [_subscribed(made)]
+    return [made]
 
 
 async def renew(http: Http, subscription_id: str) -> Subscribed | None:
@@ -92,10 +95,10 @@ async def renew(http: Http, subscription_id: str) -> Subscribed | None:
         "PATCH",
         _place(subscription_id),
         body={"expirationDateTime": _until(http)},
-        decode=_object,
+        decode=_subscribed,
         also=(404,),
     )
-    return None if answer.status == 404 else _subscribed(found)
+    return None if answer.status == 404 else found
 
 
 def _place(subscription_id: str) -> str:
@@ -106,7 +109,8 @@ def _until(http: Http) -> str:
     return f"{http.tool_now() + LIFE - timedelta(minutes=10):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _subscribed(found: Mapping[str, Any]) -> Subscribed:
+def _subscribed(body: bytes) -> Subscribed:
+    found = _object(body)
     ends = datetime.fromisoformat(str(found.get("expirationDateTime")))
     return Subscribed(
         str(found.get("id")),
@@ -115,8 +119,10 @@ def _subscribed(found: Mapping[str, Any]) -> Subscribed:
     )
 
 
-async def _ask(http: Http, method: str, path: str, secret: str, body: Any = None) -> dict[str, Any]:
-    answer, found = await http.send(method, path, body=body, decode=_object, also=(400, 403, 404))
+async def _ask(
+    http: Http, method: str, path: str, secret: str, decode: Callable[[bytes], T], body: Any = None
+) -> T:
+    answer, found = await http.send(method, path, body=body, decode=decode, also=(400, 403, 404))
     if answer.status >= 300:
         raise not_subscribed(
             "Microsoft Graph",

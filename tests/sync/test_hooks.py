@@ -188,6 +188,18 @@ async def test_a_subscription_that_graph_says_to_end_is_renewed_by_the_next_run(
     assert known[name] > datetime.now(UTC) + timedelta(days=29)
 
 
+async def test_a_renewal_that_cannot_be_understood_costs_no_run(
+    engine: Engine, graph: FakeGraph, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await engine.add("raid", "spreadsheet", lambda: drive_adapter(graph), {})
+    await engine.sync("raid")
+    async with drive_adapter(graph) as adapter:
+        (made,) = await adapter.subscribe(f"{site}/hooks/raid", SECRET)
+    await hints.note_subscription(engine.pool, "raid", made.id, datetime.now(UTC) + timedelta(days=3))
+    monkeypatch.setattr(graph.state.subscriptions, "renew", lambda name, body: {"id": name})
+    assert (await engine.sync("raid"))["state"] == "succeeded"
+
+
 async def test_a_gateway_that_fails_the_handshake_gets_no_subscription(graph: FakeGraph, site: str) -> None:
     async with drive_adapter(graph) as adapter:
         with pytest.raises(SourceRefused, match="validation request failed"):
