@@ -63,6 +63,7 @@ class Uniter:
         for candidate in told:
             self._links.called[candidate.id] = f"{self._source}:{name_of(candidate)}"
         pointed = await self._matches.pointed(told)
+        await self._matches.expect(told)
         for candidate in told:
             await self._unite_row(candidate, pointed.get(candidate.id, ()))
         await self._settle_references(rows, {candidate.id for candidate in told})
@@ -192,9 +193,14 @@ class Uniter:
             )
             self._memory.known.update(row[0] for row in there)
         nowhere: set[str] = set()
-        for ref_id in sorted(unknown - self._memory.known):
-            entity, word = wanted[ref_id]
-            candidate = Candidate(entity, ref_id, word, frozenset({normal_key(word)}), {})
+        named_only = [
+            Candidate(entity, ref_id, word, frozenset({normal_key(word)}), {})
+            for ref_id in sorted(unknown - self._memory.known)
+            for entity, word in [wanted[ref_id]]
+        ]
+        await self._matches.expect(named_only)
+        for candidate in named_only:
+            entity, ref_id, word = candidate.entity, candidate.id, candidate.source_id
             found = await self._matches.find(candidate)
             targets = {self.settled.row(each.id) for each in found}
             if len(targets) == 1 and not self.settled.apart(ref_id, *targets):

@@ -3,7 +3,7 @@ match rules, and what speaks against it. Only looks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from portbook.text import normal_key
@@ -40,17 +40,41 @@ class Found(NamedTuple):
     """With a doubt: how likely it is all the same."""
 
 
+class _Teller(NamedTuple):
+    """A claim with a value that was asked for."""
+
+    own_id: str
+    source: str
+    title: str | None
+
+
 class Matches:
-    """Looks for what a source's rows match, with what is settled just now."""
+    """Looks for what a source's rows match, with what is settled just now. One for each page: what claims say is
+    remembered."""
 
     def __init__(self, connection: Connection, source: str, policy: Policy, settled: Settled) -> None:
         self._connection = connection
         self._source = source
         self._policy = policy
         self._settled = settled
+        self._tellers: dict[tuple[str, str], dict[str, list[_Teller]]] = {}
+        """Entity and column → value → the claims that have it."""
+
+    async def expect(self, candidates: Iterable[Candidate]) -> None:
+        """Look up at once what `find` will want to know of these. Each question goes through all claims of its kind:
+        one for each of 10,000 people is a hundred million."""
+        wanted: dict[tuple[str, str], set[str]] = {}
+        for candidate in candidates:
+            for column, value in self._compared(candidate):
+                wanted.setdefault((candidate.entity, column), set()).add(value)
+        for (entity, column), values in sorted(wanted.items()):
+            known = self._tellers.setdefault((entity, column), {})
+            if unknown := sorted(values - known.keys()):
+                known.update(await self._look_up(entity, column, unknown))
 
     async def find(self, candidate: Candidate) -> list[Found]:
         """The rows of other sources that are this thing, each with the rule and the evidence; links first."""
+        await self.expect([candidate])
         found: list[Found] = []
         for group in self._policy.links.get(candidate.entity, ()):
             members = [member.split(":", 1) for member in group]
@@ -59,14 +83,18 @@ class Matches:
             for source, word in members:
                 if source != self._source and (target := await self._called(candidate, source, word)):
                     found.append(Found(target, "configured", " = ".join(group)))
-        for column in self._policy.match.get(candidate.entity, ()):
-            if column == SAME_AS:
-                continue
-            values = [values_at(candidate.values, column)] if candidate.values else sorted(candidate.words)
-            for value in values:
-                if isinstance(value, str) and value.strip():
-                    found += await self._matching(candidate, column, value)
+        for column, value in self._compared(candidate):
+            found += self._matching(candidate, column, value)
         return found
+
+    def _compared(self, candidate: Candidate) -> Iterator[tuple[str, str]]:
+        """Columns of match rules and what the candidate has there; of what is only referred to, what it is called."""
+        for column in self._policy.match.get(candidate.entity, ()):
+            if column != SAME_AS:
+                own = candidate.values
+                for value in [values_at(own, column)] if own else sorted(candidate.words):
+                    if isinstance(value, str) and value.strip():
+                        yield column, value.strip()
 
     async def _called(self, candidate: Candidate, source: str, word: str) -> str | None:
         """The other own id that `source` calls `word`: by key, code, e-mail or its own id. None when the candidate
@@ -85,30 +113,47 @@ class Matches:
         )
         return rows[0][0] if len({row_id for _, row_id in rows}) == 1 else None
 
-    async def _matching(self, candidate: Candidate, column: str, value: str) -> list[Found]:
+    async def _look_up(self, entity: str, column: str, values: list[str]) -> dict[str, list[_Teller]]:
+        found: dict[str, list[_Teller]] = {value: [] for value in values}
+        for value, *teller in await self._connection.fetch(
+            f"""
+            SELECT w.value, c.own_id::text, c.source, c.values->>'title'
+            FROM unnest($2::text[]) w (value)
+            JOIN claim c ON c.entity = $1 AND lower(c.values{value_path(column)}) = lower(w.value)
+            JOIN {entity} t ON t.id = c.entity_id
+            """,
+            entity,
+            values,
+        ):
+            found[value].append(_Teller(*teller))
+        return found
+
+    def _matching(self, candidate: Candidate, column: str, value: str) -> list[Found]:
         """The own ids of other sources with this value. Where several rows have it, or one source tells of two
         things with it, a person must judge."""
-        rows = await self._connection.fetch(
-            f"""
-            SELECT c.entity_id::text, min(c.own_id::text), array_agg(DISTINCT c.source), min(c.values->>'title')
-            FROM claim c JOIN {candidate.entity} t ON t.id = c.entity_id
-            WHERE c.entity = $3 AND lower(c.values{value_path(column)}) = lower($1) AND c.entity_id <> $2::uuid
-            GROUP BY 1 ORDER BY 1
-            """,
-            value.strip(),
-            self._settled.row(candidate.id),
-            candidate.entity,
-        )
-        sources = [source for _, _, told_by, _ in rows for source in told_by]
+        told: dict[str, list[_Teller]] = {}
+        for teller in self._tellers[candidate.entity, column][value]:
+            row = self._settled.row(teller.own_id)
+            if row != self._settled.row(candidate.id):
+                told.setdefault(row, []).append(teller)
+        rows = [
+            (
+                min(teller.own_id for teller in tellers),
+                {teller.source for teller in tellers},
+                min((teller.title for teller in tellers if teller.title is not None), default=None),
+            )
+            for _, tellers in sorted(told.items())
+        ]
+        sources = [source for _, told_by, _ in rows for source in told_by]
         if candidate.values:
             sources.append(self._source)
         doubt = "" if len(sources) == len(set(sources)) else "more than one thing of one source has it"
         if not candidate.values:
-            return [] if doubt else [Found(own, f"match on {column}", value) for _, own, _, _ in rows]
+            return [] if doubt else [Found(own, f"match on {column}", value) for own, _, _ in rows]
         name = candidate.values.get("title")
         found = []
-        for _, own, told_by, title in rows:
-            if told_by != [self._source]:  # what a tool tells of as two is two
+        for own, told_by, title in rows:
+            if told_by != {self._source}:  # what a tool tells of as two is two
                 doubtful: tuple[str, float] | None = doubt, 0.4
                 if candidate.entity == "person" and column == "email":
                     doubtful = _against(value, name if isinstance(name, str) else None, title, doubt)

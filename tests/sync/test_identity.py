@@ -6,9 +6,13 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import xlsxwriter
 
+from register.matches import Candidate, Matches
+from register.policy import Policy
+from register.settled import Settled
 from tests.fakes.jira import FakeJira
 from tests.fix_engine import Engine
 from tests.sync.test_accounts import fill
@@ -204,3 +208,19 @@ async def test_a_third_tool_does_not_join_two_people_of_one_tool(engine: Engine)
         await engine.add_files(f"{name}.xlsx", name)
         await engine.sync(name)
     assert await engine.count("link", "entity = 'person' AND state = 'applied'") == 0
+
+
+async def test_the_people_of_a_page_are_looked_up_together(engine: Engine) -> None:
+    """Each question goes through everybody in the register."""
+    policy = Policy(match={"person": ["email"]})
+    told = [
+        Candidate("person", str(UUID(int=n)), f"{n}", frozenset(), {"title": f"P {n}", "email": f"p{n}@acme.example"})
+        for n in range(300)
+    ]  # fmt: skip
+    asked: list[Any] = []
+    async with engine.pool.acquire() as connection:
+        matches = Matches(connection, "delivery", policy, Settled())
+        with connection.query_logger(asked.append):
+            await matches.expect(told)
+            assert [await matches.find(candidate) for candidate in told] == [[]] * 300
+    assert len(asked) == 1
