@@ -31,6 +31,13 @@ _TURN = 50
 _LOCATE_AT_ONCE = 20
 _KEYS_AT_ONCE = 5000
 _SAMPLES = 3
+_OF_TASKS = {
+    LINK.name: ("_msdyn_predecessortask_value", "_msdyn_successortask_value"),
+    ASSIGNMENT.name: ("_msdyn_taskid_value",),
+}
+"""Which columns lead to tasks."""
+_MANY_TASKS = 1000
+"""Beyond so many changed ones, a table is read as a whole sooner than by their ids."""
 
 
 class DataverseReader:
@@ -157,6 +164,9 @@ class DataverseReader:
         if table is PROJECT:
             await self._org.projects()
         around = await self._around(table)
+        if not full and cursor is not None:
+            async for rows in self._of_changed_tasks(layout, cursor):
+                yield Page(await self._records(layout, rows, around, chosen), None)
         async with aclosing(self._pages(layout, cursor, full)) as pages:
             waiting: list[RawRecord] = []
             async for rows, following, last in pages:
@@ -165,6 +175,27 @@ class DataverseReader:
                 if last or waiting:
                     yield Page(waiting, following)
                     waiting = []
+
+    async def _of_changed_tasks(self, layout: Layout, cursor: Cursor) -> AsyncGenerator[Rows, None]:
+        """Rows of tasks that changed since: a link or an assignment leads to a work item or a milestone, and does not
+        change when its task becomes the other."""
+        since, columns = cursor.get("at") or cursor.get("since"), _OF_TASKS.get(layout.table.name)
+        if not since or columns is None:
+            return
+        tasks = await self._org.tasks_changed(_a_little_before(str(since)))
+        first = f"{layout.table.set}?$select={layout.select}"
+        paths = [first]
+        if len(tasks) <= _MANY_TASKS:
+            at_once = _LOCATE_AT_ONCE // len(columns)
+            wheres = (
+                " or ".join(f"{column} eq {task}" for task in tasks[at : at + at_once] for column in columns)
+                for at in range(0, len(tasks), at_once)
+            )
+            paths = [f"{first}&$filter={quote(where, safe='')}" for where in wheres]
+        headers = prefer(self._options.page_size, labels=layout.labels)
+        for path in paths:
+            async for rows in self._org.rows(path, layout.table, headers):
+                yield rows
 
     async def _pages(
         self, layout: Layout, cursor: Cursor | None, full: bool
@@ -211,8 +242,7 @@ class DataverseReader:
         first = f"{table.set}?$select={layout.select}"
         if not full and cursor.get("since"):
             since = str(cursor["since"])
-            moment = datetime.fromisoformat(since) - _OVERLAP
-            where = f"modifiedon ge {moment.strftime('%Y-%m-%dT%H:%M:%SZ')}"
+            where = f"modifiedon ge {_a_little_before(since)}"
             return (
                 f"{first}&$filter={quote(where, safe='')}",
                 plain,
@@ -224,7 +254,8 @@ class DataverseReader:
     def _end(self, layout: Layout, rows: Rows, kept: Mapping[str, Any]) -> Cursor:
         """Where the next run starts."""
         if rows.delta is not None:
-            return {"shape": layout.shape, "delta": self._org.follow(rows.delta, set(), layout.table)}
+            delta = self._org.follow(rows.delta, set(), layout.table)
+            return {"shape": layout.shape, "delta": delta, "at": kept["started"]}
         if layout.tracked and "since" not in kept:
             raise SourceMisbehaved(
                 "Dataverse ends a table that tracks its changes without saying where changes begin",
@@ -387,6 +418,10 @@ class DataverseReader:
         if answer.status == 404:
             return Presence.DELETED
         return Presence.LOST_ACCESS if answer.status == 403 else Presence.PRESENT
+
+
+def _a_little_before(moment: str) -> str:
+    return (datetime.fromisoformat(moment) - _OVERLAP).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _stream(layout: Layout, rows: Sequence[Any]) -> Stream:

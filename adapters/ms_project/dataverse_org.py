@@ -267,21 +267,30 @@ class Org:
             if row.get("msdyn_summary") is not True
         }
 
+    async def tasks_changed(self, since: str) -> list[str]:
+        rows = self._all(TASK, [TASK.key], f"modifiedon ge {since}")
+        return [str(row[TASK.key]) async for row in rows]
+
     async def _all(
         self, table: Table, columns: Sequence[str], where: str = ""
     ) -> AsyncIterator[dict[str, Any]]:
         path = f"{table.set}?$select={','.join(columns)}"
         if where:
             path += f"&$filter={quote(where, safe='')}"
-        seen: set[str] = set()
-        empty = 0
-        while True:
-            page = await self.page(path, table, prefer(5000))
-            empty = self.still_sane(page, empty, table)
+        async for page in self.rows(path, table, prefer(5000)):
             for raw in page.value:
                 row = loads(bytes(raw))
                 if isinstance(row, dict):
                     yield row
+
+    async def rows(self, path: str, table: Table, headers: Mapping[str, str]) -> AsyncIterator[Rows]:
+        """Pages from the one at `path` to the last."""
+        seen: set[str] = set()
+        empty = 0
+        while True:
+            page = await self.page(path, table, headers)
+            empty = self.still_sane(page, empty, table)
+            yield page
             if page.next is None:
                 return
             path = self.follow(page.next, seen, table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -143,6 +144,38 @@ async def test_rows_lead_to_one_another(engine: Engine, fake: FakeDataverse) -> 
     roles = {one["role"]: one for one in rows["assignment"].values()}
     assert roles["Electrician"]["work_item_id"] is None
     assert (roles[None]["work_item_id"], roles[None]["planned_hours"]) == (item["id"], 40)
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+@pytest.mark.parametrize("many", [1000, 1])
+async def test_links_and_assignments_follow_a_task_that_becomes_a_milestone(
+    engine: Engine, fake: FakeDataverse, tracked: bool, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They do not change themselves when it does."""
+    monkeypatch.setattr("adapters.ms_project.dataverse._MANY_TASKS", many)
+    world = fake.world
+    world.now = datetime.now(UTC)  # its answers name the machine's time
+    for name in ("msdyn_projecttaskdependency", "msdyn_resourceassignment"):
+        world.table(name).tracked = tracked
+    project, person = world.add_project("Harbour"), world.add_person("Ana")
+    dig, pour = world.add_task(project, "Dig"), world.add_task(project, "Pour")
+    world.link(dig, pour)
+    world.assign(dig, person)
+    world.assign(pour, person)
+    await add(engine, fake)
+    await engine.sync("plans", "full")
+    for milestone in (True, False):
+        hours = 0 if milestone else 8
+        for task in (dig, pour):
+            world.edit(task, msdyn_ismilestone=milestone, msdyn_effort=hours, msdyn_effortremaining=hours)
+        assert (await engine.sync("plans"))["state"] == "succeeded"
+        rows = await engine.rows("milestone" if milestone else "work_item", "presence = 'present'")
+        ends = {title: row["id"] for row in rows.values() for title in [row["title"]]}
+        kind = "milestone" if milestone else "work_item"
+        (link,) = (await engine.rows("dependency", "presence = 'present'")).values()
+        assert (link[f"from_{kind}_id"], link[f"to_{kind}_id"]) == (ends["Dig"], ends["Pour"])
+        put = {row["work_item_id"] for row in (await engine.rows("assignment")).values()}
+        assert put == ({None} if milestone else set(ends.values()))
 
 
 async def test_hours_of_a_summary_are_counted_once(engine: Engine, fake: FakeDataverse) -> None:
