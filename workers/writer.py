@@ -151,7 +151,11 @@ class Writer:
                     writing = None
                 told = [hint for item in fetched for hint in item.hints]
                 self._remember(fetched)
-                wholes = [item.partition.name for item in fetched if item.partition.whole]
+                wholes = [
+                    item.partition.name
+                    for item in fetched
+                    if item.partition.whole and item.page and item.page.records
+                ]
                 prepared = _Batch(
                     self._places(fetched), wholes, await self._sorter.sort(latest, len(records)), told, gone,
                     any(item.soon for item in fetched),

@@ -273,6 +273,22 @@ async def test_a_file_that_is_put_back_after_a_run_that_failed_is_read_again(
     assert [row["title"] for row in await present(engine, "work_item")] == ["Dig"]
 
 
+async def test_a_run_that_fails_lets_only_what_it_altered_be_read_again(engine: Engine) -> None:
+    plans = [Plan(f"Plan {n}") for n in range(6)]
+    for n, plan in enumerate(plans):
+        plan.add_task("Dig")
+        plan.save(engine.folder / f"{n}.xml")
+    await add_plans(engine)
+    await engine.sync("plans", "full")
+    plans[3].add_task("Pour")
+    plans[3].save(engine.folder / "3.xml")
+    damaged = large(20).xml().replace("<Name>Task 5</Name>", "<Name>Task 5</Nam>")
+    (engine.folder / "damaged.xml").write_text(damaged)
+    assert (await engine.sync("plans"))["state"] == "failed"
+    kept = {row["name"] for row in await engine.pool.fetch("SELECT name FROM partition_cursor")}
+    assert kept == {f"plan:{plan.guid.lower()}" for n, plan in enumerate(plans) if n != 3}
+
+
 async def test_a_workbook_that_is_put_back_after_a_run_that_failed_is_read_again(engine: Engine) -> None:
     for name in "ab":
         (engine.folder / f"{name}.csv").write_text(f"ID,Title\n{name}1,Silt\n")
