@@ -39,7 +39,9 @@ HINTS: Mapping[int, str] = {
 MOST_EMPTY = 3
 PEOPLE = (2, 3)
 """Resource types that are somebody: contact and user. Others are generic, equipment, accounts, crews, pools."""
-_CODED = frozenset({"Picklist", "State", "Status"})
+_SEVERAL = "MultiSelectPicklistType"
+"""Microsoft, "MultiSelectPicklistAttributeMetadata": its AttributeType is Virtual, as that of what cannot be read."""
+_CODED = frozenset({"Picklist", "State", "Status", _SEVERAL})
 _KEPT = frozenset(
     {
         "String",
@@ -162,7 +164,7 @@ class Org:
             "GET",
             f"EntityDefinitions(LogicalName='{table.name}')"
             "?$select=LogicalName,EntitySetName,ChangeTrackingEnabled"
-            "&$expand=Attributes($select=LogicalName,AttributeType,IsCustomAttribute,DisplayName)",
+            "&$expand=Attributes($select=LogicalName,AttributeType,AttributeTypeName,IsCustomAttribute,DisplayName)",
             decode=as_object,
             also=(403, 404),
             stream=table.name,
@@ -343,14 +345,15 @@ def as_object(body: bytes) -> dict[str, Any]:
 
 def _is_own(name: str, kind: Mapping[str, Any]) -> bool:
     """Whether the organisation added the column: Microsoft's own begin with msdyn_ or are part of every table."""
-    return (
-        bool(kind.get("IsCustomAttribute"))
-        and not name.startswith("msdyn_")
-        and kind.get("AttributeType") in _KEPT
-    )
+    return bool(kind.get("IsCustomAttribute")) and not name.startswith("msdyn_") and _type(kind) in _KEPT
+
+
+def _type(kind: Mapping[str, Any]) -> str:
+    named = (kind.get("AttributeTypeName") or {}).get("Value")
+    return _SEVERAL if named == _SEVERAL else str(kind.get("AttributeType"))
 
 
 def _column(kind: Mapping[str, Any]) -> Column:
-    name, type_ = str(kind["LogicalName"]), str(kind["AttributeType"])
+    name, type_ = str(kind["LogicalName"]), _type(kind)
     label = ((kind.get("DisplayName") or {}).get("UserLocalizedLabel") or {}).get("Label")
     return Column(f"_{name}_value" if type_ == "Lookup" else name, str(label or name), type_)

@@ -359,6 +359,17 @@ async def test_discover_shows_added_columns_by_the_name_people_know(fake: FakeDa
     assert row["cr1_risk@OData.Community.Display.V1.FormattedValue"] == "High"
 
 
+async def test_a_choice_of_several_is_told_by_its_labels(fake: FakeDataverse) -> None:
+    project, _ = plan(fake, 2)
+    fake.world.add_column(TASK, "cr1_sites", "MultiSelectPicklist", "Sites")
+    label = {"cr1_sites@OData.Community.Display.V1.FormattedValue": "North; South"}
+    own = fake.world.add_task(project, "Dig", cr1_sites="1,3", **label)
+    found = records(await pages(fake))[own]
+    async with adapter_of(fake) as adapter:
+        path = (await adapter.aliases())["Sites"]
+    assert found.data[path.strip('"')] == "North; South"
+
+
 async def test_without_the_right_to_metadata_known_columns_are_read(fake: FakeDataverse) -> None:
     plan(fake, 3)
     # What every environment is said to have; the older column for links is not among it.

@@ -126,7 +126,8 @@ def _metadata(state: State, name: str) -> Any:
         label = table.labels.get(logical, logical)
         return {
             "LogicalName": logical,
-            "AttributeType": kind,
+            "AttributeType": "Virtual" if kind == "MultiSelectPicklist" else kind,
+            "AttributeTypeName": {"Value": f"{kind}Type"},
             "IsCustomAttribute": logical.startswith("msdyn_") or logical in table.labels,
             "DisplayName": {
                 "LocalizedLabels": [],
