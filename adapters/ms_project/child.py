@@ -26,6 +26,7 @@ def _answer(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
         head = mspdi.head(path, name)
         fields = {item.name: item.kind for item in mspdi.definitions(head).values()}
         head.pop("ExtendedAttributes", None)
+        head.pop("OutlineCodes", None)
         yield {"kind": "head", "guid": plan_guid(head), "head": head, "fields": fields}
         return
     found = survey(path, name, request["plan"], request["limits"]["records"], Beside(*request["beside"]))

@@ -8,7 +8,7 @@ must not look like a plan that lost its tasks.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -160,7 +160,14 @@ def header(root: Any) -> Data:
     for child in root:
         if local(child) == "ExtendedAttributes":
             data["ExtendedAttributes"] = [leaves(definition) for definition in child]
+        elif local(child) == "OutlineCodes":
+            data["OutlineCodes"] = [_outline_code(definition) for definition in child]
     return data
+
+
+def _outline_code(definition: Any) -> Data:
+    tables = [part for part in definition if local(part) == "Values"]
+    return {**leaves(definition), "Values": [leaves(value) for table in tables for value in table]}
 
 
 def leaves(element: Any) -> dict[str, str]:
@@ -259,16 +266,22 @@ class Definition(NamedTuple):
     """What people call it: its alias, else the field's own name."""
     kind: str
     """`Text`, `Flag`, `Number`, `Cost`, `Date`, `Duration`: the field's name without its number, else its type."""
+    values: Mapping[str, str] = {}
+    """Of a list to choose from: what each number stands for."""
 
 
 def definitions(data: Data) -> dict[str, Definition]:
     """Field id → definition. Names that two fields share keep their own field names."""
     found: dict[str, Definition] = {}
     taken: set[str] = set()
-    for item in data.get("ExtendedAttributes") or ():
+    for item in [*data.get("ExtendedAttributes", ()), *data.get("OutlineCodes", ())]:
         field, own = item.get("FieldID") or "", item.get("FieldName") or ""
         name = (item.get("Alias") or own or field).strip()
         if not field:
+            continue
+        values = _choices(item.get("Values") or ())
+        if field in found:  # the list of a field that was defined before
+            found[field] = found[field]._replace(values=values)
             continue
         if name.casefold() in taken:
             name = f"{name} ({own or field})"
@@ -276,5 +289,20 @@ def definitions(data: Data) -> dict[str, Definition]:
         kind = re.sub(r"\d+$", "", own.rpartition(" ")[2])
         if kind not in _TYPES.values():  # in another language
             kind = _TYPES.get(item.get("CFType") or "", kind)
-        found[field] = Definition(name, kind)
+        found[field] = Definition(name, kind, values)
+    return found
+
+
+def _choices(values: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Number → what it stands for, behind what it is below: `North.Quay`."""
+    above = {value.get("ValueID") or "": value for value in values}
+    found: dict[str, str] = {}
+    for number in above:
+        words: list[str] = []
+        at, left = number, set(above)
+        while at in left:
+            left.remove(at)
+            words.append(above[at].get("Value") or "")
+            at = above[at].get("ParentValueID") or ""
+        found[number] = ".".join(reversed(words))
     return found

@@ -29,7 +29,7 @@ from adapters.ms_project.units import (
 from adapters.ms_project.work import baseline_items, beside
 
 UNASSIGNED = "-65535"
-_NOT_OF_THE_PLAN = ("ExtendedAttributes", "CurrentDate")
+_NOT_OF_THE_PLAN = ("ExtendedAttributes", "OutlineCodes", "CurrentDate")
 """`CurrentDate` is the day of writing, also when a binary plan is converted: the same plan would look changed."""
 _CONSTRAINTS = (
     "as soon as possible", "as late as possible", "must start on", "must finish on", "start no earlier than",
@@ -346,6 +346,10 @@ def _fields(data: Data, found: Survey) -> Data | None:
                 value = day(value)
         # What has several values of a list comes once for each.
         fields[known.name] = f"{fields[known.name]}, {value}" if known.name in fields else value
+    for item in data.get("OutlineCode") or ():
+        known = found.definitions.get(item.get("FieldID") or "") if isinstance(item, dict) else None
+        if known is not None and (chosen := known.values.get(item.get("ValueID") or "")):
+            fields.setdefault(known.name, chosen)
     return fields or None
 
 

@@ -465,6 +465,35 @@ def test_a_custom_field_in_another_language_keeps_its_type(tmp_path: Path) -> No
     }  # fmt: skip
 
 
+async def test_an_outline_code_is_told_by_its_words(tmp_path: Path) -> None:
+    plan = Plan("Harbour")
+    plan.define(188743731, "Text1", "Berth")
+    plan.add_task("Dig")
+    values = "".join(
+        f"<Value><ValueID>{number}</ValueID><ParentValueID>{above}</ParentValueID><Value>{word}</Value></Value>"
+        for number, above, word in ((1, 0, "North"), (2, 1, "Quay"), (7, 7, "Round"))
+    )
+    codes = "".join(
+        f"<OutlineCode><FieldID>{field}</FieldID><FieldName>{name}</FieldName><Alias>{alias}</Alias>"
+        f"<Values>{values}</Values></OutlineCode>"
+        for field, name, alias in ((188744096, "Outline Code1", "Site"), (188743731, "Text1", "Berth"))
+    )
+    chosen = "".join(
+        f"<OutlineCode><FieldID>{field}</FieldID><ValueID>{number}</ValueID></OutlineCode>"
+        for field, number in ((188744096, 2), (188743731, 7), (188744096, 99), (5, 1))
+    )
+    text = plan.xml().replace(
+        "<ExtendedAttributes>", f"<OutlineCodes>{codes}</OutlineCodes><ExtendedAttributes>"
+    )
+    (tmp_path / "a.xml").write_text(text.replace("<Name>Dig</Name>", f"<Name>Dig</Name>{chosen}"))
+    assert by_name((await read(tmp_path))["mspdi_task"])["Dig"]["fields"] == {
+        "Site": "North.Quay",
+        "Berth": "Round",
+    }
+    async with adapter(tmp_path) as opened:
+        assert (await opened.aliases())["Site"] == 'portbook.fields."Site"'
+
+
 def test_a_custom_field_with_several_values_keeps_them(tmp_path: Path) -> None:
     plan = Plan("Harbour")
     plan.define(188743731, "Text1", "Berths")
