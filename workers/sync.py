@@ -221,6 +221,7 @@ class Syncer:
         async def read_one(partition: Partition) -> None:
             state = writer.states.get(partition.name)
             if state is not None and state.done:
+                writer.whole = writer.whole or (partition.whole and state.seen > 0)
                 return
             async with gate:
                 cursor = (

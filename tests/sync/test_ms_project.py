@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from adapters.errors import SourceUnavailable
 from adapters.ms_project import MsProjectAdapter, MsProjectOptions
+from adapters.spreadsheet.files import FoundFile, Snapshot, snapshot
 from tests.fakes.mspdi import START, Plan, baseline, large
 from tests.fakes.project_server import FakeProjectServer, generated
 from tests.fix_engine import Engine
@@ -287,6 +290,32 @@ async def test_a_run_that_fails_lets_only_what_it_altered_be_read_again(engine: 
     assert (await engine.sync("plans"))["state"] == "failed"
     kept = {row["name"] for row in await engine.pool.fetch("SELECT name FROM partition_cursor")}
     assert kept == {f"plan:{plan.guid.lower()}" for n, plan in enumerate(plans) if n != 3}
+
+
+async def test_what_a_changed_file_no_longer_holds_is_found_also_when_its_run_was_put_off(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody was saving another file just then."""
+    plan, other = Plan("Harbour"), Plan("Quay")
+    tasks = [plan.add_task(f"Task {n}") for n in range(20)]
+    plan.save(engine.folder / "a.xml")
+    other.save(engine.folder / "b.xml")
+    await add_plans(engine)
+    await engine.sync("plans", "full")
+    plan.delete_task(tasks[3])
+    plan.save(engine.folder / "a.xml")
+
+    def busy(file: FoundFile, into: Path, **options: Any) -> Snapshot:
+        if file.name == "b.xml":
+            raise SourceUnavailable("b.xml keeps changing while it is read", retry_after=0)
+        return snapshot(file, into, **options)
+
+    with monkeypatch.context() as saving:
+        saving.setattr("adapters.ms_project.files.snapshot", busy)
+        assert (await engine.run_once("plans"))["state"] == "queued"
+    run = await engine.sync("plans")
+    assert (run["mode"], run["state"]) == ("incremental", "succeeded")
+    assert await engine.count("work_item", "title = 'Task 3' AND presence = 'present'") == 0
 
 
 async def test_a_workbook_that_is_put_back_after_a_run_that_failed_is_read_again(engine: Engine) -> None:
