@@ -185,17 +185,20 @@ class Uniter:
                 if entity in self._policy.merged and ref_id not in self.settled.shown and ref_id not in told:
                     wanted.setdefault(ref_id, (entity, word))
                     named.setdefault((ref_id, column), row)
-        unknown = wanted.keys() - self._memory.known
-        for entity in sorted({wanted[ref_id][0] for ref_id in unknown}):
-            ids = [ref_id for ref_id in unknown if wanted[ref_id][0] == entity]
-            there = await self._connection.fetch(
+        doubtful = wanted.keys() - self._memory.known
+        # Not told from the memory afterwards: the page of another source may have it forget everything meanwhile.
+        there: set[str] = set()
+        for entity in sorted({wanted[ref_id][0] for ref_id in doubtful}):
+            ids = [ref_id for ref_id in doubtful if wanted[ref_id][0] == entity]
+            rows_there = await self._connection.fetch(
                 f"SELECT id::text FROM {entity} WHERE id = ANY($1::uuid[])", ids
             )
-            self._memory.known.update(row[0] for row in there)
+            there.update(row[0] for row in rows_there)
+        self._memory.known.update(there)
         nowhere: set[str] = set()
         named_only = [
             Candidate(entity, ref_id, word, frozenset({normal_key(word)}), {})
-            for ref_id in sorted(unknown - self._memory.known)
+            for ref_id in sorted(doubtful - there)
             for entity, word in [wanted[ref_id]]
         ]
         await self._matches.expect(named_only)

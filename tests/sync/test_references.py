@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -134,3 +135,29 @@ async def test_a_person_says_what_an_unknown_reference_means(engine: Engine) -> 
     async with decide(engine) as decisions:
         await decisions.same("project", PROJECT, finding, "they call it so")
     assert (await led_to(engine), await unknown(engine)) == (PROJECT, [])
+
+
+class Forgetful(set[str]):
+    """What a worker knows, while pages of other sources are rolled back again and again."""
+
+    def update(self, *others: Iterable[str]) -> None:
+        super().update(*others)
+        self.clear()
+
+
+async def test_a_page_of_another_source_that_is_rolled_back_makes_nobody_unknown(engine: Engine) -> None:
+    """The sources of a worker share what it knows, and whichever must repeat a page has all of it forgotten."""
+    worker = None
+    for title in ("Late", "Later"):
+        write_book(
+            engine.folder / "one.xlsx",
+            People=[["Name", "E-mail"], ["Mia", "mia@acme.example"]],
+            Projects=[["No", "Code", "Title", "Manager"], ["p1", "PAY", "Payments", "mia@acme.example"]],
+            Risks=[["Risk ID", "Project", "Title", "Owner"], ["R-1", "PAY", title, "mia@acme.example"]],
+        )
+        if worker is None:
+            await engine.add_files("one.xlsx", "one")
+            worker = Syncer(engine.pool, engine.specs, engine.policy, holder="test")
+            worker._memory.known = Forgetful()
+        await read(engine, "one", by=worker)
+    assert await unknown(engine) == []
