@@ -92,6 +92,11 @@ class DataverseReader:
             await self._org.selected()
             visible = ((facts.name.strip(), key) for key, facts in projects.items())
             missing = unmet(self._options.select.projects, visible)
+        if not await self._described():
+            warnings.append(
+                "custom fields are not known: the security role lacks Read on Entity, Field and Relationship "
+                "(Customization; prvReadEntity, organisation level)"
+            )
         return Identity(
             account=name,
             product=f"Dataverse {version.get('Version') or '?'}",
@@ -128,6 +133,10 @@ class DataverseReader:
                     "needs Organization"
                 )
         return warnings
+
+    async def _described(self) -> bool:
+        layouts = [await self._org.layout(table) for table in TABLES]
+        return all(layout.described for layout in layouts if layout is not None)
 
     async def _depths(self, user: str) -> dict[str, str]:
         answer, found = await self._org.http.send(

@@ -17,7 +17,7 @@ from adapters.address import own_path
 from adapters.errors import CursorExpired, SourceMisbehaved, SourceRefused
 from adapters.http import Credentials, Http, Patience
 from adapters.json_body import loads, page_decoder
-from adapters.ms_project.dataverse_tables import BUCKET, EFFORTS, PROJECT, RESOURCE, TASK, Table
+from adapters.ms_project.dataverse_tables import BUCKET, EFFORTS, OLDER, PROJECT, RESOURCE, TASK, Table
 from adapters.ms_project.options import MsProjectOptions
 from adapters.ms_project.work import has_work
 from adapters.once import Once
@@ -92,6 +92,8 @@ class Layout(NamedTuple):
     custom: tuple[Column, ...]
     tracked: bool
     """Whether the table keeps account of its changes."""
+    described: bool = True
+    """Whether the environment lets us look up what the table is like."""
 
     @property
     def select(self) -> str:
@@ -172,8 +174,7 @@ class Org:
         if answer.status == 404:
             return None
         if answer.status == 403:
-            # What the table is like may not be looked up: then the columns that every environment has must do.
-            return Layout(table, table.columns, (), True)
+            return Layout(table, await self._columns_of_a_row(table), (), True, described=False)
         kinds = {str(one.get("LogicalName")): one for one in found.get("Attributes") or ()}
         there = {
             name if kind.get("AttributeType") != "Lookup" else f"_{name}_value"
@@ -187,6 +188,17 @@ class Org:
         custom = [_column(kind) for name, kind in sorted(kinds.items()) if _is_own(name, kind)]
         tracked = bool(found.get("ChangeTrackingEnabled"))
         return Layout(table, columns, tuple(custom), tracked)
+
+    async def _columns_of_a_row(self, table: Table) -> tuple[str, ...]:
+        """What a table is asked for that may not be looked up: the columns that one of its rows has, as no environment
+        has all of those that are known. Asking for one that is not there is refused."""
+        answer, found = await self.http.send(
+            "GET", f"{table.set}?$top=1", decode=as_object, also=(403, 404), stream=table.name
+        )
+        rows = found.get("value") if answer.status == 200 else None
+        if isinstance(rows, list) and rows and isinstance(rows[0], dict) and table.key in rows[0]:
+            return tuple(name for name in table.columns if name in rows[0])
+        return tuple(name for name in table.columns if name not in OLDER)
 
     async def selected(self) -> frozenset[str] | None:
         """Ids of the projects to read; None for all of them."""

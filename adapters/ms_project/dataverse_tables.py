@@ -124,6 +124,8 @@ TASK = Table(
     ),
     project="_msdyn_project_value",
 )
+OLDER = frozenset({"msdyn_linktype"})
+"""Columns that only older environments have."""
 LINK = Table(
     "msdyn_projecttaskdependency",
     "msdyn_projecttaskdependencies",

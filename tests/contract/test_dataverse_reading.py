@@ -370,13 +370,22 @@ async def test_a_choice_of_several_is_told_by_its_labels(fake: FakeDataverse) ->
     assert found.data[path.strip('"')] == "North; South"
 
 
-async def test_without_the_right_to_metadata_known_columns_are_read(fake: FakeDataverse) -> None:
-    plan(fake, 3)
-    # What every environment is said to have; the older column for links is not among it.
-    fake.world.table(LINK).attributes["msdyn_linktype"] = "Picklist"
+@pytest.mark.parametrize("older", [False, True])
+async def test_without_the_right_to_metadata_known_columns_are_read(fake: FakeDataverse, older: bool) -> None:
+    """Of those that are known, older environments have one for links, and newer ones refuse whoever asks for it."""
+    project, tasks = plan(fake, 3)
+    if older:
+        fake.world.table(LINK).attributes["msdyn_linktype"] = "Picklist"
     fake.faults.no_metadata = True
     assert len(records(await pages(fake))) == 3
     assert records(await pages(fake, LINK)) == {}
+    link = fake.world.link(tasks[0], tasks[1], kind="SS")
+    row = records(await pages(fake, LINK))[link].data
+    assert row["msdyn_projecttaskdependencylinktype"] == 3
+    assert ("msdyn_linktype" in row) is older
+    async with adapter_of(fake) as adapter:
+        (warning,) = (await adapter.check()).warnings
+        assert "prvReadEntity" in warning
 
 
 async def test_an_application_that_sees_no_project_is_refused_rather_than_believed(
