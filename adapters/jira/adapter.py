@@ -27,6 +27,13 @@ from adapters.jira.site import HINTS, Site, as_object
 from adapters.selected import unmet
 from adapters.sign_in import Refresh
 
+BOARD_SCOPES = (
+    "read:board-scope:jira-software, read:sprint:jira-software, read:board-scope.admin:jira-software and "
+    "read:project:jira"
+)
+"""Boards, sprints, and which field holds story points: `x-atlassian-oauth2-scopes` of Jira Software's own interface
+description."""
+
 
 class JiraAdapter:
     """Reads a Jira site, Cloud or Data Center. It keeps what it learnt about the site (projects, fields,
@@ -76,8 +83,10 @@ class JiraAdapter:
         server = await self._site.server()
         warnings = []
         wanted = {
-            "BROWSE_PROJECTS": "Browse Projects: issues of projects without it are simply absent",
-            "USER_PICKER": "Browse users and groups: people are then known from the issues that name them",
+            "BROWSE_PROJECTS": "Browse Projects (in each project's permission scheme): issues of projects without it "
+            "are simply absent",
+            "USER_PICKER": "Browse users and groups (Settings, System, Global permissions): people are then known from "
+            "the issues that name them",
         }
         answer = await self._http.json(
             "GET",
@@ -92,7 +101,11 @@ class JiraAdapter:
         visible = await self._site.visible()
         await self._site.projects()
         if self._options.boards and not await self._site.has_boards():
-            warnings.append("boards are not visible: no sprints, and story points only by field name")
+            scopes = f", a scoped token {BOARD_SCOPES}" if server.cloud else ""
+            warnings.append(
+                "boards are not visible: no sprints, and story points only by field name. The account needs access to "
+                f"Jira Software{scopes}; `boards: false` says that there are none"
+            )
         if server.zone is None:
             warnings.append(
                 f"the account's time zone ({server.zone_name or 'none'}) is unknown here: "

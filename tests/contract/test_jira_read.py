@@ -160,8 +160,10 @@ async def test_check_names_the_account_the_product_and_what_is_missing(jira: Fak
     assert identity.account == "PMO reader"
     assert identity.timezone == "Europe/Berlin"
     assert identity.product.startswith("Jira Cloud" if jira.world.cloud else "Jira Data Center")
-    assert any("Browse users" in warning for warning in identity.warnings)
-    assert any("boards" in warning for warning in identity.warnings)
+    people, boards = identity.warnings
+    assert "Browse users and groups (Settings, System, Global permissions)" in people
+    assert "access to Jira Software" in boards
+    assert ("read:board-scope:jira-software" in boards) is jira.world.cloud
 
 
 async def test_without_browse_users_people_come_with_the_issues_that_name_them(jira: FakeJira) -> None:
