@@ -129,8 +129,8 @@ async def _ask(
             answer,
             address_key(secret),
             where=f"{method} {http.base_url}/{path}",
-            hint="It must reach `gateway.public_url` from the internet over https, and the application must be "
-            "allowed to read the drive.",
+            hint="While it is set up, `portbook serve` must be running, and `gateway.public_url` lead to it from the "
+            "internet over https. The application must be allowed to read the drive.",
         )
     return found
 

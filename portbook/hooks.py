@@ -13,7 +13,7 @@ from portbook.errors import SettingsInvalid
 from portbook.session import read_config, with_register
 from portbook.stores import Stores
 from portbook.terminal import err, out, show_problem, table
-from portbook.wiring import Parts, hook_address, open_adapter, open_door
+from portbook.wiring import Parts, hook_address, open_adapter, open_door, require_notifications
 from register import hints
 from register.db import Pool
 
@@ -25,6 +25,7 @@ def install(context: typer.Context, source: Annotated[str, typer.Argument(help="
     """Let the tool tell us of changes; where it will not let us, say what to set up there by hand."""
     config = read_config(context.obj)
     item = config.source(source)
+    require_notifications(item)
     door = open_door(item)
     if door is None or item.hooks is None:
         raise SettingsInvalid(

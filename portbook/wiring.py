@@ -99,10 +99,33 @@ def open_door(source: Source) -> Door | None:
             return GraphDoor(secret)
         case _:
             raise SettingsInvalid(
-                f"source {source.name!r}: {source.kind} sends no notifications",
+                f"source {source.name!r}: {_silent(source)} sends no notifications",
                 detail=f"line {source.line}",
                 hint="Remove `hooks`; changes are found every few minutes.",
             )
+
+
+def require_notifications(source: Source) -> None:
+    """Raises SettingsInvalid where there is nothing that could notify us, and so nothing to configure or to set up."""
+    if silent := _silent(source):
+        raise SettingsInvalid(
+            f"source {source.name!r}: {silent} sends no notifications",
+            detail=f"line {source.line}",
+            hint="There is nothing to set up. Its changes are found by asking, as often as `every` says.",
+        )
+
+
+def _silent(source: Source) -> str:
+    """What a source is read from that sends no notifications; empty where it does send them."""
+    match source.options:
+        case JiraOptions() | AzureDevOpsOptions():
+            return ""
+        case SpreadsheetOptions(drive=drive):
+            return "a folder" if drive is None else ""
+        case MsProjectOptions(api=api):
+            return f"ms_project with `api: {api}`"
+        case _:
+            return source.kind
 
 
 def entities() -> Entities:

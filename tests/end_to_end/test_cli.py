@@ -414,6 +414,14 @@ def test_keys_are_made_listed_and_withdrawn(shell: Shell) -> None:
     assert shell.run("keys", "revoke", "excel").returncode == 1
 
 
+def test_nobody_is_told_to_configure_hooks_where_nothing_sends_notifications(shell: Shell) -> None:
+    for source, what in (("plans", "ms_project with `api: files`"), ("pmo", "a folder")):
+        done = shell.run("hooks", "install", source)
+        assert done.returncode == 2
+        assert f"source '{source}': {what} sends no notifications" in done.stderr
+        assert "There is nothing to set up" in done.stderr
+
+
 def test_hooks_are_set_up_by_the_tool_or_by_hand_and_listed(shell: Shell) -> None:
     (shell.folder / "hook-secret").write_text(TOKEN)
     done = shell.run("hooks", "install", "delivery")

@@ -25,7 +25,10 @@ class Subscriptions:
         """None when the handshake fails: each address must give the token back as plain text."""
         self._until(body)
         for name in ("notificationUrl", "lifecycleNotificationUrl"):
-            answer = httpx.post(body[name], params={"validationToken": TOKEN})
+            try:
+                answer = httpx.post(body[name], params={"validationToken": TOKEN})
+            except httpx.TransportError:
+                return None
             kind = answer.headers.get("content-type", "")
             if answer.status_code != 200 or answer.text != TOKEN or not kind.startswith("text/plain"):
                 return None
