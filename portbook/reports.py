@@ -141,6 +141,16 @@ def show_streams(streams: list[Stream], mapping: MappingSet, aliases: Mapping[st
                     f"[dim]{escape(samples)}[/]",
                 )
             )
+        rows += [
+            (
+                escape(path),
+                "",
+                "",
+                f"[green]{escape(uses[way])}[/]",
+                "[dim]what Portbook makes of the others[/]",
+            )
+            for way, path in _made(uses, stream)
+        ]
         into = (
             ", ".join(sorted({rule.into for rule in mapping.rules if rule.stream == stream.name}))
             or "nothing"
@@ -171,6 +181,14 @@ def field_uses(mapping: MappingSet, stream: str, aliases: Mapping[str, str]) -> 
                     for end in range(1, len(steps) + 1):
                         uses.setdefault(steps[:end], {})[f"{rule.into}.{field.name}"] = None
     return {way: ", ".join(fields) for way, fields in uses.items()}
+
+
+def _made(uses: Mapping[tuple[str, ...], str], stream: Stream) -> list[tuple[tuple[str, ...], str]]:
+    """What the mapping reads of that which an adapter adds to a record, and the adapter does not list among the fields
+    of the tool, with its path."""
+    shown = {tuple(field.path.replace('"', "").split(".")) for field in stream.fields}
+    ways = sorted(way for way in uses if len(way) == 2 and way[0] == "portbook")
+    return [(way, f"portbook.{way[1]}") for way in ways if not any(one[:2] == way for one in shown)]
 
 
 def _becomes(field: SourceField, uses: Mapping[tuple[str, ...], str]) -> str:

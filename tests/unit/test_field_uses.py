@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from adapters.base import SourceField, Stream
 from mapping.load import parse_mapping
-from portbook.reports import field_uses
+from portbook.reports import field_uses, show_streams
 from portbook.wiring import entities, mapping_of
 
 
@@ -42,3 +43,15 @@ rules:
     assert uses["fields", "project"] == "decision.project"
     assert uses["fields", "approvals", "notes"] == "decision.description"
     assert ("name",) not in uses
+
+
+def test_what_an_adapter_adds_and_does_not_list_is_shown_where_it_is_mapped(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    listed = SourceField("portbook.status", "Status", "string", ("todo",))
+    stream = Stream("pwa_task", "Tasks", (listed, SourceField("TaskName", "TaskName", "string")))
+    show_streams([stream], mapping_of("ms_project", None), {})
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    (percent,) = [line for line in lines if line[:1] == ["portbook.percent"]]
+    assert percent[1] == "work_item.percent_complete"
+    assert len([line for line in lines if line[:1] == ["portbook.status"]]) == 1
