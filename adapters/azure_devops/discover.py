@@ -69,7 +69,13 @@ async def discover(site: Site) -> list[Stream]:
                 "project": [project.name for project in await site.visible()],
             },
         ),
-        Stream("project", "Projects", _plain("id", "name", "description", "state", "abbreviation", "portbook.url")),
+        Stream(
+            "project",
+            "Projects",
+            _plain(
+                "id", "name", "description", "state", "abbreviation", "visibility", "lastUpdateTime", "portbook.url",
+            ),
+        ),
         Stream("user", "People", _plain("id", "displayName", "uniqueName", "mail")),
         Stream(
             "iteration",
@@ -82,13 +88,19 @@ async def discover(site: Site) -> list[Stream]:
         Stream(
             "link",
             "Links",
-            _plain("portbook.kind", "portbook.from", "portbook.to"),
+            _plain(
+                "rel", "sourceId", "targetId", "isActive", "changedDate", "portbook.kind", "portbook.from",
+                "portbook.to",
+            ),
             {"linktype": list(await site.link_types())},
         ),
         Stream(
             "capacity",
             "Capacity of teams",
-            _plain("portbook.project", "portbook.team", "portbook.iteration", "portbook.rows"),
+            _plain(
+                "teamMembers", "totalCapacityPerDay", "totalDaysOff", "portbook.project", "portbook.team",
+                "portbook.iteration", "portbook.rows",
+            ),
         ),
     ]  # fmt: skip
 

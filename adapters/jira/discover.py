@@ -32,6 +32,7 @@ _PORTBOOK = (
 async def discover(site: Site) -> list[Stream]:
     issues = await _recent(site)
     fields = await site.fields()
+    names_of_user = ("accountId", "accountType") if (await site.server()).cloud else ("key", "name")
     found = [
         SourceField("key", "Key", "string", _samples([issue.get("key") for issue in issues])),
         *(SourceField(f"portbook.{name}", title, kind) for name, title, kind in _PORTBOOK),
@@ -44,6 +45,11 @@ async def discover(site: Site) -> list[Stream]:
         found.append(
             SourceField(f"fields.{name}", str(field.get("name") or name), _kind(field), _samples(values))
         )
+    # What Jira sends and does not list: so it is at times with what plugins and newer versions add.
+    listed = {str(field["id"]) for field in fields.all}
+    for name in sorted({name for issue in issues for name in issue["fields"]} - listed.union(UNWANTED)):
+        if samples := _samples([issue["fields"].get(name) for issue in issues]):
+            found.append(SourceField(f"fields.{name}", name, "any", samples))
     lists = {
         "status": await _names(site, "status"),
         "issuetype": await _names(site, "issuetype"),
@@ -57,17 +63,38 @@ async def discover(site: Site) -> list[Stream]:
         Stream(
             "project",
             "Projects",
-            _plain("id", "key", "name", "description", "lead", "projectCategory", "portbook.url"),
+            _plain(
+                "id", "key", "name", "description", "lead", "projectCategory", "projectTypeKey", "projectKeys",
+                "isPrivate", "simplified", "style", "portbook.url",
+            ),
         ),
-        Stream("user", "People", _plain("displayName", "emailAddress", "active", "timeZone")),
+        Stream(
+            "user",
+            "People",
+            _plain(*names_of_user, "displayName", "emailAddress", "active", "timeZone"),
+        ),
         Stream(
             "version",
             "Versions",
-            _plain("name", "description", "startDate", "releaseDate", "released", "portbook.status"),
+            _plain(
+                "id", "projectId", "name", "description", "startDate", "releaseDate", "released", "archived",
+                "portbook.status",
+            ),
         ),
-        Stream("sprint", "Sprints", _plain("name", "state", "startDate", "endDate", "completeDate", "goal")),
-        Stream("worklog", "Logged work", _plain("issueId", "started", "timeSpentSeconds", "portbook.on")),
-    ]
+        Stream(
+            "sprint",
+            "Sprints",
+            _plain("id", "originBoardId", "name", "state", "startDate", "endDate", "completeDate", "goal"),
+        ),
+        Stream(
+            "worklog",
+            "Logged work",
+            _plain(
+                "id", "issueId", "author", "started", "timeSpent", "timeSpentSeconds", "created", "updated",
+                "portbook.on",
+            ),
+        ),
+    ]  # fmt: skip
 
 
 def _plain(*names: str) -> tuple[SourceField, ...]:

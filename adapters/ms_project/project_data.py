@@ -126,6 +126,10 @@ class ProjectDataReader:
                     SourceField(field, field, _kind(values), tuple(dict.fromkeys(map(str, values)))[:3])
                 )
             streams.append(Stream(stream, name, tuple(fields)))
+        if (
+            self._options.links
+        ):  # from the server's own interface; all that is mapped of them is what we make of them
+            streams.append(Stream("pwa_link", "Links between tasks", ()))
         return streams
 
     async def aliases(self) -> Mapping[str, str]:

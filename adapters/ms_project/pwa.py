@@ -44,8 +44,8 @@ _LOCAL = "8847397e-b724-4eba-949a-dbe03842cf2a"
 
 HINTS = {
     401: "Check `user`, with its domain, and `password`, or the `token`: it may have expired. If they are right, the "
-    "server wants another sign-in: basic works where it allows that over https; NTLM, Kerberos and forms are not spoken "
-    "here. Put a basic or token sign-in in front of it, or give a bearer token.",
+    "server wants another sign-in: basic works where it allows that over https; NTLM, Kerberos and forms are not "
+    "spoken here. Put a basic or token sign-in in front of it, or give a bearer token.",
     403: "The account lacks the global permission `Access Project Server Reporting Service` (in SharePoint permission "
     "mode: membership of Portfolio Viewers). Applications without a user have no access to this feed.",
     404: "Check `url`: it ends with the path of the PWA site, such as /pwa.",

@@ -373,7 +373,7 @@ async def test_a_choice_of_several_is_told_by_its_labels(fake: FakeDataverse) ->
 @pytest.mark.parametrize("older", [False, True])
 async def test_without_the_right_to_metadata_known_columns_are_read(fake: FakeDataverse, older: bool) -> None:
     """Of those that are known, older environments have one for links, and newer ones refuse whoever asks for it."""
-    project, tasks = plan(fake, 3)
+    _, tasks = plan(fake, 3)
     if older:
         fake.world.table(LINK).attributes["msdyn_linktype"] = "Picklist"
     fake.faults.no_metadata = True

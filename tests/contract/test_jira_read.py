@@ -331,6 +331,7 @@ async def test_aliases_leave_out_a_name_that_two_fields_share(jira: FakeJira) ->
 async def test_discover_shows_fields_with_samples_and_the_sites_own_lists(jira: FakeJira) -> None:
     fill(jira, {"PAY": 3})
     jira.edit("PAY-1", customfield_10050=40.0)
+    jira.edit("PAY-2", timespent=3600)
     async with jira_adapter(jira) as adapter:
         streams = {stream.name: stream for stream in await adapter.discover()}
     issue = streams["issue"]
@@ -338,6 +339,8 @@ async def test_discover_shows_fields_with_samples_and_the_sites_own_lists(jira: 
     assert fields["fields.customfield_10050"].title == "Business value"
     assert fields["fields.customfield_10050"].samples == (40.0,)
     assert len(fields["fields.summary"].samples) == 3
+    assert fields["fields.timespent"].samples == (3600,), "sent, and in no list of fields"
+    assert {field.path for field in streams["project"].fields} >= {"projectTypeKey", "key"}
     assert "fields.comment" not in fields
     assert "Rückfrage" in issue.values["status"]
     assert issue.values["linktype"] == ["Blocks", "Relates", "Duplicate"]

@@ -431,7 +431,7 @@ async def test_an_empty_site_is_read_and_said_to_be_empty() -> None:
         assert await everything(fake) == {}
         async with server_adapter(fake) as adapter:
             assert (await adapter.check()).warnings == ("no project is published there: drafts are not read",)
-            assert len(await adapter.discover()) == 7
+            assert len(await adapter.discover()) == 8
 
 
 async def test_a_selection_by_name_or_id_reads_only_that() -> None:
