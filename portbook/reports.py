@@ -21,8 +21,9 @@ async def run_outcomes(pool: Pool, runs: Mapping[str, int]) -> list[dict[str, An
     """How these runs ended, by source, as JSON-ready documents."""
     rows = await pool.fetch(
         """
-        SELECT id, source, mode, state, seen, stored, unchanged, quarantined, vanished, rows_changed, error_code, error
-        FROM run WHERE id = ANY($1::bigint[])
+        SELECT r.id, r.source, r.mode, r.state, r.seen, r.stored, r.unchanged, r.quarantined, r.vanished,
+               r.rows_changed, r.error_code, r.error, coalesce(s.paused, false) AS paused
+        FROM run r LEFT JOIN source s ON s.key = r.source WHERE r.id = ANY($1::bigint[])
         """,
         list(runs.values()),
     )
@@ -48,12 +49,25 @@ def show_outcomes(outcomes: list[dict[str, Any]], places: Mapping[str, str]) -> 
         "vanished",
         "rows written",
     )
-    out.print(table("", columns, rows, right=columns[3:]))
+    none = [
+        title
+        for name, title in (("quarantined", "set aside"), ("vanished", "vanished"))
+        if not any(o[name] for o in outcomes)
+    ]
+    out.print(table("", columns, rows, right=columns[3:], spare=(*none, "unchanged", "stored")))
     for outcome in outcomes:
         if outcome["error"]:
             where = f" ({places[outcome['source']]})" if outcome["source"] in places else ""
             out.print(f"[bold]{outcome['source']}[/]{where} [red]{escape(outcome['error_code'] or '')}[/]")
             out.print(f"  {escape(outcome['error'])}", soft_wrap=True)
+            if outcome["paused"]:
+                _show_resuming(outcome["source"])
+
+
+def _show_resuming(source: str) -> None:
+    out.print(
+        f"  [green]→[/] It is paused, and asked for nothing. Once that is mended, `portbook sync {source}` resumes it."
+    )
 
 
 async def source_status(pool: Pool) -> list[dict[str, Any]]:
@@ -88,13 +102,15 @@ def show_status(sources: list[dict[str, Any]]) -> None:
         counts = (f"{s['records']:,}", score, s["findings"], s["set_aside"])
         rows.append((s["source"], s["kind"], coloured(state), ago(s["fresh_at"]), *counts, due))
     columns = ("source", "kind", "state", "fresh", "records", "quality", "findings", "set aside", "next run")
-    out.print(table("", columns, rows, right=("records", "quality", "findings", "set aside")))
+    none = () if any(s["set_aside"] for s in sources) else ("set aside",)
+    right = ("records", "quality", "findings", "set aside")
+    out.print(table("", columns, rows, right=right, spare=(*none, "kind", "quality", "next run")))
     for s in sources:
         reason = s["pause_reason"] if s["paused"] else s["error"]
         if reason:
             out.print(f"[bold]{s['source']}[/]: {escape(reason)}")
         if s["paused"] and s["configured"]:
-            out.print(f"  [green]→[/] Once that is mended, `portbook sync {s['source']}` resumes it.")
+            _show_resuming(s["source"])
         if not s["configured"] and s["records"]:
             out.print(
                 f"[bold]{s['source']}[/] is no longer configured; its {s['records']:,} records stay as they are."

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 ELSEWHERE = 150
 """Columns of a table that goes to a file or a pipe."""
+_ANY_WIDTH = 100_000
 _BEFORE, _BEHIND = 50, 25
 """Characters that are shown around a place in a question."""
 _STEERING = re.compile(r"[\x00-\x06\x0e-\x1f\x7f-\x9f]")
@@ -91,16 +92,37 @@ def _point(text: str, position: int) -> None:
 
 
 def table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    right: Sequence[str] = (),
+    spare: Sequence[str] = (),
 ) -> Table:
-    """A table; columns named in `right` are right-aligned. Cells may hold rich markup; instants are shown in UTC, to
-    the second."""
+    """A table; columns named in `right` are right-aligned. Where the screen is too narrow for all, those named in
+    `spare` are left out, one after the other, before words are broken. Cells may hold rich markup; instants are shown
+    in UTC, to the second."""
+    cells = [list(map(_cell, row)) for row in rows]
+    shown = list(columns)
+    found = _table(title, shown, cells, right)
+    for name in spare:
+        if out.measure(found, options=out.options.update(width=_ANY_WIDTH)).maximum <= out.width:
+            break
+        at = shown.index(name)
+        shown.pop(at)
+        for row in cells:
+            row.pop(at)
+        found = _table(title, shown, cells, right)
+    return found
+
+
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str]) -> Table:
     style = {"title_justify": "left", "title_style": "bold", "header_style": "bold"}
     found = Table(title=title or None, box=box.SIMPLE_HEAD, pad_edge=False, **style)  # type: ignore[arg-type]
     for column in columns:
         found.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        found.add_row(*map(_cell, row))
+        found.add_row(*row)
     return found
 
 

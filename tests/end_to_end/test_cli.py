@@ -238,7 +238,9 @@ def test_a_wrong_token_names_the_source_and_what_to_do(shell: Shell, command: st
 
 def test_a_source_that_is_paused_is_not_due_and_says_how_it_goes_on(shell: Shell) -> None:
     (shell.folder / "jira-token").write_text("another")
-    assert shell.run("sync", "delivery").returncode == 1
+    done = shell.run("sync", "delivery")
+    assert done.returncode == 1
+    assert "`portbook sync delivery` resumes it" in done.stdout
     done = shell.run("status")
     assert done.returncode == 1
     (row,) = (line for line in done.stdout.splitlines() if line.lstrip().startswith("delivery "))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from rich.progress import Progress
 
-from portbook.terminal import HowFar
+from portbook import reports, terminal
+from portbook.reports import show_status
+from portbook.terminal import HowFar, Screen
 
 
 @pytest.mark.parametrize(
@@ -22,3 +27,33 @@ def test_how_far_something_has_come_is_told_in_words(done: int, total: int | Non
     bars = Progress(HowFar(), disable=True)
     bars.add_task("x", completed=done, total=total)
     assert HowFar().render(bars.tasks[0]).plain == shown
+
+
+def test_status_breaks_no_word_on_a_terminal_of_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = {
+        "kind": "azure_devops", "state": "succeeded", "paused": False, "configured": True, "score": 96.4,
+        "fresh_at": datetime.now(UTC), "next_run_at": datetime.now(UTC) + timedelta(minutes=3), "records": 120_388,
+        "findings": 78, "set_aside": 0, "error": None, "outside": 0,
+    }  # fmt: skip
+    for width, left_out in ((80, {"kind", "set aside"}), (150, set[str]())):
+        screen = Screen(highlight=False, width=width)
+        for module in (terminal, reports):
+            monkeypatch.setattr(module, "out", screen)
+        show_status([{**source, "source": name} for name in ("delivery", "boards")])
+        head, _, row, *_ = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
+        names = {
+            "source",
+            "kind",
+            "state",
+            "fresh",
+            "records",
+            "quality",
+            "findings",
+            "set aside",
+            "next run",
+        }
+        assert set(re.split(r"\s{2,}", head.strip())) == names - left_out
+        assert "just now" in row
+        assert "succeeded" in row
