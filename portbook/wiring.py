@@ -82,6 +82,7 @@ def open_door(source: Source) -> Door | None:
     kind of tool has none to send."""
     if source.hooks is None:
         return None
+    require_notifications(source)
     read_secrets(source.hooks)
     secret = source.hooks.secret.get_secret_value()
     match source.options:
@@ -98,11 +99,7 @@ def open_door(source: Source) -> Door | None:
 
             return GraphDoor(secret)
         case _:
-            raise SettingsInvalid(
-                f"source {source.name!r}: {_silent(source)} sends no notifications",
-                detail=f"line {source.line}",
-                hint="Remove `hooks`; changes are found every few minutes.",
-            )
+            raise AssertionError(f"no door for {source.kind}")
 
 
 def require_notifications(source: Source) -> None:
@@ -111,7 +108,8 @@ def require_notifications(source: Source) -> None:
         raise SettingsInvalid(
             f"source {source.name!r}: {silent} sends no notifications",
             detail=f"line {source.line}",
-            hint="There is nothing to set up. Its changes are found by asking, as often as `every` says.",
+            hint=f"{'There is nothing to set up' if source.hooks is None else 'Remove `hooks`'}; changes are found by "
+            "asking, as often as `every` says.",
         )
 
 

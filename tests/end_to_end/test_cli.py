@@ -422,6 +422,14 @@ def test_nobody_is_told_to_configure_hooks_where_nothing_sends_notifications(she
         assert done.returncode == 2
         assert f"source '{source}': {what} sends no notifications" in done.stderr
         assert "There is nothing to set up" in done.stderr
+    shell.change(
+        "    files: [registers/pmo.xlsx]",
+        "    files: [registers/pmo.xlsx]\n    hooks: {secret: {file: jira-token}}",
+    )
+    done = shell.run("check", "pmo")
+    assert done.returncode == 1
+    assert "source 'pmo': a folder sends no notifications" in done.stderr
+    assert "Remove `hooks`" in done.stderr
 
 
 def test_hooks_are_set_up_by_the_tool_or_by_hand_and_listed(shell: Shell) -> None:
