@@ -39,7 +39,7 @@ STREAMS = (
 _CHILD = "adapters.ms_project.child"
 _ADVICE = "If the file is honest, raise `limits:` of this source; else ask who made it."
 _PAGE = 600
-_READER_VERSION = 6
+_READER_VERSION = 7
 """Raised when records come out differently from the same file: unchanged files are then read again."""
 _REFUSED = "refused"
 

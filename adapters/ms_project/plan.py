@@ -99,11 +99,15 @@ def _complete(
                     baselines.setdefault(number, {})[row] = item
             return task.id
         case "Resource":
-            kind = found.resources[uid].kind
-            data["portbook"] = {"project": plan, "person": kind == "person", "role": kind == "role"}
-            data["portbook"]["active"] = not yes(data.get("IsInactive"))
+            resource = found.resources[uid]
+            data["portbook"] = {
+                "project": plan,
+                "person": resource.person if resource.kind == "person" else None,
+                "role": resource.kind == "role",
+                "active": not yes(data.get("IsInactive")),
+            }
             _custom(data, found)
-            return found.resources[uid].id
+            return resource.id
         case "Assignment":
             data["portbook"] = _assignment(plan, data, found)
             _custom(data, found)
@@ -275,7 +279,7 @@ def _assignment(plan: str, data: Data, found: Survey) -> Data:
             "work_item": task.work_item if task else None,
             # Material is counted in pieces, an unassigned resource is nobody, an inactive task takes nobody's time.
             "counts": bool(resource and resource.kind and task and task.kind and task.active),
-            "person": resource.id if resource and resource.kind == "person" else None,
+            "person": resource.person if resource and resource.kind == "person" else None,
             "role": resource.name if resource and resource.kind == "role" else None,
             "units_percent": neat(units * 100) if isinstance(units, int | float) else units,
             "planned_hours": hours(data.get("Work")),

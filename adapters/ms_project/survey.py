@@ -38,6 +38,8 @@ class Resource(NamedTuple):
     kind: str
     """`person`, `role` (generic), or empty for material and cost."""
     name: str
+    person: str = ""
+    """What a person is known by, in all plans alike where there is an address; else as the resource, by `id`."""
 
 
 class Beside(NamedTuple):
@@ -147,12 +149,13 @@ class Survey:
     def settle(self, plan: str) -> None:
         """Once everybody is known: ids in place of GUIDs and UIDs."""
         for uid, resource in self.resources.items():
-            self.resources[uid] = resource._replace(id=self.own_id(plan, "Resource", uid, resource.id))
+            own = self.own_id(plan, "Resource", uid, resource.id)
+            self.resources[uid] = resource._replace(id=own, person=resource.person or own)
         ids = {uid: self.own_id(plan, "Task", uid, task.id) for uid, task in self.tasks.items()}
         for uid, task in self.tasks.items():
             self.tasks[uid] = task._replace(id=ids[uid], parent=ids[task.parent] if task.parent else None)
         for uid, who in self.assignees.items():
-            self.assignees[uid] = None if who is None else self.resources[who].id
+            self.assignees[uid] = None if who is None else self.resources[who].person
 
 
 def plan_guid(data: Data) -> str | None:
@@ -184,7 +187,8 @@ def survey(path: Path, name: str, plan: str, most: int, beside: Beside = ALONE) 
             _survey_task(found, uid, data, element, outline)
         elif tag == "Resource" and uid and uid not in found.resources:
             own = found.hold(tag, uid, data.get("GUID"))
-            found.resources[uid] = Resource(own, _resource_kind(data, uid), data.get("Name") or "")
+            kind, called = _resource_kind(data, uid), data.get("Name") or ""
+            found.resources[uid] = Resource(own, kind, called, _person(data.get("EmailAddress"), called))
         elif tag == "Assignment":
             found.hold(tag, uid, data.get("GUID"))
             who, task = data.get("ResourceUID") or "", data.get("TaskUID") or ""
@@ -338,6 +342,13 @@ def _task_kind(data: dict[str, str], length: Any) -> str:
         return "summary"
     flag = data.get("Milestone")
     return "milestone" if yes(flag) or (not flag and length == 0) else "task"
+
+
+def _person(address: str | None, name: str) -> str:
+    """Every plan has a list of its own: who is on two, with the same address and the same name, is one person. Either
+    alone may be several people's."""
+    address = (address or "").strip().casefold()
+    return f"{address} {normal_key(name)}" if "@" in address else ""
 
 
 def _resource_kind(data: dict[str, str], uid: str) -> str:

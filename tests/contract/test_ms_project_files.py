@@ -409,10 +409,11 @@ async def test_people_roles_and_material_are_told_apart(tmp_path: Path) -> None:
     plan.save(tmp_path / "a.xml")
     found = await read(tmp_path)
     tasks, who = by_name(found["mspdi_task"]), by_name(found["mspdi_resource"])
+    (ola_id,) = [own for own, record in found["mspdi_resource"].items() if record.data["Name"] == "Ola"]
     assert {name: (item["person"], item["role"]) for name, item in who.items()} == {
-        "Mia": (True, False), "Ola": (True, False), "Diver": (False, True), "Sand": (False, False),
+        "Mia": ("mia@example.org mia", False), "Ola": (ola_id, False), "Diver": (None, True), "Sand": (None, False),
     }  # fmt: skip
-    assert found["mspdi_resource"][tasks["Dig"]["assignee"]].data["Name"] == "Mia"
+    assert tasks["Dig"]["assignee"] == "mia@example.org mia"
     assert "assignee" not in tasks["Pour"]  # two people: neither is the one
     put = [record.data["portbook"] for record in found["mspdi_assignment"].values()]
     assert [(a["counts"], a.get("role"), a["units_percent"]) for a in put] == [

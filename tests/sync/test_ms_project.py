@@ -14,6 +14,7 @@ import pytest
 from adapters.errors import SourceUnavailable
 from adapters.ms_project import MsProjectAdapter, MsProjectOptions
 from adapters.spreadsheet.files import FoundFile, Snapshot, snapshot
+from tests.fakes.jira import FakeJira
 from tests.fakes.mspdi import START, Plan, baseline, large
 from tests.fakes.project_server import FakeProjectServer, generated
 from tests.fix_engine import Engine
@@ -206,6 +207,42 @@ def _save_master(engine: Engine, inner: Plan | None) -> None:
     if inner is not None:
         text = text.replace("</SubprojectName>", "</SubprojectName>" + inner.xml().partition("?>")[2])
     (engine.folder / "master.xml").write_text(text)
+
+
+def _plan_of(*people: tuple[str, str]) -> Plan:
+    plan = Plan(f"Plan of {people}")
+    task = plan.add_task("Dig")
+    for name, address in people:
+        plan.assign(task, plan.add_person(name, address), 8)
+    return plan
+
+
+async def test_who_is_on_several_plans_is_one_person(engine: Engine, cloud: FakeJira) -> None:
+    """Each file has a list of its own. An address or a name alone may be several people's."""
+    _plan_of(("Mia Krystof", "mia@acme.example"), ("Ola", ""), ("Team A", "pmo@acme.example")).save(
+        engine.folder / "a.xml"
+    )
+    other = _plan_of(("Mia  Krystof", "Mia@acme.example"), ("Ola", ""), ("Team B", "pmo@acme.example"))
+    other.save(engine.folder / "b.xml")
+    await add_plans(engine)
+    await engine.sync("plans", "full")
+    people = Counter(row["title"] for row in await present(engine, "person"))
+    assert people == {"Mia Krystof": 1, "Ola": 2, "Team A": 1, "Team B": 1}
+    mia = next(row for row in await present(engine, "person") if row["title"] == "Mia Krystof")
+    hers = [row for row in await present(engine, "assignment") if row["person_id"] == mia["id"]]
+    assert len({row["project_id"] for row in hers}) == 2
+
+    cloud.world.add_project("PAY")
+    cloud.world.add_user("Mia Krystof", emailAddress="mia@acme.example")
+    await engine.add_jira(cloud)
+    await engine.sync("delivery")
+    assert [row["rule"] for row in await engine.pool.fetch("SELECT rule FROM link")] == ["match on email"]
+
+    (engine.folder / "b.xml").unlink()
+    await engine.sync("plans", "full", approved=True)
+    assert [row["id"] for row in await present(engine, "person") if row["title"] == "Mia Krystof"] == [
+        mia["id"]
+    ]
 
 
 async def test_two_files_with_one_plan_are_told(engine: Engine) -> None:
