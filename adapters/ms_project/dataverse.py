@@ -19,7 +19,17 @@ from adapters.http import Credentials, Patience
 from adapters.json_body import loads
 from adapters.ms_project.dataverse_org import FORMATTED, Layout, Org, Rows, as_object, prefer
 from adapters.ms_project.dataverse_records import Around, build, deletion
-from adapters.ms_project.dataverse_tables import ASSIGNMENT, LINK, PROJECT, TABLES, TASK, TEAM, Table
+from adapters.ms_project.dataverse_tables import (
+    ASSIGNMENT,
+    BUCKET,
+    LINK,
+    PROJECT,
+    RESOURCE,
+    TABLES,
+    TASK,
+    TEAM,
+    Table,
+)
 from adapters.ms_project.options import Basic, Bearer, MsProjectOptions
 from adapters.selected import unmet
 from adapters.sign_in import Refresh, SignIn
@@ -31,13 +41,15 @@ _TURN = 50
 _LOCATE_AT_ONCE = 20
 _KEYS_AT_ONCE = 5000
 _SAMPLES = 3
-_OF_TASKS = {
-    LINK.name: ("_msdyn_predecessortask_value", "_msdyn_successortask_value"),
-    ASSIGNMENT.name: ("_msdyn_taskid_value",),
+_TELL_OF: Mapping[str, Mapping[Table, Sequence[str]]] = {
+    TASK.name: {BUCKET: ["_msdyn_projectbucket_value"]},
+    LINK.name: {TASK: ["_msdyn_predecessortask_value", "_msdyn_successortask_value"]},
+    TEAM.name: {RESOURCE: ["_msdyn_bookableresourceid_value"]},
+    ASSIGNMENT.name: {TASK: ["_msdyn_taskid_value"], RESOURCE: ["_msdyn_bookableresourceid_value"]},
 }
-"""Which columns lead to tasks."""
-_MANY_TASKS = 1000
-"""Beyond so many changed ones, a table is read as a whole sooner than by their ids."""
+"""Table → the tables whose rows its records tell something of, by the columns that lead there."""
+_MANY_CHANGED = 1000
+"""Beyond so many, a table is read as a whole sooner than by what it leads to."""
 
 
 class DataverseReader:
@@ -174,7 +186,7 @@ class DataverseReader:
             await self._org.projects()
         around = await self._around(table)
         if not full and cursor is not None:
-            async for rows in self._of_changed_tasks(layout, cursor):
+            async for rows in self._of_changed(layout, cursor):
                 yield Page(await self._records(layout, rows, around, chosen), None)
         async with aclosing(self._pages(layout, cursor, full)) as pages:
             waiting: list[RawRecord] = []
@@ -185,26 +197,27 @@ class DataverseReader:
                     yield Page(waiting, following)
                     waiting = []
 
-    async def _of_changed_tasks(self, layout: Layout, cursor: Cursor) -> AsyncGenerator[Rows, None]:
-        """Rows of tasks that changed since: a link or an assignment leads to a work item or a milestone, and does not
-        change when its task becomes the other."""
-        since, columns = cursor.get("at") or cursor.get("since"), _OF_TASKS.get(layout.table.name)
-        if not since or columns is None:
-            return
-        tasks = await self._org.tasks_changed(_a_little_before(str(since)))
+    async def _of_changed(self, layout: Layout, cursor: Cursor) -> AsyncGenerator[Rows, None]:
+        """Rows that lead to others which changed since, and tell of these: a link does not change when its task becomes
+        a milestone."""
+        since = cursor.get("at") or cursor.get("since")
         first = f"{layout.table.set}?$select={layout.select}"
-        paths = [first]
-        if len(tasks) <= _MANY_TASKS:
-            at_once = _LOCATE_AT_ONCE // len(columns)
-            wheres = (
-                " or ".join(f"{column} eq {task}" for task in tasks[at : at + at_once] for column in columns)
-                for at in range(0, len(tasks), at_once)
-            )
-            paths = [f"{first}&$filter={quote(where, safe='')}" for where in wheres]
         headers = prefer(self._options.page_size, labels=layout.labels)
-        for path in paths:
-            async for rows in self._org.rows(path, layout.table, headers):
-                yield rows
+        for other, columns in _TELL_OF.get(layout.table.name, {}).items() if since else ():
+            changed = await self._org.changed(other, _a_little_before(str(since)))
+            at_once = _LOCATE_AT_ONCE // len(columns)
+            paths = [first]
+            if len(changed) <= _MANY_CHANGED:
+                wheres = (
+                    " or ".join(
+                        f"{column} eq {key}" for key in changed[at : at + at_once] for column in columns
+                    )
+                    for at in range(0, len(changed), at_once)
+                )
+                paths = [f"{first}&$filter={quote(where, safe='')}" for where in wheres]
+            for path in paths:
+                async for rows in self._org.rows(path, layout.table, headers):
+                    yield rows
 
     async def _pages(
         self, layout: Layout, cursor: Cursor | None, full: bool

@@ -281,9 +281,13 @@ class Org:
             if row.get("msdyn_summary") is not True
         }
 
-    async def tasks_changed(self, since: str) -> list[str]:
-        rows = self._all(TASK, [TASK.key], f"modifiedon ge {since}")
-        return [str(row[TASK.key]) async for row in rows]
+    async def changed(self, table: Table, since: str) -> list[str]:
+        """Keys of the rows that changed; none where the environment has no such table, or does not say when."""
+        layout = await self.layout(table)
+        if layout is None or "modifiedon" not in layout.columns:
+            return []
+        rows = self._all(table, [table.key], f"modifiedon ge {since}")
+        return [str(row[table.key]) async for row in rows]
 
     async def _all(
         self, table: Table, columns: Sequence[str], where: str = ""

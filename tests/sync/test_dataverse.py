@@ -152,7 +152,7 @@ async def test_links_and_assignments_follow_a_task_that_becomes_a_milestone(
     engine: Engine, fake: FakeDataverse, tracked: bool, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They do not change themselves when it does."""
-    monkeypatch.setattr("adapters.ms_project.dataverse._MANY_TASKS", many)
+    monkeypatch.setattr("adapters.ms_project.dataverse._MANY_CHANGED", many)
     world = fake.world
     world.now = datetime.now(UTC)  # its answers name the machine's time
     for name in ("msdyn_projecttaskdependency", "msdyn_resourceassignment"):
@@ -176,6 +176,26 @@ async def test_links_and_assignments_follow_a_task_that_becomes_a_milestone(
         assert (link[f"from_{kind}_id"], link[f"to_{kind}_id"]) == (ends["Dig"], ends["Pour"])
         put = {row["work_item_id"] for row in (await engine.rows("assignment")).values()}
         assert put == ({None} if milestone else set(ends.values()))
+
+
+async def test_records_follow_what_they_tell_of_others(engine: Engine, fake: FakeDataverse) -> None:
+    """A person who turns out to be a crane, and a bucket with another name."""
+    world = fake.world
+    world.now = datetime.now(UTC)  # its answers name the machine's time
+    project, crane = world.add_project("Harbour"), world.add_person("Crane")
+    bucket = world.add_bucket(project, "Now")
+    dig = world.add_task(project, "Dig", _msdyn_projectbucket_value=bucket)
+    world.assign(dig, crane)
+    world.add_member(project, crane)
+    await add(engine, fake)
+    await engine.sync("plans", "full")
+    world.edit(bucket, msdyn_name="Later")
+    world.edit(crane, resourcetype=4)
+    assert (await engine.sync("plans"))["state"] == "succeeded"
+    (item,) = (await engine.rows("work_item")).values()
+    assert item["custom"]["Bucket"] == "Later"
+    put = (await engine.rows("assignment", "presence = 'present'")).values()
+    assert [(row["person_id"], row["role"]) for row in put] == [(None, "Crane")] * 2
 
 
 async def test_hours_of_a_summary_are_counted_once(engine: Engine, fake: FakeDataverse) -> None:
