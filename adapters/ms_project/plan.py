@@ -5,6 +5,7 @@ The file is read twice: parents, predecessors and single assignees are only know
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,6 +36,9 @@ _CONSTRAINTS = (
     "as soon as possible", "as late as possible", "must start on", "must finish on", "start no earlier than",
     "start no later than", "finish no earlier than", "finish no later than",
 )  # fmt: skip
+
+
+_FILE = re.compile(r"\.(?:xml|mpp)$", re.IGNORECASE)
 
 
 class Made(NamedTuple):
@@ -119,7 +123,7 @@ def _complete(
 def _project(plan: str, found: Survey) -> Data:
     data: Data = {name: value for name, value in found.header.items() if name not in _NOT_OF_THE_PLAN}
     extra: Data = {
-        "title": data.get("Title") or (data.get("Name") or "").removesuffix(".xml") or plan,
+        "title": data.get("Title") or _FILE.sub("", data.get("Name") or "") or plan,
         "start_on": day(data.get("StartDate")),
         "finish_on": last_day(data.get("StartDate"), data.get("FinishDate")),
     }

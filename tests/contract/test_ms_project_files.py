@@ -659,6 +659,14 @@ async def test_hostile_names_arrive_as_they_are(tmp_path: Path) -> None:
     assert next(iter(found["mspdi_project"].values())).data["portbook"]["title"] == "<Plan> & 'friends'"
 
 
+@pytest.mark.parametrize("name", ["Harbour.xml", "Harbour.mpp", "Harbour.MPP", "Harbour"])
+async def test_a_plan_without_a_title_is_called_by_its_file(tmp_path: Path, name: str) -> None:
+    text = re.sub("<Title>[^<]*</Title>", "", Plan("Any").xml())
+    (tmp_path / "a.xml").write_text(re.sub("<Name>[^<]*</Name>", f"<Name>{name}</Name>", text, count=1))
+    (project,) = (await read(tmp_path))["mspdi_project"].values()
+    assert project.data["portbook"]["title"] == "Harbour"
+
+
 async def test_an_empty_plan_is_a_project_without_tasks(tmp_path: Path) -> None:
     Plan("Nothing yet").save(tmp_path / "a.xml")
     found = await read(tmp_path)
