@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+import hashlib
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ import orjson
 from adapters.base import Cursor, Page, RawRecord
 from adapters.json_body import loads
 from adapters.ms_project import odata, pwa_records
-from adapters.ms_project.pwa import OVERLAP, Project, Site, site_time
+from adapters.ms_project.pwa import OVERLAP, Project, Resource, Site, site_time
 from adapters.ms_project.pwa_links import link_pages
 from adapters.ms_project.pwa_records import TaskKind
 from adapters.ms_project.units import guid
@@ -29,14 +30,17 @@ async def plan_pages(
     site: Site, project: Project, cursor: Cursor | None, *, full: bool
 ) -> AsyncGenerator[Page, None]:
     """Tasks, assignments, links and baselines of a project; nothing when it was neither changed nor published
-    since, long enough ago for the feed to have caught up."""
+    since, long enough ago for the feed to have caught up, and those assigned in it are who they were."""
     known = dict(cursor or {})
-    if not full and known.get("modified") == project.modified and known.get("settled"):
+    kinds = await site.resources()
+    same = known.get("modified") == project.modified and known.get("kinds") == _kinds(
+        kinds, known.get("who", ())
+    )
+    if not full and same and known.get("settled"):
         yield Page([], cursor, expected=0)
         return
     now = site.http.tool_now().astimezone(ZoneInfo(site.options.timezone)).replace(tzinfo=None)
     settled = bool(project.modified) and site_time(project.modified) < now - OVERLAP
-    kinds = await site.resources()
     mine = f"ProjectId eq {odata.guid_literal(project.id)}"
     assigned = await _assigned(site, project, mine)
     first, taken = await _baselines(site, project, mine)
@@ -58,8 +62,22 @@ async def plan_pages(
             for number, values in sorted(taken.items())
             if number in _NUMBER_OF_BASELINES
         ],
-        {"modified": project.modified, "settled": settled},
+        {
+            "modified": project.modified,
+            "settled": settled,
+            "who": sorted(assigned.all),
+            "kinds": _kinds(kinds, sorted(assigned.all)),
+        },
     )
+
+
+def _kinds(resources: Mapping[str, Resource], who: Iterable[str]) -> str:
+    """What the records of assignments tell of resources: another one when one of them is somebody, or nobody, now."""
+    told = [
+        (one.kind, one.name if one.kind == "role" else "") if (one := resources.get(own)) else None
+        for own in who
+    ]
+    return hashlib.sha256(orjson.dumps(told)).hexdigest()[:16]
 
 
 async def _task_pages(
@@ -97,18 +115,22 @@ class _Assigned(NamedTuple):
     """The one person assigned; None where there are several."""
     sums: dict[str, dict[str, float]]
     """Hours of people and roles, and money of whatever resource."""
+    all: set[str]
+    """Resources that are assigned somewhere."""
 
 
 async def _assigned(site: Site, project: Project, mine: str) -> _Assigned:
     kinds = await site.resources()
-    found = _Assigned({}, {})
+    found = _Assigned({}, {}, set())
     params = {"$filter": mine, "$select": ",".join(_ASSIGNED), "$orderby": "AssignmentId"}
     async for page in site.steady("Assignments", params, "AssignmentId", of=project.name):
         if page is None:
-            found = _Assigned({}, {})
+            found = _Assigned({}, {}, set())
         for raw in page.raws if page is not None else ():
             data = loads(raw)
             task, resource = guid(data.get("TaskId")), pwa_records.resource_of(data, kinds)
+            if own := guid(data.get("ResourceId")):
+                found.all.add(own)
             if not task or resource is None:
                 continue
             if resource.kind == "person":

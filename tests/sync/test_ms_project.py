@@ -600,6 +600,25 @@ async def test_a_change_on_the_server_arrives_and_a_deletion_with_the_complete_p
         assert await totals(engine) == world.totals()
 
 
+async def test_assignments_follow_a_resource_of_the_server_that_turns_out_to_be_nobody(
+    engine: Engine,
+) -> None:
+    world = generated(2, 10)
+    with FakeProjectServer(world) as fake:
+        await add_server(engine, fake)
+        await engine.sync("pwa", "full")
+        first = next(iter(world.sets["Assignments"].values()))
+        crane = world.sets["Resources"][(first["ResourceId"],)]
+        crane |= {"ResourceIsGeneric": True, "ResourceName": "Crane"}
+        assert (await engine.sync("pwa"))["state"] == "succeeded"
+        rows = await engine.rows("assignment")
+        row = rows[f"{first['ProjectId']}:{first['AssignmentId']}"]
+        assert (row["person_id"], row["role"]) == (None, "Crane")
+        fake.log.clear()
+        await engine.sync("pwa")
+        assert not [call for call in fake.log if "/Tasks" in call.path and "$filter" in call.query]
+
+
 async def test_a_retired_site_freezes_what_was_read(engine: Engine) -> None:
     with FakeProjectServer(generated(1, 20)) as fake:
         await add_server(engine, fake, url="https://acme.sharepoint.com/pwa")
