@@ -174,7 +174,8 @@ class Org:
         if answer.status == 404:
             return None
         if answer.status == 403:
-            return Layout(table, await self._columns_of_a_row(table), (), True, described=False)
+            known = await self._columns_of_a_row(table)
+            return None if known is None else Layout(table, known, (), True, described=False)
         kinds = {str(one.get("LogicalName")): one for one in found.get("Attributes") or ()}
         there = {
             name if kind.get("AttributeType") != "Lookup" else f"_{name}_value"
@@ -189,12 +190,15 @@ class Org:
         tracked = bool(found.get("ChangeTrackingEnabled"))
         return Layout(table, columns, tuple(custom), tracked)
 
-    async def _columns_of_a_row(self, table: Table) -> tuple[str, ...]:
+    async def _columns_of_a_row(self, table: Table) -> tuple[str, ...] | None:
         """What a table is asked for that may not be looked up: the columns that one of its rows has, as no environment
-        has all of those that are known. Asking for one that is not there is refused."""
+        has all of those that are known. Asking for one that is not there is refused. None where there is no such
+        table."""
         answer, found = await self.http.send(
             "GET", f"{table.set}?$top=1", decode=as_object, also=(403, 404), stream=table.name
         )
+        if answer.status == 404:
+            return None
         rows = found.get("value") if answer.status == 200 else None
         if isinstance(rows, list) and rows and isinstance(rows[0], dict) and table.key in rows[0]:
             return tuple(name for name in table.columns if name in rows[0])

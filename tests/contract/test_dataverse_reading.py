@@ -388,6 +388,15 @@ async def test_without_the_right_to_metadata_known_columns_are_read(fake: FakeDa
         assert "prvReadEntity" in warning
 
 
+async def test_without_the_right_to_metadata_an_absent_table_is_left_out(fake: FakeDataverse) -> None:
+    plan(fake, 3)
+    fake.world.remove_table("msdyn_program")
+    fake.faults.no_metadata = True
+    async with adapter_of(fake) as adapter:
+        for partition in await adapter.partitions():
+            assert [page async for page in adapter.read(partition, None, full=True)]
+
+
 async def test_an_application_that_sees_no_project_is_refused_rather_than_believed(
     fake: FakeDataverse,
 ) -> None:
