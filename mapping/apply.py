@@ -11,19 +11,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from mapping.cleaning import KEY_MOST, key_too_long, nul_replaced, without_nul
 from mapping.currency import settle_currency
 from mapping.describe import Described, describe
-from mapping.errors import FieldUnmapped, TextRepaired, ValueUnknown
+from mapping.errors import FieldUnmapped, ValueUnknown
 from mapping.locale import Locale, own_locale
 from mapping.meaning import Changed, Meaning, RuleOf, code_digest, meaning_of
 from mapping.paths import Getter, compile_path
 from mapping.rules import FieldRule, MappingSet, Rule
 from mapping.values import MEMO_SIZE, UNCONVERTIBLE, Convert, DeriveId, converter, keyed_by_rows, problem_of
-from mapping.verbs import NUL_REPLACEMENT
-
-KEY_MOST = 500
-"""Characters of a key. The register looks rows up by it, and PostgreSQL refuses index entries above 2,704 bytes: one
-such row would stop its whole page, at every run."""
 
 
 class Reference(NamedTuple):
@@ -229,7 +225,7 @@ def _row(
     if type(key) is str and len(key) > KEY_MOST:
         del values["key"]
         rule = compiled.rule.fields["key"]
-        mapped.note(_too_long(rule, key), rule, key)
+        mapped.note(key_too_long(rule, key), rule, key)
     if any(compiled.custom):
         custom = _filled(compiled.custom, compiled.locale, element, record, references, mapped)
         if custom:
@@ -262,9 +258,9 @@ def _filled(
                 continue
             kind = type(result)
             if (kind is str and "\x00" in result) or kind is list or kind is dict:
-                cleaned = _without_nul(result)
+                cleaned = without_nul(result)
                 if cleaned is not result:
-                    mapped.note(_repaired(rule), rule, value)
+                    mapped.note(nul_replaced(rule), rule, value)
                 result = cleaned
             values[column] = result
         for member, refer in pointers:
@@ -354,7 +350,7 @@ def _reference(rule: FieldRule, mapping: MappingSet, derive_id: DeriveId, locale
     memo: dict[str, Reference] = {}
 
     def refer(word: Any) -> Reference:
-        written = str(_without_nul(word))
+        written = str(without_nul(word))
         found = memo.get(written)
         if found is None:
             if len(memo) > MEMO_SIZE:
@@ -394,34 +390,3 @@ def _names(value: Any, *, many: bool) -> bool:
     """Whether this can say which row is meant."""
     parts = value if many and isinstance(value, list) else [value]
     return not any(isinstance(part, (list, dict)) for part in parts)
-
-
-def _too_long(rule: FieldRule, key: str) -> FieldUnmapped:
-    return FieldUnmapped(
-        f"{rule.name} has {len(key):,} characters, more than the {KEY_MOST} a key may have: {key[:40]!r} …",
-        detail=rule.where,
-        hint="Give the record a short key in the tool; until then it is shown without one.",
-    )
-
-
-def _repaired(rule: FieldRule) -> TextRepaired:
-    return TextRepaired(
-        f"{rule.name} holds NUL characters; each is shown as {NUL_REPLACEMENT}",
-        detail=rule.where,
-        hint="Retype the text in the tool; the record as sent is kept.",
-    )
-
-
-def _without_nul(value: Any) -> Any:
-    """`value` itself when it holds no NUL, else a copy with each NUL replaced."""
-    kind = type(value)
-    if kind is str:
-        return value.replace("\x00", NUL_REPLACEMENT) if "\x00" in value else value
-    if kind is list:
-        parts = [_without_nul(part) for part in value]
-        return value if all(a is b for a, b in zip(parts, value, strict=True)) else parts
-    if kind is dict:
-        pairs = [(_without_nul(k), _without_nul(v)) for k, v in value.items()]
-        same = all(k is a and v is b for (k, v), (a, b) in zip(pairs, value.items(), strict=True))
-        return value if same else dict(pairs)
-    return value
