@@ -45,10 +45,13 @@ class AzureDevOpsDoor:
 
 def hints(event: Mapping[str, Any]) -> list[Hint]:
     """What an event says may have changed: the item itself, and the other ends of links it gained or lost. In
-    `workitem.updated` the resource's own id is the number of the update."""
+    `workitem.updated` the resource's own id is the number of the update. One that names no item, as with `None` for
+    the details of the resource, tells that something has changed: no document says what the fewer details hold."""
     kind, resource = str(event.get("eventType") or ""), event.get("resource")
-    if kind not in EVENTS or not isinstance(resource, dict):
+    if kind not in EVENTS:
         return []
+    if not isinstance(resource, dict):
+        return [Hint()]
     found = [resource.get("workItemId") if kind == "workitem.updated" else resource.get("id")]
     relations = resource.get("relations")
     changed = relations if isinstance(relations, dict) else {}
@@ -58,7 +61,7 @@ def hints(event: Mapping[str, Any]) -> list[Hint]:
             url = str(relation.get("url") or "") if isinstance(relation, dict) else ""
             if "/workitems/" in url.lower():
                 found.append(url.rpartition("/")[2])
-    return [Hint("work_item", str(one)) for one in found if _number(one)]
+    return [Hint("work_item", str(one)) for one in found if _number(one)] or [Hint()]
 
 
 def _number(value: object) -> bool:

@@ -85,6 +85,8 @@ def test_an_update_names_the_item_and_the_other_ends_of_its_links() -> None:
         {ADDRESS_KEY: address_key(SECRET)}, {}, orjson.dumps(event(8, "workitem.created"))
     ).hints == [Hint("work_item", "8")]
     assert door.receive({}, headers, orjson.dumps({"eventType": "build.complete"})).hints == []
+    for fewer in (None, {"id": 12, "rev": 4}):
+        assert door.receive({}, headers, orjson.dumps({**event(8), "resource": fewer})).hints == [Hint()]
     for odd in ("Basic ?", "Basic é", "Basic YTr/", "Basic"):
         with pytest.raises(HookRefused):
             door.receive({}, {"authorization": odd}, b"{}")
