@@ -180,9 +180,13 @@ class InDrive:
             kept = self._shelf.get(key) if item.tag else None
             if kept is None:
                 place = self._shelf.place()
-                fetched = await self._graph.content(
-                    self._drive, item, place, name=file.name, largest=self._largest
-                )
+                try:
+                    fetched = await self._graph.content(
+                        self._drive, item, place, name=file.name, largest=self._largest
+                    )
+                except BaseException:
+                    place.unlink(missing_ok=True)  # the part that came: the shelf does not know of it
+                    raise
                 kept = place, fetched.sha256, fetched.size
                 self._shelf.put(key, *kept)
             copy = self._copies / hashlib.sha256("\0".join(key).encode()).hexdigest()[:32]

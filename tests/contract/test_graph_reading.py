@@ -376,6 +376,26 @@ async def test_what_goes_wrong_with_a_file_is_said_and_nothing_is_missing(
     assert "tempauth" not in str(problem.value)
 
 
+@pytest.mark.parametrize("fault", ["cut", "large"])
+async def test_of_a_file_that_does_not_arrive_whole_nothing_stays_on_the_disk(
+    graph: FakeGraph, tmp_path: Path, fault: str
+) -> None:
+    """It is tried again every few minutes."""
+    graph.world.add_site("pmo").put("Registers/a.xlsx", workbook(tmp_path, 3))
+    if fault == "cut":
+        graph.faults.cut_content = True
+    else:  # it grew since it was listed
+        larger = b"P" * (2 << 20)
+        graph.faults.on_content = lambda: graph.world.library("pmo", "Documents").put(
+            "Registers/a.xlsx", larger
+        )
+    with pytest.raises(SourceError):
+        await pages(adapter_of(graph, limits={"file_mb": 1}))
+    shelf = drive_module._shelf
+    assert shelf._folder is not None
+    assert list(shelf._folder.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "fault",
     [{"too_many_every": 3}, {"unavailable_every": 3}, {"truncate_every": 4}, {"cut_every": 4}],
