@@ -64,7 +64,7 @@ class AzureDevOpsAdapter:
         self._people = People(self._site, self._teams)
         self._items = Items(self._site, self._people)
         self._links = Links(self._site)
-        self._capacity = Capacity(self._site, self._teams)
+        self._capacity = Capacity(self._site, self._teams, self._people.met)
         self._locator = Locator(self._site, self._teams)
 
     async def __aenter__(self) -> Self:

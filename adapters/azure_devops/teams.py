@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -59,9 +59,11 @@ class Teams:
 class Capacity:
     """One record for each team's sprint in which somebody has hours."""
 
-    def __init__(self, site: Site, teams: Teams) -> None:
+    def __init__(self, site: Site, teams: Teams, met: Callable[[Iterable[Any]], list[RawRecord]]) -> None:
+        """`met` gives the records of people who were not met before: somebody with hours may have left the team."""
         self._site = site
         self._teams = teams
+        self._met = met
 
     async def pages(self, cursor: Cursor | None, *, full: bool) -> AsyncGenerator[Page, None]:
         now = self._site.http.tool_now()
@@ -103,6 +105,7 @@ class Capacity:
             if settings is None:
                 settings = await self._asked(base)
             days = await self._asked(f"{place}/teamdaysoff")
+            records += self._met(member.get("teamMember") for member in members_of(found))
             records.append(self._record(team, iteration, payload[-1], found, settings, days))
         return records
 
@@ -134,7 +137,7 @@ class Capacity:
         days = _days(start, finish, working) - _off(team_off.get("daysOff"), start, finish)
         rows: dict[str, dict[str, Any]] = {}
         for member in members_of(data):
-            if not isinstance(member, dict) or not (person := identity(member.get("teamMember"))):
+            if not (person := identity(member.get("teamMember"))):
                 continue
             present = len(days - _off(member.get("daysOff"), start, finish))
             for activity in member.get("activities") or ():
@@ -162,10 +165,10 @@ class Capacity:
         return RawRecord("capacity", own, payload, data)
 
 
-def members_of(capacity: Mapping[str, Any]) -> list[Any]:
+def members_of(capacity: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Whose hours a team's capacity names: with totals beside them, or on older servers a plain list."""
     found = capacity.get("teamMembers", capacity.get("value"))
-    return found if isinstance(found, list) else []
+    return [member for member in found if isinstance(member, dict)] if isinstance(found, list) else []
 
 
 def planned(iteration: Mapping[str, Any]) -> datetime | None:

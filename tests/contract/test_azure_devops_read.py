@@ -434,6 +434,20 @@ async def test_capacity_counts_working_days_without_days_off(boards: FakeAzureDe
         assert not [call for call in boards.log if "teamsettings" in call.path], "asked again within the hour"
 
 
+async def test_somebody_with_hours_in_no_team_is_a_person_too(boards: FakeAzureDevOps) -> None:
+    world = boards.world
+    fill(world, {"Alpha": 1})
+    sprint = world.add_iteration("Alpha", "Sprint 1", "2026-11-16", "2026-11-29")
+    left = world.add_person("Zoë Outside")
+    team = world.add_team("Alpha", "Alpha team", [world.people[0]], [sprint])
+    world.set_capacity(team, sprint, world.people[0], {"": 8})
+    world.set_capacity(team, sprint, left, {"": 8})
+    async with azure_devops_adapter(boards) as adapter:
+        await read_pages(adapter, "users")
+        people = records_of(await read_pages(adapter, "capacity"), "user")
+    assert [person.data["displayName"] for person in people.values()] == ["Zoë Outside"]
+
+
 async def test_capacity_knows_sprints_and_absences_of_more_than_a_year(boards: FakeAzureDevOps) -> None:
     world = boards.world
     fill(world, {"Alpha": 1})
