@@ -56,6 +56,12 @@ def day(text: object, zone: tzinfo | None) -> str | None:
 _NAMED = re.compile(r"^(?P<name>.*?)\s*<(?P<unique>[^<>]+)>\s*$", re.S)
 
 
+def own_id(value: Any, name: str = "id") -> str:
+    """The id in an object that describes somebody; empty where there is none, or what stands there is no id."""
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, str) else ""
+
+
 def identity(value: Any) -> dict[str, str] | None:
     """Who is meant, in one form wherever and however the person is written: an object, or `Name <mail>` on the feeds
     and on old servers. Without an id the unique name stands in for it."""
@@ -68,7 +74,7 @@ def identity(value: Any) -> dict[str, str] | None:
         unique = str(value.get("uniqueName") or "")
         if found := _NAMED.match(unique):
             unique = found["unique"]
-        own = str(value.get("id") or value.get("descriptor") or "")
+        own = own_id(value) or own_id(value, "descriptor")
     else:
         return None
     own = own or (unique or name).strip().casefold()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any
 
-from adapters.azure_devops.payload import identity, person_record
+from adapters.azure_devops.payload import identity, own_id, person_record
 from adapters.azure_devops.site import Site, as_list
 from adapters.azure_devops.teams import Teams
 from adapters.base import Page, RawRecord
@@ -61,7 +61,7 @@ class People:
         for value in values:
             if isinstance(value, dict) and value.get("isContainer"):
                 continue  # a group
-            if isinstance(value, dict) and value.get("id") in self._met:
+            if own_id(value) in self._met:
                 continue
             person = identity(value)
             if person is None:
@@ -74,8 +74,8 @@ class People:
 
     def id_of(self, value: Any) -> str | None:
         """The id of whoever `value` names."""
-        if isinstance(value, dict) and value.get("id"):
-            return str(value["id"])
+        if own := own_id(value):
+            return own
         person = identity(value)
         return self._own(person) if person else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -322,6 +323,19 @@ async def test_a_person_is_one_however_the_records_write_them(boards: FakeAzureD
     outside = stranger["uniqueName"] if form == "names_in_feed" else stranger["id"]
     assert found["2"].data["portbook"]["assignee"] == outside
     assert set(met) == {outside}
+
+
+@pytest.mark.parametrize(
+    "odd", [{"id": {"a": 1}}, {"id": ["x"], "displayName": 5}, {"id": None}, ["x"], 5, True]
+)
+async def test_an_odd_description_of_somebody_spoils_no_neighbour(boards: FakeAzureDevOps, odd: Any) -> None:
+    fill(boards.world, {"Alpha": 3})
+    fields = {"System.TeamProject": "Alpha", "System.WorkItemType": "Task", "System.AssignedTo": odd}
+    item = boards.add_item("Alpha", raw=orjson.dumps(fields))
+    async with azure_devops_adapter(boards) as adapter:
+        found = items_of(await read_pages(adapter, "work_items"))
+    assert set(found) == {"1", "2", "3", str(item.id)}
+    assert all(record.error is None for record in found.values())
 
 
 async def test_iterations_are_known_by_their_guid_through_renames(boards: FakeAzureDevOps) -> None:
