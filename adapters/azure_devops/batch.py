@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from adapters.azure_devops.site import Site, as_object, decode_list
-from adapters.errors import SourceMisbehaved
 
 CHUNK = 200
 """Most ids of a `workitemsbatch` (VS403474 beyond)."""
@@ -39,22 +38,25 @@ async def _chunk(site: Site, ids: list[int], fields: Sequence[str], expand: str)
 async def find_ids(site: Site, where: str, *, top: int = WINDOW, newest: bool = False) -> list[int]:
     """Ids that a condition in WIQL finds, in order of id, or those changed last first."""
     order = "[System.ChangedDate] DESC" if newest else "[System.Id]"
-    found = (
+    return (
         await site.send(
             "POST",
             "_apis/wit/wiql",
-            as_object,
+            _ids,
             params={"timePrecision": "true", "$top": top},
             # WIQL reads work items and can do nothing else.
             body={"query": f"SELECT [System.Id] FROM WorkItems WHERE {where} ORDER BY {order}"},  # noqa: S608
             stream="work_item",
         )
-    )[1].get("workItems")
-    if not isinstance(found, list):
-        raise SourceMisbehaved(
-            "a query answers without a list of work items", stream="work_item", detail=where
-        )
-    return [int(item["id"]) for item in found]
+    )[1]
+
+
+def _ids(body: bytes) -> list[int]:
+    found: Any = as_object(body).get("workItems")
+    try:
+        return [int(item["id"]) for item in found]
+    except (KeyError, TypeError, ValueError):
+        raise ValueError("expected the ids of work items") from None
 
 
 def quoted(text: str) -> str:

@@ -103,7 +103,7 @@ def links_of(data: Mapping[str, Any], kinds: Mapping[str, bool]) -> list[RawReco
     its ends say the same."""
     own = int(data["id"])
     records: dict[str, RawRecord] = {}
-    for relation in data.get("relations") or ():
+    for relation in _relations(data):
         reference = str(relation.get("rel") or "")
         rel, other = base_name(reference), linked_id(relation)
         if rel not in kinds or other is None:
@@ -119,13 +119,10 @@ def links_of(data: Mapping[str, Any], kinds: Mapping[str, bool]) -> list[RawReco
 
 def hyperlinks_of(data: Mapping[str, Any]) -> list[str]:
     """The web addresses that a work item, read with its relations, is linked with, in the order they stand."""
-    relations = data.get("relations")
     return [
         relation["url"]
-        for relation in (relations if isinstance(relations, list) else ())
-        if isinstance(relation, dict)
-        and relation.get("rel") == "Hyperlink"
-        and isinstance(relation.get("url"), str)
+        for relation in _relations(data)
+        if relation.get("rel") == "Hyperlink" and isinstance(relation.get("url"), str)
     ]
 
 
@@ -134,10 +131,15 @@ def parent_of(data: Mapping[str, Any]) -> int | None:
     value = data["fields"].get("System.Parent")
     if isinstance(value, int | float) and not isinstance(value, bool):
         return int(value)
-    for relation in data.get("relations") or ():
+    for relation in _relations(data):
         if relation.get("rel") == "System.LinkTypes.Hierarchy-Reverse":
             return linked_id(relation)
     return None
+
+
+def _relations(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    found = data.get("relations")
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def linked_id(relation: Mapping[str, Any]) -> int | None:

@@ -8,7 +8,7 @@ from typing import Any
 from adapters.azure_devops.batch import find_ids, read_items
 from adapters.azure_devops.links import links_of
 from adapters.azure_devops.payload import decode
-from adapters.azure_devops.site import Site, as_list, as_object
+from adapters.azure_devops.site import Site, as_list, as_object, as_objects
 from adapters.azure_devops.teams import Teams, members_of, planned
 from adapters.base import Presence
 
@@ -199,7 +199,7 @@ class Locator:
         reply, iterations = await self._site.send(
             "GET",
             f"{project}/{team}/_apis/work/teamsettings/iterations",
-            as_list,
+            as_objects,
             also=(401, 403, 404),
             stream="capacity",
         )

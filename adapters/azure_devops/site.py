@@ -78,6 +78,14 @@ def as_list(body: bytes) -> list[Any]:
     return found
 
 
+def as_objects(body: bytes) -> list[dict[str, Any]]:
+    """The same where every element counts: one that is no object would look as if it were not there."""
+    found = as_list(body)
+    if not all(isinstance(one, dict) for one in found):
+        raise ValueError("expected a list of objects")
+    return found
+
+
 def type_key(answer: Answer) -> str:
     """What the tool calls its error: the one part of it that is not translated."""
     try:
@@ -314,7 +322,14 @@ class Site:
         roots = await self._of_project(
             project, "wit/classificationnodes", stream="iteration", **{"$depth": DEEPEST}
         )
-        return read_trees(roots, project)
+        try:
+            return read_trees(roots, project)
+        except (KeyError, TypeError, ValueError, AttributeError) as wrong:
+            raise SourceMisbehaved(
+                f"the areas and iterations of project {project} are not told as they should be ({wrong})",
+                stream="iteration",
+                detail=self.options.url,
+            ) from None
 
     async def _of_project(self, project: str, path: str, *, stream: str, **params: Any) -> list[Any]:
         """A list that every project has. Where it is not found, the project went while we were reading: read as none,

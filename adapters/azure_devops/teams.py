@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from adapters.azure_devops.payload import identity, instant
-from adapters.azure_devops.site import Site, as_list, as_object
+from adapters.azure_devops.site import Site, as_list, as_object, as_objects
 from adapters.base import Cursor, Page, RawRecord
 from adapters.errors import SourceMisbehaved
 from adapters.json_body import with_portbook
@@ -81,7 +81,7 @@ class Capacity:
     async def _of(self, team: Mapping[str, Any], since: datetime | None) -> list[RawRecord]:
         base = f"{team['projectId']}/{team['id']}/_apis/work/teamsettings"
         answer, iterations = await self._site.send(
-            "GET", f"{base}/iterations", as_list, also=(403, 404), stream="capacity"
+            "GET", f"{base}/iterations", as_objects, also=(403, 404), stream="capacity"
         )
         if answer.status != 200:
             return []
@@ -173,7 +173,10 @@ def members_of(capacity: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def planned(iteration: Mapping[str, Any]) -> datetime | None:
     """When a sprint ends; None for one without dates, in which nobody can have hours."""
-    return instant((iteration.get("attributes") or {}).get("finishDate")) if iteration.get("id") else None
+    attributes = iteration.get("attributes")
+    if not isinstance(attributes, Mapping) or not iteration.get("id"):
+        return None
+    return instant(attributes.get("finishDate"))
 
 
 def _kept(into: list[bytes]) -> Any:

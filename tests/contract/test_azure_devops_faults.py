@@ -234,6 +234,41 @@ async def test_a_project_hidden_in_mid_run_fails_its_own_partition_only(boards: 
         assert len(items_of(await read_pages(adapter, f"work_items:{numbers['Beta']}"))) == 10
 
 
+@pytest.mark.parametrize(
+    ("where", "sent"),
+    [
+        ("wiql", b'{"workItems":[5]}'),
+        ("wiql", b'{"workItems":[{"id":"x"}]}'),
+        ("wiql", b"{}"),
+        ("teamsettings/iterations", b'{"value":[5]}'),
+        ("classificationnodes", b'{"value":[5]}'),
+        ("classificationnodes", b'{"value":[{"structureType":"iteration","id":1,"children":[true]}]}'),
+        ("classificationnodes", b'{"value":[{"structureType":"iteration","id":1,"children":[{"x":1}]}]}'),
+    ],
+)
+async def test_an_answer_of_another_shape_misbehaves_and_is_no_defect_of_ours(
+    boards: FakeAzureDevOps, where: str, sent: bytes
+) -> None:
+    fill(boards.world, {"Alpha": 3})
+    boards.world.add_team("Alpha", "Alpha team")
+    boards.faults.no_feed = 404
+    boards.faults.instead = {where: sent}
+    name = {"wiql": "work_items", "teamsettings/iterations": "capacity", "classificationnodes": "iterations"}
+    async with azure_devops_adapter(boards) as adapter:
+        with pytest.raises(SourceMisbehaved):
+            await read_pages(adapter, name[where])
+
+
+async def test_odd_relations_of_a_work_item_are_none(boards: FakeAzureDevOps) -> None:
+    fill(boards.world, {"Alpha": 1})
+    boards.faults.no_feed = 404
+    item = b'{"id":1,"fields":{"System.TeamProject":"Alpha","System.WorkItemType":"Task"},"relations":%b}'
+    for odd in (b"7", b"[null,7,{}]", b'{"rel":"Hyperlink"}'):
+        boards.faults.instead = {"workitemsbatch": b'{"value":[%b]}' % (item % odd)}
+        async with azure_devops_adapter(boards) as adapter:
+            assert items_of(await read_pages(adapter, "work_items")) == {"1"}
+
+
 async def test_what_goes_while_it_is_read_is_nothing_that_a_person_has_to_correct(
     boards: FakeAzureDevOps,
 ) -> None:

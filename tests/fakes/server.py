@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import orjson
@@ -149,6 +149,8 @@ class WireFaults:
     redirect_to: str = ""
     slow_s: float = 0.0
     """Seconds every answer takes."""
+    instead: Mapping[str, bytes] = field(default_factory=dict)
+    """What is answered at addresses that end so, in place of the truth."""
 
 
 F = TypeVar("F", bound=WireFaults)
@@ -203,6 +205,9 @@ class Wire(Generic[F]):
         except Refusal as refusal:
             status, content, headers = refusal.status, refusal.body, refusal.headers
         response = made or Response(content, status, headers=headers, media_type=media_type)
+        for end, other in self.faults.instead.items() if status == 200 else ():
+            if request.url.path.endswith(end):
+                response = Response(other, media_type=media_type)
         if status == 200:
             response = self._spoiled(response, content, media_type)
         query = {name: request.query_params.getlist(name) for name in request.query_params}
