@@ -114,7 +114,7 @@ class Graph:
         async for page in self._pages(
             f"sites/{quote(str(found['id']), safe=',')}/drives?$select=id,name,webUrl"
         ):
-            for drive in page.get("value") or ():
+            for drive in page["value"]:
                 name = str(drive.get("name") or "")
                 # A library's address keeps its first name: `Shared Documents`, shown as `Documents`.
                 address = [part for part in urlsplit(str(drive.get("webUrl") or "")).path.split("/") if part]
@@ -156,12 +156,12 @@ class Graph:
         answer, data = await self.http.send(
             "GET", where, params={"$select": _SELECT}, decode=_object, also=(404,)
         )
-        return None if answer.status == 404 else _read_item(data)
+        return None if answer.status == 404 else _listed(data)
 
     async def children(self, drive: Drive, folder: str) -> AsyncIterator[Item]:
         async for page in self._pages(f"{_place(drive, folder)}/children?$top=200&$select={_SELECT}"):
-            for item in page.get("value") or ():
-                yield _read_item(item)
+            for item in page["value"]:
+                yield _listed(item)
 
     async def now(self, drive: Drive) -> str | None:
         """A place in the drive's feed of changes: this moment. None where the feed is closed to us."""
@@ -176,10 +176,10 @@ class Graph:
         come twice, the last one counts. Raises CursorExpired when the place is no longer known."""
         seen = {place}
         while True:
-            answer, data = await self.http.send("GET", place, decode=_object, also=(410,))
+            answer, data = await self.http.send("GET", place, decode=_page, also=(410,))
             if answer.status == 410:
                 raise CursorExpired("Microsoft Graph no longer knows our place in the drive's changes")
-            items = [_read_item(item) for item in data.get("value") or ()]
+            items = [_read_item(item) for item in data["value"]]
             following = data.get("@odata.nextLink")
             if not following:
                 yield items, own_path(self.http.base_url, str(data.get("@odata.deltaLink") or ""))
@@ -238,7 +238,7 @@ class Graph:
     async def _pages(self, path: str) -> AsyncIterator[dict[str, Any]]:
         seen = {path}
         while True:
-            page = await self._object(path)
+            page = await self.http.json("GET", path, decode=_page)
             yield page
             following = page.get("@odata.nextLink")
             if not following:
@@ -274,6 +274,15 @@ def _object(body: bytes) -> dict[str, Any]:
     return data
 
 
+def _page(body: bytes) -> dict[str, Any]:
+    """An answer without its list is no empty list: files would look as if they were gone."""
+    data = _object(body)
+    found = data.get("value")
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise ValueError("expected a list of objects")
+    return data
+
+
 def _nothing(body: bytes) -> None:
     """Asked for only when a file came where its address should be."""
     raise ValueError("expected the address of the file, not the file")
@@ -294,6 +303,16 @@ def _read_item(data: Any) -> Item:
         modified=_seconds(data.get("lastModifiedDateTime")),
         deleted=data.get("deleted") is not None,
     )
+
+
+def _listed(data: Mapping[str, Any]) -> Item:
+    """An item as it is listed, or asked for: there it has a name, and a file a size. In the feed it may have neither.
+    Without them it would be passed over, as if it were not there."""
+    item = _read_item(data)
+    of_a_file = data.get("file") is not None  # a shortcut to another drive is neither a file nor a folder
+    if not isinstance(data.get("name"), str) or (of_a_file and not isinstance(data.get("size"), int)):
+        raise SourceMisbehaved("Microsoft Graph sent an item without its name or its size", detail=item.id)
+    return item
 
 
 def _seconds(text: Any) -> float:

@@ -376,6 +376,29 @@ async def test_what_goes_wrong_with_a_file_is_said_and_nothing_is_missing(
     assert "tempauth" not in str(problem.value)
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"{}",
+        b'{"value":null}',
+        b'{"value":[7]}',
+        b'{"value":[{"id":"01","size":9,"file":{}}]}',
+        b'{"value":[{"id":"01","name":"b.xlsx","file":{}}]}',
+    ],
+)
+async def test_a_folder_that_is_not_told_as_it_should_be_is_no_empty_folder(
+    graph: FakeGraph, tmp_path: Path, sent: bytes
+) -> None:
+    drive = graph.world.add_site("pmo")
+    drive.put("Registers/a.xlsx", workbook(tmp_path, 2, first="A"))
+    drive.put("Registers/more/b.xlsx", workbook(tmp_path, 2, first="B"))
+    graph.faults.instead = {f"{drive.folder('Registers/more').id}/children": sent}
+    with pytest.raises(SourceMisbehaved):
+        await pages(adapter_of(graph, "Registers/**/*.xlsx"))
+    async with adapter_of(graph, "Registers/**/*.xlsx") as adapter:
+        assert await adapter.locate("risk", ["b-001"], {}) == {}
+
+
 @pytest.mark.parametrize("fault", ["cut", "large"])
 async def test_of_a_file_that_does_not_arrive_whole_nothing_stays_on_the_disk(
     graph: FakeGraph, tmp_path: Path, fault: str
