@@ -53,8 +53,9 @@ class SecretReference(SecretStr):
         if len(content) > _LARGEST:
             raise self._missing("is too large for a secret")
         try:
-            # Editors and `echo` end a file with a line break that is no part of the secret.
-            return content.decode().rstrip("\r\n")
+            # Editors and `echo` end a file with a line break that is no part of the secret; those of Windows begin it
+            # with a mark that nobody sees.
+            return content.decode("utf-8-sig").rstrip("\r\n")
         except UnicodeDecodeError:
             raise self._missing("is not text in UTF-8") from None
 

@@ -296,7 +296,7 @@ def test_a_secret_is_read_when_asked_for_and_shown_by_nothing(
     assert isinstance(options, JiraOptions)
     token = options.auth.token  # type: ignore[union-attr]
     assert token.get_secret_value() == "hunter2"
-    (tmp_path / "token").write_text("rotated")
+    (tmp_path / "token").write_bytes(b"\xef\xbb\xbfrotated\r\n")  # as PowerShell writes it
     assert token.get_secret_value() == "rotated"
     shown = f"{config} {config!r} {options.model_dump()} {options.model_dump_json()} {token} {token!r}"
     assert "rotated" not in shown
