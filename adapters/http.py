@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from codecs import BOM_UTF8
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
@@ -81,6 +81,18 @@ class _Again(Exception):
         super().__init__(problem.message)
         self.problem = problem
         self.wait = wait
+
+
+def _unsendable(values: Iterable[str]) -> str:
+    """What no header can carry, in words that tell nothing of the secret; empty where all can be sent."""
+    for value in values:
+        if "\n" in value or "\r" in value:
+            return "a line break"
+        if value != value.strip():
+            return "a blank at its end"
+        if not (value.isascii() and value.isprintable()):
+            return "a character that is no plain letter, digit or sign (a typographic dash or quote?)"
+    return ""
 
 
 class Http:
@@ -241,6 +253,16 @@ class Http:
         while True:
             await self._signing(self._credentials.ready)
             signed = dict(self._credentials.headers())
+            if why := _unsendable(signed.values()):
+                # Not left to the client, which shows what it refuses and takes it for a fault of the network.
+                raise self._problem(
+                    SourceRefused,
+                    f"the secret cannot be sent: it holds {why}",
+                    method,
+                    path,
+                    stream,
+                    hint="Let its file or variable hold the token alone, as the tool gave it, in one line.",
+                )
             try:
                 answer = await self._exchange(method, path, params, body, {**more, **signed})
             except (httpx.TimeoutException, TimeoutError):

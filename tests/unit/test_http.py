@@ -200,3 +200,30 @@ async def test_what_stays_as_it_is_is_not_asked_for_again(status: int) -> None:
         with pytest.raises(SourceRefused, match=str(status)):
             await tool.json("GET", "projects", decode=loads)
         assert tool.requests == 1
+
+
+@pytest.mark.parametrize(
+    ("secret", "why"),
+    [
+        ("s3cret\nsecond", "a line break"),
+        ("s3cret ", "a blank at its end"),
+        ("s3cret–dash", "a typographic dash"),
+        ("s3cret\x00", "no plain letter"),
+    ],
+)
+async def test_a_secret_that_no_header_can_carry_is_told_without_being_shown(secret: str, why: str) -> None:
+    """And is for a person to mend: trying again, as with a tool that is down, would help nobody."""
+
+    def never(request: httpx.Request) -> httpx.Response:
+        raise AssertionError("it was sent")
+
+    http = Http(
+        "https://tool.example",
+        SignIn(SecretStr(secret)),
+        transport=httpx.MockTransport(never),
+        patience=Patience(base=0),
+    )
+    async with http:
+        with pytest.raises(SourceRefused, match=why) as refused:
+            await http.json("GET", "me", decode=loads)
+    assert "s3cret" not in str(refused.value)
