@@ -105,7 +105,8 @@ class Graph:
     async def drive_of_site(self, site: str, library: str | None) -> Drive:
         """A document library of the site at this address; without a name, the site's default one."""
         parts = urlsplit(site)
-        path = "/".join(quote(part, safe="") for part in parts.path.split("/") if part)
+        # From a browser's bar, letters come encoded already.
+        path = "/".join(quote(unquote(part), safe="") for part in parts.path.split("/") if part)
         found = await self._object(f"sites/{parts.netloc}:/{path}" if path else f"sites/{parts.netloc}")
         title = str(found.get("displayName") or found.get("name") or site)
         if library is None:

@@ -23,7 +23,8 @@ HINTS = {
     "(scoped tokens and OAuth work on api.atlassian.com/ex/jira/<cloud id> only).",
     403: "The account lacks a permission or the token a scope. On Data Center, too many failed logins ask "
     "for a CAPTCHA first: sign in once with a browser.",
-    404: "Check `url`: is the context path (such as /jira) missing?",
+    404: "Check `url`: the site's address and nothing behind it (https://acme.atlassian.net), but the context path "
+    "where it has one (https://jira.example.org/jira).",
     410: "This Jira no longer has the interface that was asked for.",
     429: "Jira limits requests. Lower `concurrency` or `per_second`, or run less often.",
 }

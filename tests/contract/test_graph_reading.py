@@ -304,6 +304,14 @@ async def test_what_is_not_there_is_named_with_what_is(
     assert hint in refused.value.hint
 
 
+@pytest.mark.parametrize("name", ["büro 2", "b%C3%BCro%202"])
+async def test_the_address_of_a_site_may_be_as_people_write_it_or_as_browsers_do(
+    graph: FakeGraph, tmp_path: Path, name: str
+) -> None:
+    graph.world.add_site("büro 2").put("Registers/a.xlsx", workbook(tmp_path, 2))
+    assert len(ids(await pages(adapter_of(graph, drive={"site": graph.site(name)})))) == 2
+
+
 async def test_a_site_that_does_not_exist_says_what_to_check(graph: FakeGraph) -> None:
     with pytest.raises(SourceRefused, match="404") as refused:
         await pages(adapter_of(graph, drive={"site": graph.site("typo")}))
