@@ -195,7 +195,7 @@ class FilesReader:
                 fields += [
                     SourceField(path, name, kind or "text", tuple(found[path]))
                     for name, kind in names.items()
-                    if (path := f'portbook.fields."{name}"') in found
+                    if (path := f"portbook.fields.{_quoted(name)}") in found
                 ]
             streams.append(Stream(stream, stream.removeprefix("mspdi_").capitalize() + "s", tuple(fields)))
         streams += [Stream("", str(error), (), problem=error) for error in folder.problems]
@@ -386,18 +386,25 @@ _SAMPLES = 3
 def _sample(found: dict[str, list[Any]], data: Any, before: str = "") -> None:
     for name, value in data.items() if isinstance(data, dict) else ():
         plain = name.isidentifier() and before != "portbook.fields."
-        path = f"{before}{name}" if plain else f'{before}"{name}"'
+        path = f"{before}{name}" if plain else before + _quoted(name)
         if isinstance(value, dict):
             _sample(found, value, f"{path}.")
-        elif not isinstance(value, list) and value not in ("", None):
+        elif value not in ("", None, []):
             seen = found.setdefault(path, [])
             if len(seen) < _SAMPLES and value not in seen:
                 seen.append(value[:200] if isinstance(value, str) else value)
 
 
+def _quoted(name: str) -> str:
+    """As a mapping writes a name that is no word."""
+    return orjson.dumps(name).decode()
+
+
 def _kind(values: Sequence[Any]) -> str:
     return (
-        "yes/no"
+        "list"
+        if values and isinstance(values[0], list)
+        else "yes/no"
         if values and isinstance(values[0], bool)
         else "text"
         if values and isinstance(values[0], str)

@@ -92,7 +92,7 @@ def described(name: str, frame: dict[str, Any]) -> Stream:
         frame["into"],
         f"{name}, sheet {frame['sheet']}: {'; '.join(notes)}",
         tuple(
-            SourceField(f'cells."{column}"', title, kind, tuple(samples))
+            SourceField(f"cells.{orjson.dumps(column).decode()}", title, kind, tuple(samples))
             for column, title, kind, samples in frame["columns"]
         ),
     )

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import jmespath
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -502,6 +503,20 @@ def test_a_custom_field_with_several_values_keeps_them(tmp_path: Path) -> None:
     once = "<ExtendedAttribute><FieldID>188743731</FieldID><Value>North</Value></ExtendedAttribute>"
     text = plan.xml().replace(once, once + once.replace("North", "Inner, south"))
     assert parsed(tmp_path, text)["Dig"]["fields"] == {"Berths": "North, Inner, south"}
+
+
+async def test_every_member_of_a_task_is_shown_by_the_path_that_reads_it(tmp_path: Path) -> None:
+    plan = Plan("Harbour")
+    plan.define(188743731, "Text1", 'The 12" main')
+    dig = plan.add_task("Dig", fields={"188743731": "North"})
+    plan.link(dig, plan.add_task("Lay"))
+    plan.save(tmp_path / "a.xml")
+    rows = [record.data for record in (await read(tmp_path))["mspdi_task"].values()]
+    async with adapter(tmp_path) as opened:
+        tasks = next(stream for stream in await opened.discover() if stream.name == "mspdi_task")
+    shown = {field.title: field for field in tasks.fields}
+    assert "North" in [jmespath.search(shown['The 12" main'].path, row) for row in rows]
+    assert shown["PredecessorLink"].kind == "list"
 
 
 async def test_a_plan_without_ids_is_known_by_its_file_and_its_tasks_by_number(tmp_path: Path) -> None:

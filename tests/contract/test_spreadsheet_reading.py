@@ -6,6 +6,7 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
+import jmespath
 import openpyxl
 import orjson
 import pytest
@@ -609,3 +610,13 @@ async def test_a_unit_of_a_column_that_no_table_has_is_told(tmp_path: Path) -> N
     write_xlsx(tmp_path / "a.xlsx", {"Budget": rows, "Risks": [["nothing"]]})
     (unread,) = (stream for stream in await found(Amuont="k€") if not stream.name)
     assert "Amuont" not in unread.problem.message  # that sheet may have it
+
+
+async def test_a_column_is_shown_by_the_path_that_reads_it_whatever_it_is_called(tmp_path: Path) -> None:
+    names = ["Risk ID", 'Size 5" pipe', "Back\\slash", "a.b", "{x}", "Über maß"]
+    write_xlsx(tmp_path / "a.xlsx", {"Risks": [names, ["R-1", "p", "q", "r", "s", "t"]]})
+    async with SpreadsheetAdapter(options(tmp_path)) as opened:
+        (stream,) = await opened.discover()
+    (row,) = await rows(tmp_path)
+    found = [jmespath.search(field.path, row.data) for field in stream.fields]
+    assert found == ["R-1", "p", "q", "r", "s", "t"]
