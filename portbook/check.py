@@ -17,7 +17,7 @@ from portbook.errors import Problem, defect
 from portbook.selection import refuse_doubles
 from portbook.session import configured_stores, embedded, read_config
 from portbook.terminal import err, out, show_problem, table
-from portbook.wiring import build_mapper, open_adapter, require_notifications
+from portbook.wiring import build_mapper, open_adapter, open_door
 from register.db import Pool, open_pool
 from register.errors import RowNotFound
 from register.matches import called, names_told
@@ -98,11 +98,10 @@ async def _source(item: Source) -> tuple[_Line, list[Problem]]:
             if not stream.name
         ]
     unreadable += identity.unmet
-    if item.hooks is not None:
-        try:
-            require_notifications(item)
-        except Problem as problem:
-            unreadable.append(problem)
+    try:
+        open_door(item)
+    except Problem as problem:
+        unreadable.append(problem)
     note = f"[yellow]{escape('; '.join(identity.warnings))}[/]"
     state = NOT_FINE if unreadable else FINE
     return _Line(item.name, state, escape(identity.product), escape(identity.account), note), unreadable

@@ -416,7 +416,7 @@ def test_keys_are_made_listed_and_withdrawn(shell: Shell) -> None:
     assert shell.run("keys", "revoke", "excel").returncode == 1
 
 
-def test_nobody_is_told_to_configure_hooks_where_nothing_sends_notifications(shell: Shell) -> None:
+def test_hooks_that_nothing_calls_or_that_have_no_secret_are_found(shell: Shell) -> None:
     for source, what in (("plans", "ms_project with `api: files`"), ("pmo", "a folder")):
         done = shell.run("hooks", "install", source)
         assert done.returncode == 2
@@ -430,6 +430,10 @@ def test_nobody_is_told_to_configure_hooks_where_nothing_sends_notifications(she
     assert done.returncode == 1
     assert "source 'pmo': a folder sends no notifications" in done.stderr
     assert "Remove `hooks`" in done.stderr
+    shell.change("    every: 1m", "    every: 1m\n    hooks: {secret: {file: not-there}}")
+    done = shell.run("check", "delivery")
+    assert done.returncode == 1
+    assert "not-there cannot be read" in done.stderr
 
 
 def test_hooks_are_set_up_by_the_tool_or_by_hand_and_listed(shell: Shell) -> None:
