@@ -24,8 +24,9 @@ from adapters.json_body import loads
 PUBLIC_CLOUD = "https://graph.microsoft.com/v1.0"
 _SELECT = "id,name,size,eTag,cTag,lastModifiedDateTime,file,folder,deleted,parentReference"
 _PERMISSION = (
-    "The application needs the application permission Sites.Selected and, from whoever manages the site, read access "
-    "to this site; or Sites.Read.All. For a person's OneDrive: Files.Read.All. Each with admin consent."
+    "The application needs the application permission Sites.Selected and read access to this site, which a SharePoint "
+    "administrator gives (docs/configuration.md says how); or Sites.Read.All. For a person's OneDrive: Files.Read.All. "
+    "Each with admin consent."
 )
 HINTS: Mapping[int, str] = {
     401: _PERMISSION,
