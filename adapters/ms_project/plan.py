@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from adapters.ms_project.mspdi import Data, as_data, elements
-from adapters.ms_project.survey import Survey, Task, level_of, stands_for_plan
+from adapters.ms_project.survey import Survey, Task, baseline_number, level_of, stands_for_plan
 from adapters.ms_project.units import (
     LINK_KINDS,
     day,
@@ -297,21 +297,21 @@ def _assignment(plan: str, data: Data, found: Survey) -> Data:
 
 def _baseline_of(data: Data, number: str) -> Data:
     for item in data.get("Baseline") or ():
-        if isinstance(item, dict) and item.get("Number") == number and not yes(item.get("Interim")):
+        if isinstance(item, dict) and baseline_number(item) == number and not yes(item.get("Interim")):
             return item
     return {}
 
 
 def _baseline_values(data: Data) -> Iterator[tuple[str, Data]]:
     for item in data.get("Baseline") or ():
-        if isinstance(item, dict) and (item.get("Number") or "").isdigit() and not yes(item.get("Interim")):
+        if isinstance(item, dict) and baseline_number(item).isdecimal() and not yes(item.get("Interim")):
             values = {
                 "start_on": day(item.get("Start")),
                 "finish_on": last_day(item.get("Start"), item.get("Finish")),
                 "hours": hours(item.get("Work")),
                 "cost": scaled(item.get("Cost"), 100),
             }
-            yield item["Number"], _filled(values)
+            yield baseline_number(item), _filled(values)
 
 
 def _baseline(plan: str, number: str, items: dict[str, Data], found: Survey) -> Data:

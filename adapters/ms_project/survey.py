@@ -258,7 +258,7 @@ def _inserted(uid: str, data: dict[str, str], element: Any, beside: Beside) -> I
     other = plan_guid(leaves(inner)) if inner is not None else None
     file = stem_of(data.get("SubprojectName") or "")
     first: Data = next(
-        (item for item in as_data(element).get("Baseline") or () if item.get("Number") == "0"), {}
+        (item for item in as_data(element).get("Baseline") or () if baseline_number(item) == "0"), {}
     )
     sizes = {
         "work_hours": hours(data.get("Work")),
@@ -327,6 +327,11 @@ def stands_for_plan(data: Mapping[str, Any]) -> bool:
     if level.isdecimal():
         return int(level) == 0
     return data.get("UID") == "0" and data.get("OutlineNumber") in (None, "", "0")
+
+
+def baseline_number(data: Mapping[str, Any]) -> str:
+    """The schema lets it be left out: then it is the baseline, and none of the later ones."""
+    return str(data.get("Number") or "0").strip()
 
 
 def level_of(level: str, number: str) -> int:

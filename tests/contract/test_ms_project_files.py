@@ -191,6 +191,15 @@ def test_hours_money_float_and_days_are_what_project_shows(tmp_path: Path) -> No
     }  # fmt: skip
 
 
+def test_a_baseline_without_a_number_is_the_baseline(tmp_path: Path) -> None:
+    plan = Plan("Harbour")
+    task = plan.add_task("Dig")
+    task.baselines[0] = baseline(START, START + timedelta(hours=9), 16, 5)
+    text = plan.xml().replace("<Baseline><Number>0</Number>", "<Baseline>")
+    found = parsed(tmp_path, text)["Dig"]
+    assert (found["baseline_hours"], found["start_baseline_on"]) == (16, "2026-03-02")
+
+
 def test_a_plan_keeps_all_of_its_baselines_however_many_values_they_have(tmp_path: Path) -> None:
     """A plan of 30,000 tasks and eleven baselines; here of fewer tasks and more baselines."""
     kept = "".join(f"<Baseline><Number>{n}</Number><Work>PT8H0M0S</Work></Baseline>" for n in range(1100))
