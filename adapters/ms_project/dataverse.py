@@ -4,7 +4,7 @@ changes are told per table; a feed of changes lasts seven days, then the table i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -102,7 +102,7 @@ class DataverseReader:
         if not warnings:
             projects = await self._org.projects()
             await self._org.selected()
-            visible = ((facts.name.strip(), key) for key, facts in projects.items())
+            visible = ((facts.name.strip(), key) for key, facts in projects.items() if not facts.template)
             missing = unmet(self._options.select.projects, visible)
         if not await self._described():
             warnings.append(
@@ -181,17 +181,15 @@ class DataverseReader:
             if not full:
                 raise CursorExpired("the table's columns have changed", stream=table.name)
             cursor = None
-        chosen = await self._org.selected() if table.project else None
-        if table is PROJECT:
-            await self._org.projects()
+        reads = await self._org.reads(table)
         around = await self._around(table)
         if not full and cursor is not None:
             async for rows in self._of_changed(layout, cursor):
-                yield Page(await self._records(layout, rows, around, chosen), None)
+                yield Page(await self._records(layout, rows, around, reads), None)
         async with aclosing(self._pages(layout, cursor, full)) as pages:
             waiting: list[RawRecord] = []
             async for rows, following, last in pages:
-                waiting += await self._records(layout, rows, around, chosen)
+                waiting += await self._records(layout, rows, around, reads)
                 # A page of other projects' rows is no page: the next one takes its place.
                 if last or waiting:
                     yield Page(waiting, following)
@@ -286,7 +284,7 @@ class DataverseReader:
         return {"shape": layout.shape, "since": kept["started"]}
 
     async def _records(
-        self, layout: Layout, rows: Rows, around: Around, chosen: frozenset[str] | None
+        self, layout: Layout, rows: Rows, around: Around, reads: Callable[[Any], bool]
     ) -> list[RawRecord]:
         table = layout.table
         records: list[RawRecord] = []
@@ -299,7 +297,7 @@ class DataverseReader:
                 records.append(RawRecord(table.name, gone, b"null", None, deleted=True))
                 continue
             record = build(table, payload, around)
-            if chosen is None or record.error or record.data.get(table.project) in chosen:
+            if record.error or reads(record.data.get(table.project)):
                 records.append(record)
         return records
 
@@ -322,7 +320,7 @@ class DataverseReader:
         for table in TABLES:
             if await self._org.layout(table) is None:
                 continue
-            chosen = await self._org.selected() if table.project else None
+            reads = await self._org.reads(table)
             columns = ",".join(dict.fromkeys((table.key, *([table.project] if table.project else []))))
             path: str | None = f"{table.set}?$select={columns}"
             seen = {path or ""}
@@ -333,7 +331,7 @@ class DataverseReader:
                 yield [
                     Counted(table.name, str(row[table.key]), str(row.get(table.project) or ""))
                     for row in found
-                    if chosen is None or row.get(table.project) in chosen
+                    if reads(row.get(table.project))
                 ]
                 empty = self._org.still_sane(rows, empty, table)
                 path = self._org.follow(rows.next, seen, table) if rows.next is not None else None
@@ -396,7 +394,7 @@ class DataverseReader:
         table = next((table for table in TABLES if table.name == stream), None)
         if table is None or not ids:
             return {}
-        chosen = await self._org.selected() if table.project else None
+        reads = await self._org.reads(table)
         found: dict[str, Presence] = {}
         by_project: dict[str, list[str]] = {}
         for key in ids:
@@ -404,7 +402,7 @@ class DataverseReader:
             project = row.get(table.project) if table.project and isinstance(row, dict) else None
             by_project.setdefault(str(project or ""), []).append(key)
         for project, rows in by_project.items():
-            if project and chosen is not None and project not in chosen:
+            if project and not reads(project):
                 found |= dict.fromkeys(rows, Presence.OUT_OF_SCOPE)
                 continue
             presence = await self._presence(PROJECT, project) if project else None

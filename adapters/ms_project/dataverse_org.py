@@ -6,7 +6,7 @@ The Web API is version 9.2; paging, change tracking and limits follow Microsoft'
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -113,6 +113,8 @@ class Layout(NamedTuple):
 class ProjectFacts(NamedTuple):
     name: str
     hours_per_day: float
+    template: bool = False
+    """What projects are made from, and none itself."""
 
 
 class Org:
@@ -204,13 +206,22 @@ class Org:
             return tuple(name for name in table.columns if name in rows[0])
         return tuple(name for name in table.columns if name not in OLDER)
 
+    async def reads(self, table: Table) -> Callable[[Any], bool]:
+        """Whether rows of the table are read that belong to a project: of templates, and of what is not selected, none
+        are."""
+        if not table.project:
+            return lambda project: True
+        templates = {key for key, facts in (await self.projects()).items() if facts.template}
+        chosen = await self.selected()
+        return lambda project: project not in templates and (chosen is None or project in chosen)
+
     async def selected(self) -> frozenset[str] | None:
         """Ids of the projects to read; None for all of them."""
         wanted = self.options.select.projects
         if wanted is None:
             return None
         names = {name.strip().casefold() for name in wanted}
-        projects = await self.projects()
+        projects = {key: facts for key, facts in (await self.projects()).items() if not facts.template}
         found = {key for key, facts in projects.items() if {key, facts.name.strip().casefold()} & names}
         if not found:
             raise SourceRefused(
@@ -227,13 +238,17 @@ class Org:
         layout = await self.required(PROJECT)
         found: dict[str, ProjectFacts] = {}
         columns = [
-            c for c in ("msdyn_projectid", "msdyn_subject", "msdyn_hoursperday") if c in layout.columns
+            c
+            for c in ("msdyn_projectid", "msdyn_subject", "msdyn_hoursperday", "msdyn_istemplate")
+            if c in layout.columns
         ]
         async for row in self._all(PROJECT, columns):
             hours = row.get("msdyn_hoursperday")
             usable = isinstance(hours, int | float) and 0 < hours <= 24
             found[str(row.get("msdyn_projectid"))] = ProjectFacts(
-                str(row.get("msdyn_subject") or ""), float(hours) if usable and hours else 8.0
+                str(row.get("msdyn_subject") or ""),
+                float(hours) if usable and hours else 8.0,
+                row.get("msdyn_istemplate") is True,
             )
         if not found:
             raise SourceRefused(

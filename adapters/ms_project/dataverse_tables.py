@@ -76,6 +76,7 @@ PROJECT = Table(
         "msdyn_dayspermonth",
         "_msdyn_projectmanager_value",
         "_msdyn_program_value",
+        "msdyn_istemplate",
         *_WHEN,
     ),
     project="msdyn_projectid",
@@ -124,8 +125,8 @@ TASK = Table(
     ),
     project="_msdyn_project_value",
 )
-OLDER = frozenset({"msdyn_linktype"})
-"""Columns that only older environments have."""
+OLDER = frozenset({"msdyn_linktype", "msdyn_istemplate"})
+"""Columns that only some environments have, older ones or those of Project Operations."""
 LINK = Table(
     "msdyn_projecttaskdependency",
     "msdyn_projecttaskdependencies",

@@ -204,6 +204,26 @@ async def test_only_the_selected_projects_are_read(fake: FakeDataverse) -> None:
         assert await adapter.locate(TASK, [others[0]], known) == {others[0]: Presence.OUT_OF_SCOPE}
 
 
+@pytest.mark.parametrize("selected", [None, ["Alpha", "Pattern"]])
+async def test_a_template_is_no_project(fake: FakeDataverse, selected: list[str] | None) -> None:
+    fake.world.table(PROJECT).attributes["msdyn_istemplate"] = "Boolean"
+    project, tasks = plan(fake, 2)
+    fake.world.edit(project, msdyn_subject="Alpha", msdyn_istemplate=False)
+    pattern = fake.world.add_project("Pattern", msdyn_istemplate=True)
+    more = [fake.world.add_task(pattern, name) for name in ("One", "Two")]
+    fake.world.link(*more)
+    options = {"select": {"projects": selected}} if selected else {}
+    assert set(records(await pages(fake, PROJECT, **options))) == {project}
+    assert set(records(await pages(fake, **options))) == set(tasks)
+    assert records(await pages(fake, LINK, **options)) == {}
+    async with adapter_of(fake, **options) as adapter:
+        assert {one.project async for some in adapter.census() for one in some if one.project} == {project}
+        known = {more[0]: {"_msdyn_project_value": pattern}}
+        assert await adapter.locate(TASK, [more[0]], known) == {more[0]: Presence.OUT_OF_SCOPE}
+        unmet = (await adapter.check()).unmet
+    assert ["Pattern" in str(error) for error in unmet] == ([True] if selected else [])
+
+
 async def test_links_keep_kind_lag_and_what_they_lead_to(fake: FakeDataverse) -> None:
     project = fake.world.add_project("Alpha", hours_per_day=7.5)
     a, b = (fake.world.add_task(project, name) for name in "ab")
