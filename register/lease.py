@@ -25,30 +25,36 @@ class Held(NamedTuple):
 
 
 async def acquire(pool: Pool, name: str, holder: str, *, ttl_s: float = TTL_S) -> Held | None:
-    """Take the lease if nobody holds it, or its holder has gone silent; None where somebody works."""
-    token = await pool.fetchval(
-        """
-        INSERT INTO lease AS l (name, token, holder, expires_at)
-        VALUES ($1, 1, $2, clock_timestamp() + make_interval(secs => $3))
-        ON CONFLICT (name) DO UPDATE
-        SET token = l.token + 1, holder = excluded.holder, expires_at = excluded.expires_at
-        WHERE l.expires_at < clock_timestamp()
-        RETURNING token
-        """,
-        name,
-        holder,
-        ttl_s,
-    )
+    """Take the lease if nobody holds it, or its holder has gone silent; None where somebody works. Waits for the page
+    of a holder whose lease ran out in its middle: what it writes is in the register before the next reads."""
+    async with pool.acquire() as connection, connection.transaction():
+        # This lock alone conflicts with a page's. An insert that meets the row would take one that does not.
+        ran_out = await connection.fetchval(
+            "SELECT true FROM lease WHERE name = $1 AND expires_at < clock_timestamp() FOR UPDATE", name
+        )
+        token = await connection.fetchval(_TAKE_OVER if ran_out else _TAKE_FIRST, name, holder, ttl_s)
     return None if token is None else Held(name, token)
 
 
+_TAKE_FIRST = """
+    INSERT INTO lease (name, token, holder, expires_at)
+    VALUES ($1, 1, $2, clock_timestamp() + make_interval(secs => $3))
+    ON CONFLICT (name) DO NOTHING RETURNING token
+    """
+_TAKE_OVER = """
+    UPDATE lease SET token = token + 1, holder = $2, expires_at = clock_timestamp() + make_interval(secs => $3)
+    WHERE name = $1 RETURNING token
+    """
+
+
 async def fence(connection: Connection, held: Held) -> None:
-    """Prove, inside a transaction, that the lease is still ours, and keep everybody from taking it until commit.
+    """Prove, inside a transaction, that the lease is still ours, and keep everybody from taking it until commit, but
+    not ourselves from renewing it.
 
     Raises LeaseLost when it has passed on or run out: nothing may be written then.
     """
     ours = await connection.fetchval(
-        "SELECT true FROM lease WHERE name = $1 AND token = $2 AND expires_at > clock_timestamp() FOR SHARE",
+        "SELECT true FROM lease WHERE name = $1 AND token = $2 AND expires_at > clock_timestamp() FOR KEY SHARE",
         held.name,
         held.token,
     )
