@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.markup import escape
@@ -22,7 +23,7 @@ async def run_outcomes(pool: Pool, runs: Mapping[str, int]) -> list[dict[str, An
     rows = await pool.fetch(
         """
         SELECT r.id, r.source, r.mode, r.state, r.seen, r.stored, r.unchanged, r.quarantined, r.vanished,
-               r.rows_changed, r.error_code, r.error, coalesce(s.paused, false) AS paused
+               r.rows_changed, r.not_before, r.error_code, r.error, coalesce(s.paused, false) AS paused
         FROM run r LEFT JOIN source s ON s.key = r.source WHERE r.id = ANY($1::bigint[])
         """,
         list(runs.values()),
@@ -60,14 +61,21 @@ def show_outcomes(outcomes: list[dict[str, Any]], places: Mapping[str, str]) -> 
             where = f" ({places[outcome['source']]})" if outcome["source"] in places else ""
             out.print(f"[bold]{outcome['source']}[/]{where} [red]{escape(outcome['error_code'] or '')}[/]")
             out.print(f"  {escape(outcome['error'])}", soft_wrap=True)
-            if outcome["paused"]:
-                _show_resuming(outcome["source"])
+            _show_what_next(outcome)
 
 
-def _show_resuming(source: str) -> None:
-    out.print(
-        f"  [green]→[/] It is paused, and asked for nothing. Once that is mended, `portbook sync {source}` resumes it."
-    )
+def _show_what_next(found: Mapping[str, Any]) -> None:
+    """When a source whose last run did not succeed goes on."""
+    source = found["source"]
+    if found["paused"]:
+        what = (
+            f"It is paused, and asked for nothing. Once that is mended, `portbook sync {source}` resumes it."
+        )
+    elif found["state"] == "queued" and found["error"]:
+        what = f"A worker tries again {ago(found['not_before'])}; `portbook sync {source}` tries now."
+    else:
+        return
+    out.print(f"  [green]→[/] {what}")
 
 
 async def source_status(pool: Pool) -> list[dict[str, Any]]:
@@ -77,6 +85,7 @@ async def source_status(pool: Pool) -> list[dict[str, Any]]:
         SELECT s.key AS source, s.kind, s.url, s.configured, coalesce(s.paused, false) AS paused, s.pause_reason,
                s.account, s.fresh_at, s.complete_at, s.next_run_at, s.next_sweep_at,
                r.id AS run, r.mode, r.state, r.seen, r.stored, r.unchanged, r.quarantined, r.error_code, r.error,
+               r.not_before,
                (SELECT count(*) FROM source_record c WHERE c.source = s.key AND c.presence = 'present') AS records,
                (SELECT count(*) FROM finding f WHERE f.source = s.key AND f.state = 'open') AS findings,
                (SELECT q.score::float8 FROM quality q WHERE q.id = s.id) AS score,
@@ -92,12 +101,17 @@ async def source_status(pool: Pool) -> list[dict[str, Any]]:
 
 def show_status(sources: list[dict[str, Any]]) -> None:
     """The state of every source at a glance."""
-    rows = []
+    rows, waiting = [], []
     for s in sources:
         state = s["state"] or "never run"
         if s["paused"] or not s["configured"]:
             state = "paused" if s["paused"] else "not configured"
         due = ago(s["next_run_at"]) if s["next_run_at"] and not s["paused"] else ""
+        if s["state"] == "queued" and s["error"]:
+            due = ago(s["not_before"])
+        if _late(s):
+            waiting.append(s["next_run_at"])
+            due = "overdue"
         score = "" if s["score"] is None else f"{s['score']:.1f}"
         counts = (f"{s['records']:,}", score, s["findings"], s["set_aside"])
         rows.append((s["source"], s["kind"], coloured(state), ago(s["fresh_at"]), *counts, due))
@@ -109,8 +123,8 @@ def show_status(sources: list[dict[str, Any]]) -> None:
         reason = s["pause_reason"] if s["paused"] else s["error"]
         if reason:
             out.print(f"[bold]{s['source']}[/]: {escape(reason)}")
-        if s["paused"] and s["configured"]:
-            _show_resuming(s["source"])
+        if s["configured"]:
+            _show_what_next(s)
         if not s["configured"] and s["records"]:
             out.print(
                 f"[bold]{s['source']}[/] is no longer configured; its {s['records']:,} records stay as they are."
@@ -123,6 +137,23 @@ def show_status(sources: list[dict[str, Any]]) -> None:
             out.print(
                 f"  [green]→[/] `portbook retire {s['source']} --out-of-selection` takes them out of scope."
             )
+
+    if waiting:
+        out.print(f"What was due {ago(min(waiting))} has not begun: no worker has taken it up.")
+        out.print(
+            "  [green]→[/] Is `portbook work` running, or `portbook serve` where the stores are embedded?"
+        )
+
+
+_LATE = timedelta(minutes=2)
+"""A worker looks every few seconds for what is due."""
+
+
+def _late(source: Mapping[str, Any]) -> bool:
+    """Whether the source is due, and nobody is at it."""
+    idle = source["configured"] and not source["paused"] and source["state"] not in ("running", "queued")
+    due = source["next_run_at"]
+    return bool(idle and due and datetime.now(UTC) - due > _LATE)
 
 
 async def open_findings(pool: Pool, limit: int) -> list[dict[str, Any]]:

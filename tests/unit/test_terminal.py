@@ -29,19 +29,22 @@ def test_how_far_something_has_come_is_told_in_words(done: int, total: int | Non
     assert HowFar().render(bars.tasks[0]).plain == shown
 
 
+NOW = datetime.now(UTC)
+SOURCE = {
+    "kind": "azure_devops", "state": "succeeded", "paused": False, "configured": True, "score": 96.4, "fresh_at": NOW,
+    "next_run_at": NOW + timedelta(minutes=3), "records": 120_388, "findings": 78, "set_aside": 0, "error": None,
+    "outside": 0, "not_before": NOW,
+}  # fmt: skip
+
+
 def test_status_breaks_no_word_on_a_terminal_of_80_columns(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    source = {
-        "kind": "azure_devops", "state": "succeeded", "paused": False, "configured": True, "score": 96.4,
-        "fresh_at": datetime.now(UTC), "next_run_at": datetime.now(UTC) + timedelta(minutes=3), "records": 120_388,
-        "findings": 78, "set_aside": 0, "error": None, "outside": 0,
-    }  # fmt: skip
     for width, left_out in ((80, {"kind", "set aside"}), (150, set[str]())):
         screen = Screen(highlight=False, width=width)
         for module in (terminal, reports):
             monkeypatch.setattr(module, "out", screen)
-        show_status([{**source, "source": name} for name in ("delivery", "boards")])
+        show_status([{**SOURCE, "source": name} for name in ("delivery", "boards")])
         head, _, row, *_ = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
         names = {
             "source",
@@ -57,3 +60,24 @@ def test_status_breaks_no_word_on_a_terminal_of_80_columns(
         assert set(re.split(r"\s{2,}", head.strip())) == names - left_out
         assert "just now" in row
         assert "succeeded" in row
+
+
+def test_status_says_that_no_worker_takes_up_what_is_due(capsys: pytest.CaptureFixture[str]) -> None:
+    late = {**SOURCE, "source": "delivery", "next_run_at": NOW - timedelta(minutes=20)}
+    show_status([late, {**late, "source": "boards", "state": "running"}])
+    shown = capsys.readouterr().out
+    assert shown.count("overdue") == 1
+    assert "What was due 20 min ago has not begun" in shown
+    show_status([{**SOURCE, "source": "delivery"}])
+    assert "worker" not in capsys.readouterr().out
+
+
+def test_status_says_when_a_run_that_was_put_off_is_tried_again(capsys: pytest.CaptureFixture[str]) -> None:
+    put_off = {
+        "state": "queued",
+        "error": "the tool answered 429",
+        "not_before": NOW + timedelta(minutes=15, seconds=9),
+    }
+    show_status([{**SOURCE, **put_off, "source": "delivery"}])
+    shown = capsys.readouterr().out
+    assert "A worker tries again in 15 min; `portbook sync delivery` tries now." in shown
