@@ -27,6 +27,10 @@ _SECTIONS = {"Task": "Tasks", "Resource": "Resources", "Assignment": "Assignment
 _BODY = ("Tasks", "Resources", "Assignments")
 _OLE = bytes.fromhex("D0CF11E0A1B11AE1")
 _CHUNK = 1 << 16
+_END = re.compile(rb"</(?:\w+:)?Project\s*>")
+_COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
+_TAIL = 1 << 13
+"""Bytes at the end of a file in which it must be closed: comments and what pads it may come behind."""
 _LONGEST_REFERENCE = 12
 _CONTROLS = bytes(n for n in range(32) if n not in (9, 10, 13))
 _TO_SPACE = bytes.maketrans(_CONTROLS, b" " * len(_CONTROLS))
@@ -249,8 +253,9 @@ def _cut_off(name: str, detail: str) -> Refused:
 
 def _ends_properly(path: Path) -> bool:
     with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 400))
-        return re.search(rb"</(?:\w+:)?Project\s*>", file.read().replace(b"\x00", b"")) is not None
+        file.seek(max(0, path.stat().st_size - _TAIL))
+        parts = _END.split(_COMMENT.sub(b"", file.read().replace(b"\x00", b"")))
+    return len(parts) > 1 and not parts[-1].strip()
 
 
 _TYPES = {

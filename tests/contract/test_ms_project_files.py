@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.base import Page, Presence, RawRecord
+from adapters.errors import FileRefused
 from adapters.ms_project import MsProjectAdapter, MsProjectOptions, mspdi
 from adapters.ms_project import plan as plans
 from adapters.ms_project.survey import survey
@@ -189,6 +190,22 @@ def test_hours_money_float_and_days_are_what_project_shows(tmp_path: Path) -> No
         "constraint": "start no earlier than", "constraint_on": "2026-03-02", "baseline_hours": 60,
         "baseline_cost": 10000, "finish_baseline_on": "2026-03-05",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("behind", [b"\x00" * 4000, b"\n" * 500, b"<!-- " + b"x" * 1000 + b" -->"])
+async def test_what_stands_behind_the_end_of_a_plan_is_nothing(tmp_path: Path, behind: bytes) -> None:
+    plan = Plan("Harbour")
+    plan.add_task("Dig")
+    (tmp_path / "a.xml").write_bytes(plan.xml().encode() + behind)
+    assert list(by_name((await read(tmp_path))["mspdi_task"])) == ["Dig"]
+
+
+async def test_the_end_of_an_inserted_project_is_not_the_end_of_its_master(tmp_path: Path) -> None:
+    _save_master(tmp_path, Plan("Quay"))
+    whole = (tmp_path / "master.xml").read_bytes()
+    (tmp_path / "master.xml").write_bytes(whole[: whole.index(b"</Project>") + 40])
+    with pytest.raises(FileRefused, match=r"master.xml is cut off"):
+        await read(tmp_path)
 
 
 def test_a_baseline_without_a_number_is_the_baseline(tmp_path: Path) -> None:
