@@ -6,7 +6,7 @@ What is asked for follows the Graph v1.0 reference: driveItem, `delta`, `content
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -161,7 +161,10 @@ class Graph:
         return None if answer.status == 404 else _listed(data)
 
     async def children(self, drive: Drive, folder: str) -> AsyncIterator[Item]:
-        async for page in self._pages(f"{_place(drive, folder)}/children?$top=200&$select={_SELECT}"):
+        # It was there a moment ago: nobody has anything to correct.
+        async for page in self._pages(
+            f"{_place(drive, folder)}/children?$top=200&$select={_SELECT}", also=(404,)
+        ):
             for item in page["value"]:
                 yield _listed(item)
 
@@ -237,10 +240,12 @@ class Graph:
     async def _object(self, path: str) -> dict[str, Any]:
         return await self.http.json("GET", path, decode=_object)
 
-    async def _pages(self, path: str) -> AsyncIterator[dict[str, Any]]:
+    async def _pages(self, path: str, *, also: Collection[int] = ()) -> AsyncIterator[dict[str, Any]]:
         seen = {path}
         while True:
-            page = await self.http.json("GET", path, decode=_page)
+            answer, page = await self.http.send("GET", path, decode=_page, also=also)
+            if answer.status in also:
+                raise SourceUnavailable("a folder vanished while it was being listed", retry_after=30)
             yield page
             following = page.get("@odata.nextLink")
             if not following:

@@ -407,6 +407,25 @@ async def test_a_folder_that_is_not_told_as_it_should_be_is_no_empty_folder(
         assert await adapter.locate("risk", ["b-001"], {}) == {}
 
 
+async def test_a_folder_that_vanishes_while_it_is_listed_is_nothing_to_correct(
+    graph: FakeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refusal would pause the source until somebody resumes it."""
+    drive = graph.world.add_site("pmo")
+    drive.put("Registers/a.xlsx", workbook(tmp_path, 2))
+    drive.put("Registers/more/b.xlsx", workbook(tmp_path, 2, first="B"))
+    children = drive_module.Graph.children
+
+    def listed(self: Any, where: Any, folder: str) -> Any:
+        if folder == drive.folder("Registers/more").id:
+            drive.delete(drive.nodes[folder])
+        return children(self, where, folder)
+
+    monkeypatch.setattr(drive_module.Graph, "children", listed)
+    with pytest.raises(SourceUnavailable, match="vanished"):
+        await pages(adapter_of(graph, "Registers/**/*.xlsx"))
+
+
 @pytest.mark.parametrize("fault", ["cut", "large"])
 async def test_of_a_file_that_does_not_arrive_whole_nothing_stays_on_the_disk(
     graph: FakeGraph, tmp_path: Path, fault: str
