@@ -152,6 +152,20 @@ class Items:
             self._feed_has_parents = False
         return found
 
+    async def _described(self, reader: ItemReader, rows: Sequence[dict[str, Any]]) -> list[Any]:
+        """Whom a feed names without an id, as the work items themselves describe them, who have it: a person must be
+        the same however the work item was read. Each is asked for once, at one work item."""
+        unknown = {
+            value: int(row["id"])
+            for row in rows
+            for value in reader.people(row["fields"])
+            if isinstance(value, str) and self._people.is_new(value)
+        }
+        ids = sorted(set(unknown.values()))
+        raws = await read_items(self._site, ids, fields=["System.Id", *reader.names]) if ids else []
+        found = [data for raw in raws if isinstance(data := decode(raw), dict)]
+        return [value for data in found for value in reader.people(data["fields"])]
+
     async def _elsewhere(self, rows: Sequence[dict[str, Any]], *, fed: bool) -> Mapping[int, list[str]]:
         """Hyperlinks by work item. The feed tells how many there are, and only of few items more than none."""
         if fed:
@@ -255,6 +269,8 @@ class Items:
             else:
                 rows.append((raw, data))
                 named.extend(reader.people(data["fields"]))
+        if fed:
+            named = await self._described(reader, [data for _, data in rows]) + named
         people = self._people.met(named)
         if fed:
             parents = await self._parents([data for _, data in rows])

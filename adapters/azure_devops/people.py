@@ -25,6 +25,7 @@ class People:
         self._met: set[str] = set()
         self._by_name: dict[str, str] = {}
         """Unique name in small letters → id: for records that name people without their ids."""
+        self._asked: set[str] = set()
 
     async def pages(self, *, full: bool) -> AsyncGenerator[Page, None]:
         """Members of teams, in a full read. Between full reads people come with the records that name them: asking
@@ -54,6 +55,14 @@ class People:
                 return found
             await asyncio.sleep(0)
         raise SourceMisbehaved("the list of a team's members does not end", stream="user")
+
+    def is_new(self, name: str) -> bool:
+        """Whether nobody of that unique name was met or asked about before in this run."""
+        person = identity(name)
+        unique = person.get("uniqueName", "").casefold() if person else ""
+        new = bool(unique) and unique not in self._by_name and unique not in self._asked
+        self._asked.add(unique)
+        return new
 
     def met(self, values: Iterable[Any]) -> list[RawRecord]:
         """Records for those who were not met before in this run."""

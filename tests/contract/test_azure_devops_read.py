@@ -320,9 +320,9 @@ async def test_a_person_is_one_however_the_records_write_them(boards: FakeAzureD
     }
     assert found["1"].data["portbook"]["assignee"] == mia["id"]
     assert found["2"].data["portbook"]["people"] == {"Custom.Sponsor": mia["id"]}
-    outside = stranger["uniqueName"] if form == "names_in_feed" else stranger["id"]
-    assert found["2"].data["portbook"]["assignee"] == outside
-    assert set(met) == {outside}
+    assert found["2"].data["portbook"]["assignee"] == stranger["id"]
+    assert stranger["id"] in met
+    assert all(name == person.data["id"] and "@" not in name for name, person in met.items())
 
 
 @pytest.mark.parametrize(

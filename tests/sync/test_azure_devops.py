@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from register import hints
 from tests.fakes.azure_devops import FakeAzureDevOps
 from tests.fakes.azure_devops.generate import believable, fill
 from tests.fakes.azure_devops.hostile import add_hostile
@@ -217,3 +218,23 @@ async def test_by_query_the_register_is_the_same_as_by_feed(engine: Engine, five
         await engine.rows("person"),
     ] == fed
     assert await register_totals(engine) == five.totals()
+
+
+async def test_people_are_the_same_in_every_kind_of_run_where_the_feed_names_them_without_ids(
+    engine: Engine, boards: FakeAzureDevOps
+) -> None:
+    fill(boards.world, {"Alpha": 3})
+    boards.faults.names_in_feed = True
+    mia = boards.world.people[0]
+    boards.world.add_team("Alpha", "Alpha team", [mia])
+    boards.edit(1, **{"System.AssignedTo": mia})
+    await engine.add_azure_devops(boards)
+    await engine.sync("boards", "full")
+    people = await engine.rows("person")
+    for mode in ("incremental", "hints", "full"):
+        boards.edit(1, **{"System.Title": mode})
+        await hints.leave(engine.pool, {("boards", "work_item", "1"): 1})
+        assert (await engine.sync("boards", mode))["state"] == "succeeded"
+        item = (await engine.rows("work_item"))["1"]
+        assert (item["title"], item["assignee_id"]) == (mode, people[mia["id"]]["id"])
+    assert set(await engine.rows("person")) == set(people)
