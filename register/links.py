@@ -24,6 +24,8 @@ from register.settled import Settled
 DECISION = "decision"
 """The rule of a link that a person made."""
 _REPOINT_ROWS = 5_000
+_Place = tuple[str, list[FieldDef]]
+"""An entity, and its columns that refer to rows of another."""
 
 
 class Edge(NamedTuple):
@@ -86,8 +88,9 @@ class Links:
         if moved or self.settled.pinned(kept):
             await self._merge(entity, [gone, kept])
         await self._tell_regrouped(entity, {gone: moving - {gone}, kept: moving}, self.changes[before:])
-        await self._redirect(entity, gone, kept)
-        await self._repoint(entity, gone)
+        places = await self._referring(entity, gone)
+        await self._redirect(places, gone, kept)
+        await self._repoint(places, gone)
         return True
 
     async def part(self, entity: str, one: str, other: str, why: str) -> None:
@@ -135,7 +138,7 @@ class Links:
         before = len(self.changes)
         await self._merge(entity, regrouped)
         await self._tell_regrouped(entity, regrouped, self.changes[before:])
-        await self._repoint(entity, row)
+        await self._repoint(await self._referring(entity, row), row)
         return others
 
     async def edges_of(self, entity: str) -> list[Edge]:
@@ -248,9 +251,24 @@ class Links:
             if version is not None:
                 self.changes.append(Change(entity, row, version, {}, told))
 
-    async def _repoint(self, entity: str, row: str) -> None:
-        """Recompute every row that refers to this one."""
-        for other, columns in referring(entity):
+    async def _referring(self, entity: str, row: str) -> list[_Place]:
+        """Where rows refer to this one. To who has just come they do nowhere, and a directory may bring thousands."""
+        every = list(referring(entity))
+        if not every:
+            return []
+        counts = await self._connection.fetchrow(
+            "SELECT "
+            + ", ".join(
+                f"(SELECT count(*) FROM {other} e WHERE {' OR '.join(refers(column) for column in columns)})"
+                for other, columns in every
+            ),
+            row,
+        )
+        return [place for place, count in zip(every, counts, strict=True) if count]
+
+    async def _repoint(self, places: Iterable[_Place], row: str) -> None:
+        """Recompute every row that refers to this one, in these places."""
+        for other, columns in places:
             test = " OR ".join(refers(column) for column in columns)
             found = await self._connection.fetch(f"SELECT id::text FROM {other} e WHERE {test}", row)
             ids = [r[0] for r in found]
@@ -259,11 +277,11 @@ class Links:
                     self._connection, other, ids[at : at + _REPOINT_ROWS], self._policy, self.settled
                 )
 
-    async def _redirect(self, entity: str, gone: str, kept: str) -> None:
+    async def _redirect(self, places: Iterable[_Place], gone: str, kept: str) -> None:
         """Let rows that refer to the one refer to the other, as merging them would: tens of thousands may, while
         every page waits. That holds where one source tells of a row: its value stays the same claim's. Where several
         do, their conflict may end, and where none does, nothing changes: those are left to `_repoint`."""
-        for other, columns in referring(entity):
+        for other, columns in places:
             hit = " OR ".join(refers(column) for column in columns)
             news = ", ".join(f"{c.name} = {_redirected(c)}" for c in columns)
             differs = " || ".join(
