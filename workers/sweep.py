@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
 import orjson
 
 from adapters.base import Adapter, Presence
@@ -23,6 +26,13 @@ LOCATE_CHUNK = 500
 MISSED_SHARE = 0.001
 FEW = 10
 """Records that a read may miss and still count as complete: this many, or this share of the source."""
+_NAMED = 5
+_IN_WORDS = {
+    Presence.LOST_ACCESS.value: "not shown to the account",
+    Presence.DELETED.value: "deleted",
+    Presence.MOVED.value: "moved elsewhere",
+    Presence.ARCHIVED.value: "archived",
+}
 
 
 class Held(Problem):
@@ -63,11 +73,12 @@ async def sweep(
     gone = len(missing) - len(outside)
     if gone > runs.HOLD_SHARE * present and not job.approved:
         kinds = ", ".join(sorted({stream for row_id, stream, _ in missing if row_id not in outside}))
+        told = await _told(pool, [row_id for row_id, _, _ in missing if row_id not in outside], reasons)
         raise Held(
             f"{gone} of {present} records of {job.source} ({kinds}) are no longer there; nothing was removed: their "
             f"rows go on counting beside those of the {present - len(missing)} that are there",
-            hint=f"If that is right, run `portbook sync {job.source} --full --approve`; if not, look at the account's "
-            "permissions at the tool.",
+            hint=f"{told} If that is right, run `portbook sync {job.source} --full --approve`; if not, look at the "
+            "account's permissions at the tool.",
         )
     if len(there) > max(FEW, int(MISSED_SHARE * present)):
         raise SourceMisbehaved(
@@ -83,6 +94,24 @@ async def sweep(
         await write.advance([])
         await close_settled_values(write.connection, job.source)
         await close_findings_about(write.connection, Held.code, [derive_id("source", job.source)])
+
+
+async def _told(pool: Pool, gone: Sequence[str], reasons: Mapping[str, str]) -> str:
+    """What the tool says of records that would vanish, and which projects are among them: a person must decide."""
+    counts = Counter(_IN_WORDS.get(reasons.get(row_id, ""), "not told of") for row_id in gone)
+    told = ", ".join(f"{count:,} {why}" for why, count in counts.most_common())
+    names = await pool.fetch(
+        """
+        SELECT DISTINCT coalesce(p.key, p.title) FROM claim c JOIN project p ON p.id = c.entity_id
+        WHERE c.entity = 'project' AND c.record_id = ANY($1::uuid[]) ORDER BY 1 LIMIT $2
+        """,
+        list(gone),
+        _NAMED + 1,
+    )
+    shown = [str(name) for (name,) in names]
+    more = " and more" if len(shown) > _NAMED else ""
+    among = f" Among them: project {', '.join(shown[:_NAMED])}{more}." if shown else ""
+    return f"By the tool: {told}.{among}"
 
 
 async def _reasons(

@@ -106,7 +106,9 @@ async def test_rows_that_a_new_key_doubles_are_a_finding_while_the_run_holds(
         "4 of 8 records of pmo (risk) are no longer there; nothing was removed: their rows go on counting beside those "
         "of the 4 that are there"
     )
-    assert "`portbook sync pmo --full --approve`" in found["hint"]
+    assert found["hint"].startswith(
+        "By the tool: 4 deleted. If that is right, run `portbook sync pmo --full --approve`"
+    )
     with gateway.client() as client:
         (health,) = client.get("/odata/v4/SyncHealth?$select=OpenFindings").json()["value"]
     assert health["OpenFindings"] == 1
@@ -116,6 +118,18 @@ async def test_rows_that_a_new_key_doubles_are_a_finding_while_the_run_holds(
     run = await engine.sync("pmo", "full", approved=True)
     assert (run["state"], run["vanished"]) == ("succeeded", 4)
     assert await engine.findings() == []
+
+
+async def test_a_hold_names_the_projects_that_would_vanish(engine: Engine) -> None:
+    head = ["Code", "Title"]
+    projects = [[f"P-{n}", f"Project {n}"] for n in range(9)]
+    write_book(engine.folder / "pmo.xlsx", Projects=[head, *projects])
+    await engine.add_files("pmo.xlsx")
+    await engine.sync("pmo")
+    write_book(engine.folder / "pmo.xlsx", Projects=[head, *projects[:2]])
+    await engine.sync("pmo", "full")
+    (found,) = await engine.findings()
+    assert "By the tool: 7 deleted. Among them: project P-2, P-3, P-4, P-5, P-6 and more." in found["hint"]
 
 
 async def test_the_finding_of_a_hold_closes_when_all_is_there_again(engine: Engine) -> None:
