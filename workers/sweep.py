@@ -98,7 +98,7 @@ async def sweep(
 
 async def _told(pool: Pool, gone: Sequence[str], reasons: Mapping[str, str]) -> str:
     """What the tool says of records that would vanish, and which projects are among them: a person must decide."""
-    counts = Counter(_IN_WORDS.get(reasons.get(row_id, ""), "not told of") for row_id in gone)
+    counts = Counter(_IN_WORDS.get(reasons.get(row_id, ""), "without a reason given") for row_id in gone)
     told = ", ".join(f"{count:,} {why}" for why, count in counts.most_common())
     names = await pool.fetch(
         """
