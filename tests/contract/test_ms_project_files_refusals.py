@@ -10,7 +10,7 @@ import pytest
 
 from adapters.errors import FileRefused, SourceError
 from adapters.ms_project import MsProjectAdapter, mpp
-from tests.contract.test_ms_project_files import adapter, read
+from tests.contract.plans import adapter, read
 from tests.fakes.mspdi import Plan, large
 
 OLE = bytes.fromhex("D0CF11E0A1B11AE1")

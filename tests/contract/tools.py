@@ -337,7 +337,7 @@ class Dataverse(ByEntra):
 
 
 _ON_DISK = {
-    "wire": "files are not sent: what breaks them is in test_spreadsheet_refusals.py and test_ms_project_files.py",
+    "wire": "files are not sent: what breaks them is in test_spreadsheet_refusals.py and test_ms_project_files_refusals.py",
     "token": "whoever runs Portbook may read the files or not; nobody signs in",
     "access": "who may open a file sees all of it",
     "pages": "a page holds hundreds of rows, whatever is asked for: a small file fits into one",
@@ -518,7 +518,7 @@ class PlanFiles(OnDisk):
     largest_page = 1000
     lacks: ClassVar[dict[str, str]] = {
         **_ON_DISK,
-        "unreadable": "in test_ms_project_files.py: a task without a UID",
+        "unreadable": "in test_ms_project_odd_plans.py: a task without a UID",
     }
 
     def __init__(self, folder: Path) -> None:
