@@ -37,20 +37,18 @@ class ReadingProcesses:
         when the reader stops asking. Raises FileRefused naming the file when the process dies or falls
         silent."""
         limits = request["limits"]
-        ours, theirs = socket.socketpair()
         try:
-            with theirs:
-                pid = await asyncio.to_thread(self._forks.start, theirs)
+            pid, ours = await self._start()
         except OSError as error:
-            ours.close()
             raise FileRefused(
                 f"{request['name']} cannot be read: no process could be started for it",
                 detail=str(error),
                 hint="The system may be short of memory or of processes.",
             ) from None
-        reader, writer = await asyncio.open_connection(sock=ours)
+        writer: asyncio.StreamWriter | None = None
         code: int | None = None
         try:
+            reader, writer = await asyncio.open_connection(sock=ours)
             writer.write(orjson.dumps(request))
             writer.write_eof()
             while True:
@@ -68,11 +66,32 @@ class ReadingProcesses:
                     return
                 yield frame
         finally:
-            writer.close()
+            (writer or ours).close()
             if code is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-                await asyncio.to_thread(self._forks.ended, pid)
+                await self._end(pid)
+
+    async def _start(self) -> tuple[int, socket.socket]:
+        """A process and our end of the line to it. Raises OSError. Whoever is cancelled meanwhile leaves neither
+        behind: a thread goes on to its end, and must find the other end of the line as it was."""
+        ours, theirs = socket.socketpair()
+        with contextlib.ExitStack() as unneeded, theirs:
+            unneeded.enter_context(ours)
+            starting = asyncio.create_task(asyncio.to_thread(self._forks.start, theirs))
+            try:
+                await asyncio.wait([starting])
+            except asyncio.CancelledError:
+                await asyncio.wait([starting])
+                if starting.exception() is None:
+                    await self._end(starting.result())
+                raise
+            pid = starting.result()
+            unneeded.pop_all()
+        return pid, ours
+
+    async def _end(self, pid: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        await asyncio.to_thread(self._forks.ended, pid)
 
 
 class Ahead:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import time
 import zipfile
@@ -15,6 +16,8 @@ import pytest
 from adapters.errors import SourceError, SourceRefused, SourceUnavailable
 from adapters.spreadsheet import SpreadsheetAdapter
 from adapters.spreadsheet.files import FoundFile, snapshot
+from adapters.spreadsheet.options import SpreadsheetOptions
+from adapters.spreadsheet.process import ReadingProcesses
 from tests.contract.test_spreadsheet_reading import options, pages, rows
 from tests.fakes.workbooks import (
     RISK_HEADER,
@@ -190,6 +193,31 @@ async def test_killed_reading_processes_cost_one_file(tmp_path: Path) -> None:
         again = [row async for page in adapter.read(partition, None, full=True) for row in page.records]
     assert len(again) == 9_000
     assert not reading_processes()
+
+
+async def test_a_process_that_starts_while_its_reader_is_cancelled_is_ended(tmp_path: Path) -> None:
+    write_csv(tmp_path / "Risks.csv", [["ID", "Title"], ["1", "Quay settles"]])
+    processes = ReadingProcesses("adapters.spreadsheet.child", "")
+    limits = SpreadsheetOptions.model_fields["limits"].get_default(call_default_factory=True).model_dump()
+    request = {"op": "list", "path": str(tmp_path / "Risks.csv"), "name": "Risks.csv", "limits": limits}
+
+    async def read() -> list[dict[str, Any]]:
+        async with contextlib.aclosing(processes.frames(request)) as frames:
+            return [frame async for frame in frames]
+
+    try:
+        assert [frame["kind"] for frame in await read()] == ["sheets"]
+        (origin,) = reading_processes()
+        for turns in range(12):
+            reading = asyncio.create_task(read())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            reading.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await reading
+        assert not origin.children()
+    finally:
+        await processes.close()
 
 
 async def test_lock_files_and_empty_files_are_passed_over_with_a_warning(tmp_path: Path) -> None:
