@@ -5,7 +5,7 @@ Problem
    ├─ SourceUnavailable(retry_after)   try the run again later
    ├─ SourceRefused                    pause the source, tell a person
    │  ├─ SignInRefused                 the same; nothing else needs to be asked
-   │  └─ FileRefused                   tell a person, try again when due
+   │  └─ FileRefused                   tell a person, read the other files, try again when due
    ├─ SourceMisbehaved                 the answer cannot be trusted: the run is incomplete, its cursor stays
    ├─ HookRefused                      answer 401: a notification that the tool cannot have sent
    ├─ CursorExpired                    drop the cursor, read in full
@@ -55,8 +55,8 @@ class SignInRefused(SourceRefused):
 
 
 class FileRefused(SourceRefused):
-    """A file, sheet or column is not as configured. Whoever keeps the file may mend it at any time, so the source is
-    tried again when it is next due."""
+    """A file, sheet or column is not as configured. What else the source has is read; whoever keeps the file may mend
+    it at any time, so the source is tried again when it is next due."""
 
     code = "SRC008"
 

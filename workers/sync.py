@@ -191,9 +191,12 @@ class Syncer:
                 partitions = await adapter.partitions()
             first = [partition for partition in partitions if partition.first]
             others = [partition for partition in partitions if not partition.first]
+            refused: list[FileRefused] = []
             for partition in first:
-                await self._read(adapter, job, [partition], writer, 1)
-            await self._read(adapter, job, others, writer, spec.concurrency)
+                refused += await self._read(adapter, job, [partition], writer, 1)
+            refused += await self._read(adapter, job, others, writer, spec.concurrency)
+            if refused:
+                raise refused[0]
             if job.mode == "full":
                 streams = await streams_to_sweep(self._pool, job, adapter, partitions)
                 await sweep(self._pool, held, job, adapter, streams, self._policy, self._memory)
@@ -212,9 +215,11 @@ class Syncer:
         partitions: Sequence[Partition],
         writer: Writer,
         concurrency: int,
-    ) -> None:
+    ) -> list[FileRefused]:
         """Read these partitions to their ends and write all of it, and follow hints meanwhile. The first problem of the
-        source stops the reading; what was read before it is written."""
+        source stops the reading; what was read before it is written. A file that cannot be read stops its own partition
+        alone, and is returned."""
+        refused: list[FileRefused] = []
         queue = Handover[Fetched](QUEUE_PAGES)
         gate = asyncio.Semaphore(concurrency)
 
@@ -229,9 +234,14 @@ class Syncer:
                     if state is not None and state.cursor is not None
                     else writer.start(partition)
                 )
-                async for found in _pages(adapter, partition, cursor, full=job.mode == "full"):
-                    await queue.put(Fetched(partition, found))
-                    del found  # megabytes, until the next page has come
+                try:
+                    async for found in _pages(adapter, partition, cursor, full=job.mode == "full"):
+                        await queue.put(Fetched(partition, found))
+                        del found  # megabytes, until the next page has come
+                except FileRefused as problem:
+                    writer.cut_short = True
+                    refused.append(problem)
+                    return
                 await queue.put(Fetched(partition, None))
 
         async def read_all() -> None:
@@ -259,6 +269,7 @@ class Syncer:
             raise _foremost(several) from several
         if failed:
             raise failed[0]
+        return refused
 
 
 async def _pages(adapter: Adapter, partition: Partition, cursor: Any, *, full: bool) -> AsyncIterator[Page]:

@@ -101,15 +101,27 @@ class SpreadsheetAdapter:
         )
 
     async def check(self) -> Identity:
-        """Find every file and open it far enough to list its sheets. Rows are not read."""
+        """Find every file and open it far enough to list its sheets. Rows are not read. Raises when no file can be
+        opened."""
         found = await self._books.find()
         warnings = [f"skipped {reason}" for reason in found.skipped]
         formats: dict[str, int] = {}
         recognised = False
-        copies = [await self._books.snapshot(file) for file in found.files]
+        refused: list[FileRefused] = []  # raised again by every read, after what can be read
+        copies: list[Snapshot] = []
+        for file in found.files:
+            try:
+                copies.append(await self._books.snapshot(file))
+            except FileRefused as error:
+                refused.append(error)
         await self._books.learn(copies)
-        for file, taken in zip(found.files, copies, strict=True):
-            sheets = await self._books.sheets(taken)
+        for taken in copies:
+            file = taken.file
+            try:
+                sheets = await self._books.sheets(taken)
+            except FileRefused as error:
+                refused.append(error)
+                continue
             kind = Path(file.name).suffix.lstrip(".").casefold()
             formats[kind] = formats.get(kind, 0) + 1
             unknown = [name for name, _ in sheets if not self._options.sheets and not entity_of(name)]
@@ -117,9 +129,12 @@ class SpreadsheetAdapter:
             if unknown and not self._options.sheets:
                 warnings.append(f"{file.name}: no standard sheet name, not read: {', '.join(unknown)}")
             warnings += [f"{file.name}: sheet {name} is hidden" for name, visible in sheets if not visible]
+        if not formats and refused:
+            raise refused[0]
+        warnings += [f"not read: {error.message}" for error in refused]
         if not recognised:
             raise _no_standard_sheet("; ".join(warnings)[:1000])
-        count = len(found.files)
+        count = sum(formats.values())
         kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(formats.items()))
         product = f"{count} file{'' if count == 1 else 's'} ({kinds})"
         return Identity(account=self._origin.account, product=product, warnings=tuple(warnings))
