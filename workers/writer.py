@@ -205,7 +205,9 @@ class Writer:
 
     def _places(self, fetched: Sequence[Fetched]) -> list[Place]:
         self.whole = self.whole or any(
-            item.page.complete and item.page.records for item in fetched if item.page
+            (item.partition.whole or item.page.complete) and item.page.records
+            for item in fetched
+            if item.page
         )
         places: dict[str, Place] = {}
         for item in fetched:

@@ -355,6 +355,20 @@ async def test_what_a_changed_file_no_longer_holds_is_found_also_when_its_run_wa
     assert await engine.count("work_item", "title = 'Task 3' AND presence = 'present'") == 0
 
 
+async def test_what_a_changed_file_no_longer_holds_is_found_whatever_its_size(engine: Engine) -> None:
+    """Its last page, which has the cursor, may be empty."""
+    plan = Plan("Harbour")
+    tasks = [plan.add_task(f"Task {n}") for n in range(599)]
+    plan.save(engine.folder / "a.xml")
+    await add_plans(engine)
+    await engine.sync("plans", "full")
+    plan.delete_task(tasks[3])
+    plan.save(engine.folder / "a.xml")
+    run = await engine.sync("plans")
+    assert (run["mode"], run["seen"]) == ("incremental", 600)
+    assert await engine.count("run", "mode = 'full'") == 2
+
+
 async def test_a_workbook_that_is_put_back_after_a_run_that_failed_is_read_again(engine: Engine) -> None:
     for name in "ab":
         (engine.folder / f"{name}.csv").write_text(f"ID,Title\n{name}1,Silt\n")
