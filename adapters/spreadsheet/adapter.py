@@ -224,8 +224,13 @@ class SpreadsheetAdapter:
         titles: set[str] = set()
         whole = True
         for file in (await self._books.find()).files:
-            copy = await self._books.snapshot(file)
-            entries = await self._books.entries(copy, None)
+            try:
+                copy = await self._books.snapshot(file)
+                entries = await self._books.entries(copy, None)
+            except FileRefused as refused:
+                streams.append(Stream("", str(refused), (), problem=refused))
+                whole = False
+                continue
             if not entries:
                 continue
             async with aclosing(self._books.ask("discover", copy, entries)) as answers:

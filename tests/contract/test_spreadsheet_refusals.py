@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from adapters.errors import SourceError, SourceRefused, SourceUnavailable
+from adapters.errors import FileRefused, SourceError, SourceRefused, SourceUnavailable
 from adapters.spreadsheet import SpreadsheetAdapter
 from adapters.spreadsheet.files import FoundFile, snapshot
 from adapters.spreadsheet.options import SpreadsheetOptions
@@ -58,6 +58,17 @@ async def test_a_file_that_is_something_else_is_refused_by_what_it_is(
         await rows(tmp_path, sheets=RISKS)
     assert caught.value.message.startswith("RAID.xlsx ")
     assert caught.value.hint
+
+
+async def test_discover_shows_the_other_files_where_one_cannot_be_read(tmp_path: Path) -> None:
+    write_csv(tmp_path / "Risks.csv", [["ID", "Title"], ["1", "Quay settles"]])
+    (tmp_path / "Actions.xlsx").write_bytes(b"PK\x03\x04 and then it was cut off")
+    async with SpreadsheetAdapter(options(tmp_path, ["*.csv", "*.xlsx"])) as adapter:
+        risks, broken = await adapter.discover()
+    assert risks.name
+    assert risks.problem is None
+    assert (broken.name, type(broken.problem)) == ("", FileRefused)
+    assert broken.title.startswith("Actions.xlsx is damaged")
 
 
 async def test_a_table_of_text_named_xlsx_is_read_for_what_it_is(tmp_path: Path) -> None:
