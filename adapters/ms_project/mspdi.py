@@ -304,9 +304,9 @@ def _choices(values: Sequence[Mapping[str, str]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for number in above:
         words: list[str] = []
-        at, left = number, set(above)
-        while at in left:
-            left.remove(at)
+        at, seen = number, set[str]()
+        while at in above and at not in seen:
+            seen.add(at)
             words.append(above[at].get("Value") or "")
             at = above[at].get("ParentValueID") or ""
         found[number] = ".".join(reversed(words))
